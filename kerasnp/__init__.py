@@ -1,0 +1,50 @@
+"""kerasnp: the Keras Sequential API in pure NumPy.
+
+>>> import kerasnp
+>>> model = kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(3, activation="softmax")])
+>>> model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+>>> model.count_params()
+15
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+# Names are resolved on first touch, so that `import kerasnp` costs little more than `import numpy`.
+_SUBMODULES = frozenset(
+    "activations autodiff backend callbacks config constraints datasets initializers layers losses metrics models ops "
+    "optimizers random regularizers saving utils".split()
+)
+_NAMES = {
+    "Sequential": "models",
+    "Model": "models",
+    "Input": "layers",
+    "Layer": "layers",
+    "Variable": "autodiff",
+    "Operator": "autodiff",
+    "Tape": "autodiff",
+    "GradientTape": "autodiff",
+    "gradcheck": "autodiff",
+    "Initializer": "initializers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+}
+
+__all__ = sorted(_SUBMODULES | set(_NAMES))
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _NAMES:
+        value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'kerasnp' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

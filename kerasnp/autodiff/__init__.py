@@ -1,0 +1,8 @@
+"""The graph: variables, operators, the tape that remembers them, and the check of a gradient by numbers."""
+
+from kerasnp.autodiff.gradcheck import gradcheck
+from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.tape import GradientTape, Tape, backward, stop_recording
+from kerasnp.autodiff.variable import Variable, is_tensor
+
+__all__ = ["GradientTape", "Operator", "Tape", "Variable", "backward", "gradcheck", "is_tensor", "stop_recording"]

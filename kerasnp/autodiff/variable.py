@@ -1,0 +1,235 @@
+"""Variable: an array with a name and a place in the graph."""
+
+import numpy as np
+
+from kerasnp import backend as K
+from kerasnp.utils.naming import auto_name
+
+
+class Variable:
+    """An array that operators differentiate: a weight of a layer, or the result of an operator under a tape.
+
+    >>> w = Variable([1.0, 2.0], name="w")
+    >>> w.assign_add([1.0, 1.0]).numpy()
+    array([2., 3.], dtype=float32)
+
+    Args:
+        initializer: the values, or a callable `(shape, dtype=...) -> array` (then `shape` is required).
+        shape: shape for a callable initializer.
+        dtype: dtype name; default: the default float type.
+        trainable: whether gradients are wanted and optimizers may change it.
+        name: a name; default `variable`, `variable_1`, ...
+
+    Raises:
+        ValueError: a callable initializer without a shape, or values of another shape than `shape`.
+    """
+
+    # Only these two are needed by results of operators, which are made by the thousand; the rest lives in the instance
+    # dictionary of weights, with the class attributes below as what a result shows.
+    __slots__ = ("value", "creator", "__dict__", "__weakref__")
+
+    index = 0
+    name = None
+    path = ""
+    grad = None
+    regularizer = None
+    constraint = None
+    overwrite_with_gradient = False
+    lr_multiplier = 1.0
+    autocast = True
+    aggregation = "none"
+    # Where the trainer wants the gradient of this weight, so that no copy is needed afterwards.
+    grad_buffer = None
+
+    def __init__(
+        self,
+        initializer,
+        shape=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        aggregation="none",
+        synchronization="auto",
+        name=None,
+    ):
+        self.name = name or auto_name("variable")
+        if "/" in self.name:
+            raise ValueError(f"Argument `name` must be a string without `/`. Received: name={name!r}")
+        self.path = self.name
+        self.creator = None
+        self.trainable = bool(trainable)
+        self.autocast = autocast
+        self.aggregation = aggregation
+        if isinstance(initializer, str):
+            from kerasnp import initializers
+
+            initializer = initializers.get(initializer)
+        if callable(initializer):
+            if shape is None:
+                raise ValueError(
+                    "When creating a Variable from an initializer, the `shape` argument should be specified. "
+                    f"Received: initializer={initializer} and shape={shape}"
+                )
+            self.dtype = K.standardize_dtype(dtype)
+            value = initializer(tuple(shape), dtype=self.dtype)
+        else:
+            value = getattr(initializer, "value", initializer)
+            if dtype is None:
+                dtype = value.dtype if isinstance(value, np.ndarray) else K.tensor(value).dtype
+            self.dtype = K.standardize_dtype(dtype)
+        self.value = np.array(value, dtype=K.storage_dtype(self.dtype), order="C")
+        if shape is not None and self.value.shape != tuple(shape):
+            raise ValueError(
+                f"Variable {self.name!r}: the initial value must have shape {tuple(shape)}. Received: {self.value.shape}"
+            )
+
+    @classmethod
+    def result(cls, value, creator, index=0):
+        """The output number `index` of the operator `creator`."""
+        self = _new(cls)
+        self.value = value
+        self.creator = creator
+        if index:
+            self.index = index
+        return self
+
+    @property
+    def trainable(self):
+        """Whether its gradient is wanted; always so for the result of an operator."""
+        return self.creator is not None or self.__dict__.get("trainable", True)
+
+    @trainable.setter
+    def trainable(self, value):
+        self.__dict__["trainable"] = bool(value)
+
+    @property
+    def dtype(self):
+        """The dtype's name."""
+        return self.__dict__.get("dtype") or self.value.dtype.name
+
+    @dtype.setter
+    def dtype(self, value):
+        self.__dict__["dtype"] = value
+
+    @property
+    def shape(self):
+        """The shape, a tuple of ints."""
+        return self.value.shape
+
+    @property
+    def ndim(self):
+        """The number of axes."""
+        return self.value.ndim
+
+    @property
+    def size(self):
+        """The number of elements."""
+        return self.value.size
+
+    @property
+    def handle(self):
+        """The array itself, under the name that optimizers of Keras use."""
+        return self.value
+
+    def numpy(self):
+        """A copy of the array."""
+        return self.value.copy()
+
+    def assign(self, value):
+        """Replace the values, in place; returns the variable.
+
+        Raises: ValueError where the shape differs.
+        """
+        value = np.asarray(getattr(value, "value", value))
+        if value.shape != self.value.shape:
+            raise ValueError(
+                "The shape of the target variable and the shape of the target value in `variable.assign(value)` must "
+                f"match. Variable {self.path!r} has shape {self.value.shape}. Received: value.shape={value.shape}"
+            )
+        self.value[...] = value
+        return self
+
+    def assign_add(self, value):
+        """Add `value` in place; returns the variable."""
+        return self.assign(self.value + getattr(value, "value", value))
+
+    def assign_sub(self, value):
+        """Subtract `value` in place; returns the variable."""
+        return self.assign(self.value - getattr(value, "value", value))
+
+    def backward(self):
+        """Fill `.grad` of every trainable variable that this one was computed from; see `autodiff.backward`."""
+        from kerasnp.autodiff.tape import backward
+
+        backward(self)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.value, dtype=dtype) if copy else np.asarray(self.value, dtype=dtype)
+
+    def __float__(self):
+        return float(self.value)
+
+    def __int__(self):
+        return int(self.value)
+
+    def __index__(self):
+        return self.value.__index__()
+
+    def __bool__(self):
+        return bool(self.value)
+
+    def __len__(self):
+        return len(self.value)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self.value)))
+
+    def __hash__(self):
+        return id(self)
+
+    def __repr__(self):
+        if self.creator is not None:
+            return f"<Variable from {type(self.creator).__name__}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"
+
+    def __reduce_ex__(self, protocol):
+        state = {k: v for k, v in self.__dict__.items() if k != "grad_buffer"}
+        return _restore, (np.array(self.value), state)
+
+    def __deepcopy__(self, memo):
+        import copy
+
+        state = {k: copy.deepcopy(v, memo) for k, v in self.__dict__.items() if k != "grad_buffer"}
+        memo[id(self)] = twin = _restore(self.value.copy(), state)
+        return twin
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        """Let `array * variable` and `np.exp(variable)` reach the operator of that name, or else plain numpy."""
+        function = _ufuncs.get(ufunc.__name__) if method == "__call__" and not kwargs else None
+        if function is not None:
+            return function(*inputs)
+        return getattr(ufunc, method)(*(x.value if isinstance(x, Variable) else x for x in inputs), **kwargs)
+
+
+_new = object.__new__
+_ufuncs: dict = {}
+
+
+def _restore(value, state):
+    variable = _new(Variable)
+    variable.value = value
+    variable.creator = None
+    variable.__dict__.update(state)
+    return variable
+
+
+def install_arithmetic(methods, ufuncs):
+    """Give Variable its operators: `ops` calls this, since the graph knows no operator itself."""
+    for name, function in methods.items():
+        setattr(Variable, name, function)
+    _ufuncs.update(ufuncs)
+
+
+def is_tensor(x):
+    """Whether `x` is an array or a Variable."""
+    return isinstance(x, (np.ndarray, Variable, np.generic))

@@ -1,0 +1,96 @@
+"""K: the vocabulary of array arithmetic, each name bound to its best kernel.
+
+Everything in kerasnp that computes says `from kerasnp import backend as K`. A plain ufunc is re-exported as itself. Kernels
+live beside this file, a family each; `reference.py` holds the readable definition of every non-trivial one under the same
+name, and `with using("reference"):` runs the definitions instead.
+"""
+
+import contextlib
+
+import numpy as np
+from numpy import (  # noqa: F401
+    abs, add, arange, argmax, argmin, argsort, array, asarray, ascontiguousarray, broadcast_to, ceil, clip, concatenate,
+    copyto, cos, cosh, cumprod, cumsum, diag, divide, einsum, empty, empty_like, equal, exp, expand_dims, expm1, eye, finfo,
+    flip, float32, float64, floor, floor_divide, full, full_like, greater, greater_equal, int32, int64, isfinite, isnan, less,
+    less_equal, linspace, log, log1p, logaddexp, logical_and, logical_not, logical_or, max, maximum, mean, min, minimum, mod,
+    moveaxis, multiply, ndarray, negative, newaxis, nonzero, not_equal, ones, ones_like, pad, partition, power, prod,
+    reciprocal, repeat, reshape, result_type, rint, round, sign, sin, sinh, sort, split, sqrt, square, squeeze, stack,
+    subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, transpose, tril, triu, unique, var, where,
+    zeros, zeros_like,
+)  # fmt: skip
+
+from kerasnp.backend import arena, random, reference, threads
+from kerasnp.backend.activation import (  # noqa: F401
+    erf, fused, log_softmax, log_softmax_grad, sigmoid, sigmoid_cross_entropy, softmax, softmax_cross_entropy,
+    softmax_cross_entropy_grad, softmax_grad,
+)  # fmt: skip
+from kerasnp.backend.config import (  # noqa: F401
+    DTYPES, FLOAT_TYPES, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format,
+    standardize_data_format, standardize_dtype, storage_dtype,
+)  # fmt: skip
+from kerasnp.backend.conv import (  # noqa: F401
+    conv, conv_grad_input, conv_grad_kernel, output_size, same_padding,
+)  # fmt: skip
+from kerasnp.backend.linear import dense, matmul, orthonormal, sum_rows  # noqa: F401
+from kerasnp.backend.norm import batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments  # noqa: F401
+from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
+from kerasnp.backend.update import for_blocks  # noqa: F401
+
+
+def tensor(x, dtype=None):
+    """`x` as an array; Python floats become the default float type and Python integers int32, as in Keras."""
+    if dtype is not None:
+        return np.asarray(x, dtype=storage_dtype(dtype))
+    if isinstance(x, (np.ndarray, np.generic)):
+        return np.asarray(x)
+    x = np.asarray(x)
+    if x.dtype == np.float64:
+        return x.astype(floatx())
+    return x.astype(np.int32) if x.dtype == np.int64 else x
+
+
+def unbroadcast(g, shape):
+    """Sum a gradient over the axes along which an array of `shape` was broadcast."""
+    if g.shape == shape:
+        return g
+    extra = g.ndim - len(shape)
+    if extra == g.ndim - 1 and len(shape) == 1 and shape[0] == g.shape[-1]:
+        return sum_rows(g)
+    axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and g.shape[i + extra] != 1)
+    return g.sum(axis=axes, keepdims=True).reshape(shape)
+
+
+@contextlib.contextmanager
+def using(kernels):
+    """`with using("reference"):` every kernel that has a definition in reference.py is replaced by it."""
+    if kernels != "reference":
+        raise ValueError(f"using: the kernel sets are 'reference' and the default one. Received: {kernels!r}")
+    names = [n for n in vars(reference) if not n.startswith("_") and n in globals() and callable(getattr(reference, n))]
+    fast = {n: globals()[n] for n in names}
+    globals().update({n: getattr(reference, n) for n in names})
+    try:
+        yield
+    finally:
+        globals().update(fast)
+
+
+def clear_session(free_memory=True):
+    """Start automatic names again and give recycled memory back."""
+    from kerasnp.utils import naming
+
+    naming.reset()
+    if free_memory:
+        arena.clear()
+
+
+def backend():
+    """The name of the backend: `"numpy"`."""
+    return "numpy"
+
+
+def is_float(dtype):
+    """Whether a numpy dtype or dtype name is a floating type."""
+    return np.dtype(storage_dtype(dtype) if isinstance(dtype, str) else dtype).kind == "f"
+
+
+__all__ = ["arena", "random", "reference", "threads"]

@@ -1,0 +1,92 @@
+"""Numeric settings: the default float type, the fuzz factor, the image layout."""
+
+import numpy as np
+
+_settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+
+FLOAT_TYPES = ("float16", "float32", "float64")
+DTYPES = FLOAT_TYPES + (
+    "bfloat16", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "bool", "string",
+)  # fmt: skip
+
+
+def floatx():
+    """The float type of weights and inputs that name none, `"float32"` at first.
+
+    >>> floatx()
+    'float32'
+    """
+    return _settings["floatx"]
+
+
+def set_floatx(value):
+    """Set the default float type: `"float16"`, `"float32"` or `"float64"`.
+
+    Raises: ValueError for any other name.
+    """
+    if value not in FLOAT_TYPES:
+        raise ValueError(f"Unknown `floatx` value: {value!r}. Expected one of {', '.join(FLOAT_TYPES)}.")
+    _settings["floatx"] = str(value)
+
+
+def epsilon():
+    """The fuzz factor that keeps divisions and logarithms finite, 1e-7 at first."""
+    return _settings["epsilon"]
+
+
+def set_epsilon(value):
+    """Set the fuzz factor."""
+    _settings["epsilon"] = float(value)
+
+
+def image_data_format():
+    """Where images keep their channels by default: `"channels_last"` or `"channels_first"`."""
+    return _settings["image_data_format"]
+
+
+def set_image_data_format(data_format):
+    """Set the default image layout.
+
+    Raises: ValueError for anything but `"channels_last"` and `"channels_first"`.
+    """
+    _settings["image_data_format"] = standardize_data_format(data_format)
+
+
+def standardize_data_format(data_format):
+    """`data_format` in lower case, or the default for None."""
+    if data_format is None:
+        return image_data_format()
+    name = str(data_format).lower()
+    if name not in ("channels_last", "channels_first"):
+        raise ValueError(
+            "The `data_format` argument must be one of {'channels_first', 'channels_last'}. "
+            f"Received: data_format={data_format!r}"
+        )
+    return name
+
+
+def standardize_dtype(dtype):
+    """The name of a dtype given as a name, a Python type or a numpy type; None is the default float.
+
+    >>> standardize_dtype(np.int64)
+    'int64'
+
+    Raises: ValueError for a type that no variable can have.
+    """
+    if dtype is None:
+        return floatx()
+    if isinstance(dtype, str):
+        name = dtype
+    elif dtype in (int, float, bool, str):
+        name = {int: "int32", float: floatx(), bool: "bool", str: "string"}[dtype]
+    else:
+        name = getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
+    if name not in DTYPES:
+        raise ValueError(f"Invalid dtype: {dtype!r}. Expected one of {', '.join(DTYPES)}.")
+    return name
+
+
+def storage_dtype(dtype):
+    """The numpy dtype that holds values of `dtype`; bfloat16, which numpy lacks, is held as float32."""
+    name = standardize_dtype(dtype)
+    return np.dtype("float32" if name == "bfloat16" else "object" if name == "string" else name)

@@ -1,0 +1,222 @@
+"""Parallel loops over NumPy kernels: the only door to threads.
+
+NumPy's ufuncs, copies and matrix products release the interpreter lock, so pieces of one array operation run on all cores.
+"""
+
+import ctypes
+import glob
+import os
+import threading
+
+import numpy as np
+
+__all__ = ["get_num_threads", "parallel", "set_num_threads"]
+
+
+def parallel(fn, n, grain):
+    """Call `fn(start, stop)` over consecutive pieces of `range(n)`, `grain` items each (the last may be shorter).
+
+    The pieces run on a pool of threads, the caller's among them, with BLAS at one thread. The split depends on `n` and
+    `grain` alone, so a kernel whose pieces do not meet, or that adds their results in order, gives the same bits with any
+    number of threads. Runs inline where a region is open already: in a nested call, or for the second of two user threads.
+
+    Raises: the first exception of a piece, once all pieces have stopped; pieces not begun by then are left out.
+
+    >>> squares = np.empty(5)
+    >>> parallel(lambda i, j: np.square(np.arange(i, j), out=squares[i:j]), 5, grain=2)
+    >>> squares
+    array([ 0.,  1.,  4.,  9., 16.])
+    """
+    with _blas:
+        if n <= grain or _num_threads == 1 or not _busy.acquire(blocking=False):
+            for start in range(0, n, grain):
+                fn(start, min(start + grain, n))
+            return
+        try:
+            _share(fn, n, grain)
+        finally:
+            _busy.release()
+
+
+def get_num_threads():
+    """How many threads share the work: `KERASNP_NUM_THREADS`, or as many as there are cores this process may use."""
+    return _num_threads
+
+
+def set_num_threads(n):
+    """Set how many threads share the work, those of NumPy's OpenBLAS included. Results do not depend on it.
+
+    Raises: ValueError unless `n` is a positive integer.
+    """
+    global _num_threads
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"set_num_threads: expected a positive integer. Received: {n!r}")
+    _num_threads = int(n)
+    _blas.limit(_num_threads)
+
+
+def _share(fn, n, grain):
+    region = _Region(fn, n, grain)
+    count = min(_num_threads, len(region.starts)) - 1
+    while len(_crew) < count:
+        _crew.append(_Worker())
+    helpers = _crew[:count]
+    try:
+        for worker in helpers:
+            worker.call(region)
+        region.work()
+    except BaseException as error:
+        region.stop(error)
+    while True:
+        try:
+            for worker in helpers:
+                worker.dismiss()
+            break
+        except BaseException as error:  # an interrupt while waiting: the pieces have to stop first
+            region.stop(error)
+    if region.error is not None:
+        raise region.error
+
+
+class _Region:
+    """One parallel loop: whoever works on it takes the next piece until none is left."""
+
+    def __init__(self, fn, n, grain):
+        self.fn, self.n, self.grain, self.error = fn, n, grain, None
+        self.starts = list(range(0, n, grain))[::-1]  # list.pop is atomic
+
+    def work(self):
+        while self.starts:
+            try:
+                start = self.starts.pop()
+            except IndexError:
+                return
+            self.fn(start, min(start + self.grain, self.n))
+
+    def stop(self, error):
+        self.starts.clear()
+        self.error = self.error or error
+
+
+class _Worker:
+    """A daemon thread asleep on a lock: 10 us to wake, where a queue or an event takes longer."""
+
+    def __init__(self):
+        self.jobs, self.working = [], False
+        self.go, self.done = threading.Lock(), threading.Lock()
+        self.go.acquire()
+        self.done.acquire()
+        threading.Thread(target=self.run, daemon=True, name="kerasnp").start()
+
+    def call(self, region):
+        self.working = True
+        self.jobs.append(region)
+        if self.go.locked():
+            self.go.release()
+
+    def dismiss(self):
+        """Call the job off if it was not begun (a thread slow to wake holds nobody up), else wait for its end."""
+        try:
+            self.jobs.pop()
+        except IndexError:
+            while self.working:
+                self.done.acquire()
+
+    def run(self):
+        while True:
+            self.go.acquire()
+            try:
+                region = self.jobs.pop()
+            except IndexError:
+                continue
+            try:
+                region.work()
+            except BaseException as error:
+                region.stop(error)
+            del region
+            self.working = False
+            if self.done.locked():
+                self.done.release()
+
+
+class _Blas:
+    """`with`: the OpenBLAS behind NumPy runs one thread until the last such block is left; inert where none is found."""
+
+    def __init__(self):
+        self.get, self.set = _openblas()
+        self.depth, self.outside, self.lock = 0, 1, threading.Lock()
+
+    def __enter__(self):
+        with self.lock:
+            self.depth += 1
+            if self.depth == 1:
+                self.outside = self.get()
+                self.set(1)
+
+    def __exit__(self, *_):
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0:
+                self.set(self.outside)
+
+    def limit(self, n):
+        with self.lock:
+            self.outside = n
+            if self.depth == 0:
+                self.set(n)
+
+
+def _openblas():
+    """The functions that read and set the thread count of NumPy's OpenBLAS."""
+    for path in _openblas_paths():
+        try:
+            library = ctypes.PyDLL(path)  # PyDLL: the setter takes 0.25 us, not worth letting go of the interpreter lock
+        except OSError:
+            continue
+        for prefix in ("scipy_openblas", "openblas"):
+            for suffix in ("64_", ""):
+                try:
+                    return (library[f"{prefix}_{verb}_num_threads{suffix}"] for verb in ("get", "set"))
+                except AttributeError:
+                    continue
+    return (lambda: 1), (lambda n: None)
+
+
+def _openblas_paths():
+    """The library bundled with NumPy, or on Linux one that is loaded already."""
+    package = os.path.dirname(np.__file__)
+    for folder in (package + ".libs", os.path.join(package, ".dylibs")):
+        yield from glob.glob(os.path.join(glob.escape(folder), "*openblas*"))
+    if os.path.exists("/proc/self/maps"):
+        with open("/proc/self/maps") as maps:
+            yield from sorted({line.split()[-1] for line in maps if "openblas" in line})
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _after_fork():
+    """Threads do not survive a fork: the child starts without helpers and with fresh locks."""
+    global _busy
+    _crew.clear()
+    _busy = threading.Lock()
+    _blas.lock = threading.Lock()
+    if _blas.depth:
+        _blas.depth = 0
+        _blas.set(_blas.outside)
+
+
+_crew: list = []
+_busy = threading.Lock()  # held while a region is open
+_blas = _Blas()
+_num_threads = _cores()
+if os.environ.get("KERASNP_NUM_THREADS"):
+    try:
+        set_num_threads(int(os.environ["KERASNP_NUM_THREADS"]))
+    except ValueError:
+        raise ValueError(
+            f"KERASNP_NUM_THREADS must be a positive integer. Received: {os.environ['KERASNP_NUM_THREADS']!r}"
+        ) from None
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,83 @@
+"""Constraints applied to weights after each update, under the names of `keras.constraints`."""
+
+from kerasnp import backend as K
+from kerasnp.saving.config import deserialize_keras_object, serialize_value
+from kerasnp.utils import registry
+from kerasnp.utils.registry import Registered
+
+
+def _norms(w, axis):
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    return K.sqrt(K.sum(K.square(w), axis=axis, keepdims=True))
+
+
+class Constraint(Registered, abstract=True):
+    """Base: a subclass writes `__call__(w)`, which returns the projected weights, an array."""
+
+    family = "constraints"
+
+    def __call__(self, w):
+        """`w` itself, for the base class."""
+        return K.asarray(w)
+
+
+class MaxNorm(Constraint, aliases=("max_norm",)):
+    """Scale w down to at most `max_value` in norm along `axis` (Srivastava et al., 2014)."""
+
+    def __init__(self, max_value=2, axis=0):
+        self.max_value, self.axis = max_value, axis
+
+    def __call__(self, w):
+        w = K.asarray(w)
+        norms = _norms(w, self.axis)
+        return w * (K.clip(norms, 0, self.max_value) / (K.epsilon() + norms))
+
+
+class NonNeg(Constraint, aliases=("non_neg",)):
+    """max(w, 0)."""
+
+    def __call__(self, w):
+        w = K.asarray(w)
+        return w * (w >= 0)
+
+
+class UnitNorm(Constraint, aliases=("unit_norm",)):
+    """w divided by its norm along `axis`."""
+
+    def __init__(self, axis=0):
+        self.axis = axis
+
+    def __call__(self, w):
+        w = K.asarray(w)
+        return w / (K.epsilon() + _norms(w, self.axis))
+
+
+class MinMaxNorm(Constraint, aliases=("min_max_norm",)):
+    """Bring the norm of w along `axis` towards [min_value, max_value], by the share `rate` of the way."""
+
+    def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
+        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+
+    def __call__(self, w):
+        w = K.asarray(w)
+        norms = _norms(w, self.axis)
+        wanted = self.rate * K.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
+        return w * (wanted / (K.epsilon() + norms))
+
+
+max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
+
+
+def get(identifier):
+    """A constraint from its name, configuration, class or instance; None stays None."""
+    return registry.get("constraints", identifier)
+
+
+def serialize(constraint):
+    """The configuration of a constraint."""
+    return serialize_value(constraint)
+
+
+def deserialize(config, custom_objects=None):
+    """The constraint that `serialize` described."""
+    return deserialize_keras_object(config, custom_objects, family="constraints")

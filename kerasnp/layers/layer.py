@@ -1,0 +1,525 @@
+"""Layer: weights, shapes and the protocol that every layer and model follows."""
+
+import contextvars
+import functools
+import inspect
+
+from kerasnp import backend as K
+from kerasnp import constraints, dtype_policies, initializers, ops, regularizers
+from kerasnp.autodiff.tape import stop_recording
+from kerasnp.autodiff.variable import Variable
+from kerasnp.layers.input_spec import InputSpec, check_input
+from kerasnp.layers.masks import get_mask, set_mask
+from kerasnp.random import SeedGenerator
+from kerasnp.saving.config import serialize_value
+from kerasnp.utils import check, naming
+from kerasnp.utils.registry import Registered, init_parameters
+
+# Whether the outermost call runs in training; layers called without the argument follow it.
+_training: contextvars.ContextVar = contextvars.ContextVar("kerasnp_training", default=None)
+
+
+class Layer(Registered, abstract=True):
+    """Base of all layers.
+
+    A subclass stores its options in `__init__`, makes weights in `build(input_shape)` with `add_weight`, and computes in
+    `call(inputs)` with `kerasnp.ops`; gradients follow by themselves.
+
+    >>> import kerasnp
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+    ...     def call(self, inputs):
+    ...         return inputs * self.factor
+    >>> Scale()([[1.0, 2.0]])
+    array([[1., 2.]], dtype=float32)
+
+    Args:
+        activity_regularizer: a regularizer of the output, added to the loss (mean over the batch).
+        trainable: whether the weights take part in training.
+        dtype: the type of weights and computation, a name or a policy.
+        name: default is the class name in snake case, made unique.
+
+    Raises: ValueError for an unknown argument.
+    """
+
+    family = "layers"
+    supports_masking = False
+    # Numeric layers compute in their own float type and convert what they are given; embeddings and lookups do not.
+    casts_integers = True
+
+    def __init__(
+        self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs
+    ):
+        self._weights, self._layers, self._seed_generators, self._losses = [], [], [], []
+        self._metrics = []
+        input_shape = self._input_shape_from(kwargs)
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"{type(self).__name__}: name must be a string. Received: name={name!r}")
+        self.name = name or naming.auto_name(naming.to_snake_case(type(self).__name__))
+        self.path = self.name
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.dtype_policy = dtype_policies.get(dtype)
+        self.autocast = autocast
+        self._trainable = bool(trainable)
+        self.built = type(self).build is Layer.build
+        self.input_spec = None
+        self.lr_multiplier = 1.0
+        self._build_shape = None
+        self._checked = None
+        if input_shape is not None:
+            self._input_shape_arg = input_shape
+
+    @staticmethod
+    def _input_shape_from(kwargs):
+        """The batch shape in Keras 2's spellings `input_shape`, `batch_input_shape`, `input_dim`, or None."""
+        if "batch_input_shape" in kwargs:
+            return tuple(kwargs.pop("batch_input_shape"))
+        if "input_shape" in kwargs:
+            return (None, *kwargs.pop("input_shape"))
+        if "input_dim" in kwargs:
+            return (None, kwargs.pop("input_dim"))
+        return None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = _wrap_build(cls.build)
+        parameters = inspect.signature(cls.call).parameters
+        cls._takes_training = "training" in parameters
+        cls._takes_mask = "mask" in parameters
+        cls._training_default = getattr(parameters.get("training"), "default", None)
+
+    # -- what a subclass writes -------------------------------------------------------------------------------------
+
+    def build(self, input_shape):
+        """Make the weights for inputs of `input_shape`; called once, before the first `call`."""
+
+    def call(self, *args, **kwargs):
+        """Compute the output."""
+        raise NotImplementedError(
+            f'Layer "{self.name}" ({type(self).__name__}) does not have a `call()` method implemented: '
+            "define call(self, inputs) to compute its output."
+        )
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """The mask of the output: by default that of the input."""
+        return previous_mask
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the output for an input shape; by default `call` is tried on zeros."""
+        return self._output_shape_by_trial(input_shape)
+
+    # -- weights ----------------------------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape=None,
+        initializer=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        aggregation="none",
+        overwrite_with_gradient=False,
+        name=None,
+    ):
+        """Make a weight of this layer.
+
+        Args:
+            shape: its shape, `()` by default.
+            initializer: a name or initializer; Glorot uniform for floats by default, zeros for other types.
+            dtype: its type, the layer's variable type by default.
+            trainable: whether the optimizer may change it.
+            regularizer: added to the loss.
+            constraint: applied after each update.
+            name: its name in files and messages.
+
+        Returns: the Variable.
+        """
+        dtype = K.standardize_dtype(self.variable_dtype if dtype is None else dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in dtype else "zeros"
+        shape = () if shape is None else check.shape(shape, "shape", self._who)
+        if None in shape:
+            raise ValueError(f"{self._who}: the shape of a weight must be fully defined. Received: shape={shape}")
+        variable = Variable(
+            initializers.get(initializer), shape, dtype, trainable, autocast, aggregation, name=name
+        )
+        variable.path = f"{self.path}/{variable.name}"
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        if overwrite_with_gradient:
+            variable.overwrite_with_gradient = True
+        self._track(variable)
+        return variable
+
+    def _track(self, value):
+        """Note a weight, layer, seed generator or metric that became part of this layer."""
+        if isinstance(value, Variable):
+            if value.creator is None and not any(value is w for w in self._weights):
+                self._weights.append(value)
+                value.__dict__.setdefault("_made_trainable", value.trainable)
+                if not self._trainable:
+                    value.trainable = False
+        elif isinstance(value, Layer):
+            if not any(value is layer for layer in self._layers):
+                self._layers.append(value)
+        elif isinstance(value, SeedGenerator):
+            self._seed_generators.append(value)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                self._track(item)
+        elif isinstance(value, dict):
+            for item in value.values():
+                self._track(item)
+
+    def __setattr__(self, name, value):
+        if isinstance(value, (Variable, Layer, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
+            if "_weights" not in self.__dict__:
+                raise RuntimeError(
+                    f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement in "
+                    "`__init__()`: do so before setting attributes."
+                )
+            self._track(value)
+        object.__setattr__(self, name, value)
+
+    def _flatten_layers(self):
+        yield self
+        for layer in self._layers:
+            yield from layer._flatten_layers()
+
+    @property
+    def weights(self):
+        """Every weight of the layer and the layers inside, its own first."""
+        found = {id(w): w for layer in self._flatten_layers() for w in layer._own_weights()}
+        return list(found.values())
+
+    def _own_weights(self):
+        """The layer's own weights, those made trainable first."""
+        own = self._weights
+        return [w for w in own if w.__dict__.get("_made_trainable", True)] + [
+            w for w in own if not w.__dict__.get("_made_trainable", True)
+        ]
+
+    @property
+    def variables(self):
+        """The weights and, after each layer's own, the states of its seed generators."""
+        found = {}
+        for layer in self._flatten_layers():
+            for v in (*layer._own_weights(), *(g.state for g in layer._seed_generators)):
+                found[id(v)] = v
+        return list(found.values())
+
+    @property
+    def trainable_weights(self):
+        """The weights that training changes; none if the layer is not trainable."""
+        return [w for w in self.weights if w.trainable] if self._trainable else []
+
+    @property
+    def non_trainable_weights(self):
+        """The weights that training leaves alone."""
+        return [w for w in self.weights if not w.trainable] if self._trainable else self.weights
+
+    @property
+    def trainable_variables(self):
+        """The variables that training changes."""
+        return [v for v in self.variables if v.trainable] if self._trainable else []
+
+    @property
+    def non_trainable_variables(self):
+        """The variables that training leaves alone, states of seed generators among them."""
+        return [v for v in self.variables if not v.trainable] if self._trainable else self.variables
+
+    @property
+    def trainable(self):
+        """Whether the weights take part in training; setting it reaches the layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = bool(value)
+        for w in self._weights:
+            if w.__dict__.get("_made_trainable", True):
+                w.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    @property
+    def lr_multiplier(self):
+        """A factor on the optimizer's learning rate for the weights of this layer and the layers inside."""
+        return self._lr_multiplier
+
+    @lr_multiplier.setter
+    def lr_multiplier(self, value):
+        self._lr_multiplier = float(value)
+        for w in self._weights:
+            w.lr_multiplier = self._lr_multiplier
+        for layer in self._layers:
+            layer.lr_multiplier = value
+
+    def get_weights(self):
+        """Copies of all weights, in the order of `weights`."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights):
+        """Set all weights from a list of arrays in the order of `weights`; nothing changes if one does not fit.
+
+        Raises: ValueError for another number of arrays, or another shape.
+        """
+        own = self.weights
+        if len(own) != len(weights):
+            raise ValueError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length {len(weights)}, "
+                f"but the layer was expecting {len(own)} weights."
+            )
+        arrays = [K.asarray(getattr(w, "value", w)) for w in weights]
+        for variable, array in zip(own, arrays):
+            if variable.shape != array.shape:
+                raise ValueError(
+                    f"Layer {self.name} weight shape {variable.shape} is not compatible with provided weight shape "
+                    f"{array.shape}: pass an array of shape {variable.shape} for {variable.path!r}."
+                )
+        for variable, array in zip(own, arrays):
+            variable.assign(array)
+
+    def count_params(self):
+        """The number of elements in all weights.
+
+        Raises: ValueError before the layer is built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. "
+                f"Build it first via: `layer.build(input_shape)`."
+            )
+        return sum(w.size for w in self.weights)
+
+    # -- losses -----------------------------------------------------------------------------------------------------
+
+    def add_loss(self, loss):
+        """Add a scalar, or a list of them, to the loss of the current call."""
+        self._losses.extend(loss if isinstance(loss, (list, tuple)) else [loss])
+
+    @property
+    def losses(self):
+        """What `add_loss` added in the last call, and the penalties of the weights' regularizers."""
+        losses = [loss for layer in self._flatten_layers() for loss in layer._losses]
+        for w in self.trainable_weights:
+            if w.regularizer is not None:
+                losses.append(w.regularizer(w))
+        return losses
+
+    def _clear_losses(self):
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+
+    # -- calling ----------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args, **kwargs):
+        if args and len(args) == 1 and isinstance(args[0], (K.ndarray, Variable)):
+            x = self._cast(args[0])
+            args = (x,)
+        else:
+            args = tuple(self._convert(a) for a in args)
+            x = args[0] if args else next(iter(kwargs.values()), None)
+        if not self.built:
+            self._build_for(args, kwargs)
+        spec = self.input_spec
+        if spec is not None and getattr(x, "shape", None) is not None and x.shape[1:] != self._checked:
+            check_input(spec, x, self)
+            self._checked = x.shape[1:]
+        mask = None
+        if self._takes_mask or self.supports_masking:
+            mask = kwargs.get("mask")
+            if mask is None:
+                mask = get_mask(x)
+                if mask is not None and self._takes_mask:
+                    kwargs["mask"] = mask
+        token = None
+        training = kwargs.get("training")
+        outer = _training.get()
+        if training is None:
+            training = outer if outer is not None else self._training_default
+            if training is inspect.Parameter.empty:
+                training = None
+        if self._takes_training:
+            kwargs["training"] = bool(training) if training is not None else training
+        elif "training" in kwargs:
+            del kwargs["training"]
+        if training is not None and training is not outer:
+            token = _training.set(training)
+        try:
+            y = self.call(*args, **kwargs)
+        finally:
+            if token is not None:
+                _training.reset(token)
+        if self.activity_regularizer is not None:
+            for part in y if isinstance(y, (list, tuple)) else [y]:
+                self.add_loss(self.activity_regularizer(part) / part.shape[0])
+        if mask is not None or self._makes_mask:
+            self._attach_mask(x, y, mask)
+        return y
+
+    # Set by layers whose compute_mask makes a mask out of unmasked inputs.
+    _makes_mask = False
+
+    def _attach_mask(self, x, y, mask):
+        if self.supports_masking or self._makes_mask:
+            out = self.compute_mask(x, mask)
+            if out is not None:
+                set_mask(y[0] if isinstance(y, (list, tuple)) else y, out[0] if isinstance(out, (list, tuple)) else out)
+
+    def _cast(self, x):
+        """`x` in the layer's compute type, if it is a float (or a number where the layer wants floats)."""
+        kind = x.dtype if isinstance(x, K.ndarray) else x.value.dtype
+        if kind is self._compute_type or kind == self._compute_type or not self.autocast:
+            return x
+        if kind.kind == "f" or (self.casts_integers and kind.kind in "iub"):
+            mask = get_mask(x)
+            x = ops.cast(x, self.compute_dtype)
+            if mask is not None:
+                set_mask(x, mask)
+        return x
+
+    def _convert(self, x):
+        if isinstance(x, (K.ndarray, Variable)):
+            return self._cast(x)
+        if isinstance(x, (list, tuple)) and x and (isinstance(x[0], (K.ndarray, Variable)) or x[0] is None):
+            return type(x)(v if v is None else self._convert(v) for v in x)
+        if isinstance(x, (list, tuple, float, int, K.float32, K.float64)) and not isinstance(x, bool):
+            return self._cast(K.tensor(x))
+        if hasattr(x, "__array__"):
+            return self._cast(K.asarray(x))
+        return x
+
+    def _build_for(self, args, kwargs):
+        """Build from the shapes of the arguments of a first call."""
+        shapes = [_shape_of(a) for a in args]
+        shapes = [s for s in shapes if s is not None]
+        names = list(inspect.signature(self.build).parameters)
+        if len(names) > 1 and all(n.endswith("_shape") for n in names):
+            bound = inspect.signature(self.call).bind_partial(*args, **kwargs).arguments
+            given = {n: _shape_of(bound.get(n[: -len("_shape")])) for n in names}
+            self.build(**{n: s for n, s in given.items() if s is not None})
+        else:
+            self.build(shapes[0] if shapes else None)
+        self.built = True
+
+    def _output_shape_by_trial(self, input_shape):
+        """Run `call` on zeros of batch size one and read the shape."""
+        several = isinstance(input_shape, (list, tuple)) and input_shape and isinstance(input_shape[0], (list, tuple))
+        shapes = list(input_shape) if several else [input_shape]
+        trial = [K.zeros([1 if d is None else d for d in s], K.storage_dtype(self.compute_dtype)) for s in shapes]
+        losses, states = list(self._losses), [(g, g.state.numpy()) for l in self._flatten_layers() for g in l._seed_generators]
+        with stop_recording():
+            y = self(trial if several else trial[0])
+        self._losses[:] = losses
+        for generator, state in states:
+            generator.state.assign(state)
+        batch = shapes[0][0] if len(shapes[0]) else None
+        if isinstance(y, (list, tuple)):
+            return type(y)((batch, *v.shape[1:]) for v in y)
+        return (batch, *y.shape[1:])
+
+    # -- names, types, configuration --------------------------------------------------------------------------------
+
+    @property
+    def dtype_policy(self):
+        """The types of computation and weights."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value):
+        self._dtype_policy = dtype_policies.get(value)
+        self._compute_type = K.storage_dtype(self._dtype_policy.compute_dtype)
+
+    @property
+    def dtype(self):
+        """The type of the weights."""
+        return self._dtype_policy.variable_dtype
+
+    variable_dtype = dtype
+
+    @property
+    def compute_dtype(self):
+        """The type of the computation."""
+        return self._dtype_policy.compute_dtype
+
+    @property
+    def _who(self):
+        return f'{type(self).__name__} "{self.name}"'
+
+    def get_config(self):
+        """The constructor arguments that rebuild the layer, under Keras's names."""
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype_policy.serialize()}
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        owner = self._configured_class()
+        for name in init_parameters(owner) if owner is not None else ():
+            if name not in _BASE_ARGUMENTS:
+                config[name] = self._config_value(name)
+        return config
+
+    def _configured_class(self):
+        """The class whose constructor arguments `get_config` reads: a user's override adds its own on top of its base."""
+        for cls in type(self).__mro__:
+            if cls is Layer:
+                return None
+            if cls.__module__.startswith("kerasnp.") or "get_config" not in vars(cls):
+                return cls
+
+    def _config_value(self, name):
+        try:
+            return serialize_value(getattr(self, name))
+        except AttributeError:
+            raise NotImplementedError(
+                f"Layer {type(self).__name__} was created by passing the argument {name!r} that is not stored under that "
+                "name: set it as an attribute in __init__(), or override get_config() to include it."
+            ) from None
+
+    def get_build_config(self):
+        """What `build` was called with, for files."""
+        return {"input_shape": self._build_shape} if self._build_shape is not None else None
+
+    def build_from_config(self, config):
+        """Build the layer as `get_build_config` says."""
+        if config and config.get("input_shape") is not None:
+            self.build(_tuples(config["input_shape"]))
+
+    def __repr__(self):
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_build_shape", "_checked"}
+_BASE_ARGUMENTS = {"activity_regularizer", "trainable", "dtype", "autocast", "name"}
+
+
+def _wrap_build(build):
+    @functools.wraps(build)
+    def wrapper(self, *args, **kwargs):
+        build(self, *args, **kwargs)
+        self.built = True
+        if self._build_shape is None:
+            self._build_shape = args[0] if args else next(iter(kwargs.values()), None)
+        if self._lr_multiplier != 1.0:
+            self.lr_multiplier = self._lr_multiplier
+
+    return wrapper
+
+
+def _shape_of(x):
+    if isinstance(x, (list, tuple)):
+        return [_shape_of(v) for v in x]
+    shape = getattr(x, "shape", None)
+    return tuple(shape) if shape is not None else None
+
+
+def _tuples(shape):
+    """Lists from JSON as the tuples that `build` expects."""
+    if shape and isinstance(shape[0], (list, tuple)):
+        return [tuple(s) for s in shape]
+    return tuple(shape)

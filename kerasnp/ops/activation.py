@@ -1,0 +1,231 @@
+"""Activations as operators, and the softmax family."""
+
+from kerasnp import backend as K
+from kerasnp.autodiff.operator import Operator
+from kerasnp.ops.elementwise import Unary, _floating, relu, sigmoid, softplus, tanh  # noqa: F401
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+class LeakyRelu(Operator):
+    """y = x for x > 0, slope * x below."""
+
+    def __init__(self, negative_slope):
+        self.negative_slope = negative_slope
+
+    def forward(self, x):
+        self.save(x)
+        return K.where(x > 0, x, x * x.dtype.type(self.negative_slope))
+
+    def backward(self, dy):
+        (x,) = self.saved
+        return K.where(x > 0, dy, dy * dy.dtype.type(self.negative_slope))
+
+
+class PRelu(Operator):
+    """y = x for x > 0, alpha * x below, alpha learned and broadcast against x."""
+
+    def forward(self, x, alpha):
+        self.save(x, alpha)
+        return K.where(x > 0, x, x * alpha)
+
+    def backward(self, dy):
+        x, alpha = self.saved
+        dx = K.where(x > 0, dy, dy * alpha) if self.wants(0) else None
+        dalpha = K.unbroadcast(dy * K.minimum(x, 0), alpha.shape) if self.wants(1) else None
+        return dx, dalpha
+
+
+class Elu(Operator):
+    """y = scale * (x for x > 0, alpha * (exp(x) - 1) below)."""
+
+    def __init__(self, alpha=1.0, scale=1.0):
+        self.alpha, self.scale = alpha, scale
+
+    def forward(self, x):
+        t = x.dtype.type
+        below = K.expm1(K.minimum(x, 0)) * t(self.alpha)
+        y = K.where(x > 0, x, below) * t(self.scale)
+        self.save(x, below)
+        return y
+
+    def backward(self, dy):
+        x, below = self.saved
+        t = dy.dtype.type
+        return dy * K.where(x > 0, t(self.scale), (below + t(self.alpha)) * t(self.scale))
+
+
+class Gelu(Operator):
+    """y = x * Phi(x), Phi the normal distribution function, or its tanh approximation (Hendrycks and Gimpel, 2016)."""
+
+    def __init__(self, approximate):
+        self.approximate = approximate
+
+    def forward(self, x):
+        t = x.dtype.type
+        if self.approximate:
+            phi = (1 + K.tanh(t(0.7978845608028654) * (x + t(0.044715) * x * x * x))) * t(0.5)
+        else:
+            phi = (1 + K.erf(x * t(0.7071067811865476))) * t(0.5)
+        self.save(x, phi)
+        return x * phi
+
+    def backward(self, dy):
+        x, phi = self.saved
+        t = x.dtype.type
+        if self.approximate:
+            density = 2 * phi * (1 - phi) * t(0.7978845608028654) * (1 + t(3 * 0.044715) * x * x)
+        else:
+            density = K.exp(-x * x * t(0.5)) * t(0.3989422804014327)
+        return dy * (phi + x * density)
+
+
+class Silu(Operator):
+    """y = x * sigmoid(x) (Ramachandran et al., 2017)."""
+
+    def forward(self, x):
+        s = K.sigmoid(x)
+        self.save(x, s)
+        return x * s
+
+    def backward(self, dy):
+        x, s = self.saved
+        return dy * s * (1 + x * (1 - s))
+
+
+class Piecewise(Operator):
+    """y = clip(slope * x + shift, 0, 1): the hard sigmoid."""
+
+    def __init__(self, slope, shift):
+        self.slope, self.shift = slope, shift
+
+    def forward(self, x):
+        t = x.dtype.type
+        y = K.clip(x * t(self.slope) + t(self.shift), t(0), t(1))
+        self.save(y)
+        return y
+
+    def backward(self, dy):
+        (y,) = self.saved
+        return dy * ((y > 0) & (y < 1)) * dy.dtype.type(self.slope)
+
+
+class Softsign(Operator):
+    """y = x / (1 + |x|)."""
+
+    def forward(self, x):
+        bottom = 1 + K.abs(x)
+        self.save(bottom)
+        return x / bottom
+
+    def backward(self, dy):
+        (bottom,) = self.saved
+        return dy / (bottom * bottom)
+
+
+class Softmax(Operator):
+    """y = exp(x) / sum(exp(x)) along an axis, or several."""
+
+    def __init__(self, axis=-1):
+        self.axis = tuple(axis) if isinstance(axis, list) else axis
+
+    def forward(self, x):
+        y = K.softmax(x, self.axis)
+        self.save(y)
+        return y
+
+    def backward(self, dy):
+        return K.softmax_grad(self.saved[0], dy, self.axis)
+
+
+class LogSoftmax(Operator):
+    """y = x - log(sum(exp(x))) along an axis."""
+
+    def __init__(self, axis=-1):
+        self.axis = axis
+
+    def forward(self, x):
+        y = K.log_softmax(x, self.axis)
+        self.save(y)
+        return y
+
+    def backward(self, dy):
+        return K.log_softmax_grad(self.saved[0], dy, self.axis)
+
+
+def fused_activation(activation):
+    """The fused kernel for an activation function, or None where the activation needs an operator of its own.
+
+    Sigmoid and softmax are left out on purpose: as operators of their own they lend their input to the cross-entropies.
+    """
+    return getattr(activation, "fused", None)
+
+
+def activate(activation, x):
+    """activation(x); an identity costs nothing."""
+    return x if activation is None else activation(x)
+
+
+def logits_behind(y, kind):
+    """The input of the softmax or sigmoid that made `y` under this tape, or None: the stable way into a cross-entropy."""
+    op = getattr(y, "creator", None)
+    if kind == "softmax" and type(op) is Softmax and op.axis in (-1, y.ndim - 1):
+        return op.inputs[0]
+    if kind == "sigmoid" and type(op) is Unary and op.name == "sigmoid":
+        return op.inputs[0]
+    return None
+
+
+def leaky_relu(x, negative_slope=0.2):
+    """x where positive, negative_slope * x elsewhere."""
+    return LeakyRelu(negative_slope)(_floating(x))
+
+
+def elu(x, alpha=1.0):
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al., 2016)."""
+    return Elu(alpha)(_floating(x))
+
+
+def selu(x):
+    """Elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return Elu(SELU_ALPHA, SELU_SCALE)(_floating(x))
+
+
+def gelu(x, approximate=True):
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
+    return Gelu(approximate)(_floating(x))
+
+
+def silu(x):
+    """x * sigmoid(x), also called swish (Ramachandran et al., 2017)."""
+    return Silu()(_floating(x))
+
+
+swish = silu
+
+
+def hard_sigmoid(x):
+    """clip(x / 6 + 1/2, 0, 1)."""
+    return Piecewise(1 / 6, 0.5)(_floating(x))
+
+
+def softsign(x):
+    """x / (1 + |x|)."""
+    return Softsign()(_floating(x))
+
+
+def softmax(x, axis=-1):
+    """exp(x) / sum(exp(x)) along `axis`: positive numbers that sum to one."""
+    return Softmax(axis)(_floating(x))
+
+
+def log_softmax(x, axis=-1):
+    """log(softmax(x)) along `axis`, computed without underflow."""
+    return LogSoftmax(axis)(_floating(x))
+
+
+def prelu(x, alpha):
+    """x where positive, alpha * x elsewhere, alpha an array that broadcasts against x (He et al., 2015)."""
+    return PRelu()(x, alpha)
+
+

@@ -1,0 +1,76 @@
+"""Convolution with bias and activation as one step."""
+
+from kerasnp import backend as K
+from kerasnp.autodiff.operator import Operator
+from kerasnp.ops.activation import activate, fused_activation
+from kerasnp.ops.elementwise import convert
+from kerasnp.ops.shape import moveaxis
+from kerasnp.utils import check
+
+
+class Conv(Operator):
+    """y = act(conv(x, w) + b).     x (n, *space, c)   w (*kernel, c / groups, f)   b (f,)   ->   y (n, *space', f)"""
+
+    def __init__(self, strides, padding, dilation, groups=1, activation=None):
+        self.options = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+        self.activation = activation
+
+    def forward(self, x, w, b=None):
+        y = K.conv(x, w, b, self.activation, **self.options)
+        self.save(x, w, y)
+        return y
+
+    def backward(self, dy):
+        x, w, y = self.saved
+        dz = dy if self.activation is None else self.activation.backward(y, dy)
+        dx = K.conv_grad_input(dz, w, x.shape, **self.options) if self.wants(0) else None
+        dw = K.conv_grad_kernel(x, dz, w.shape, **self.options, out=self.out(1)) if self.wants(1) else None
+        db = K.sum_rows(dz, out=self.out(2)) if self.wants(2) else None
+        return dx, dw, db
+
+
+def explicit_padding(padding, sizes, kernel, strides, dilation):
+    """`"valid"`, `"same"` or `"causal"` as a (before, after) pair per axis."""
+    if padding == "valid":
+        return ((0, 0),) * len(sizes)
+    if padding == "causal":
+        return tuple((d * (k - 1), 0) for k, d in zip(kernel, dilation))
+    return tuple(K.same_padding(*a) for a in zip(sizes, kernel, strides, dilation))
+
+
+def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1, bias=None, activation=None):
+    """Convolution (cross-correlation) over 1, 2 or 3 spatial axes, with optional bias and activation in the same step.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
+        kernel: (*kernel_size, channels / groups, filters).
+        strides, dilation_rate: an int or one per spatial axis.
+        padding: `"valid"`, `"same"`, or `"causal"` for one axis.
+        groups: the channels are cut into so many groups, each with its own filters.
+        bias: (filters,) or None.
+        activation: a function of `kerasnp.activations` or None.
+
+    Raises: ValueError for channels that do not fit the kernel.
+    """
+    inputs, kernel = convert(inputs), convert(kernel)
+    rank = len(kernel.shape) - 2
+    channels_first = K.standardize_data_format(data_format) == "channels_first"
+    x = move_channels(inputs, last=True) if channels_first else inputs
+    if len(x.shape) != rank + 2 or x.shape[-1] != kernel.shape[-2] * groups:
+        raise ValueError(
+            f"conv: the kernel of shape {tuple(kernel.shape)} with groups={groups} expects {rank + 2} axes and "
+            f"{kernel.shape[-2] * groups} channels. Received: inputs.shape={tuple(inputs.shape)}"
+        )
+    strides = check.int_tuple("strides", strides, rank)
+    dilation = check.int_tuple("dilation_rate", dilation_rate, rank)
+    pads = explicit_padding(padding, x.shape[1:-1], kernel.shape[:rank], strides, dilation)
+    fused = fused_activation(activation)
+    op = Conv(strides, pads, dilation, groups, fused)
+    y = op(x, kernel) if bias is None else op(x, kernel, bias)
+    y = y if fused is not None else activate(activation, y)
+    return move_channels(y, last=False) if channels_first else y
+
+
+def move_channels(x, last):
+    """Channels moved from axis 1 to the last axis, or back."""
+    return moveaxis(x, 1, -1) if last else moveaxis(x, -1, 1)

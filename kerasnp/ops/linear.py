@@ -1,0 +1,151 @@
+"""Matrix products and the affine layer."""
+
+from kerasnp import backend as K
+from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.variable import install_arithmetic
+from kerasnp.ops.activation import activate, fused_activation
+from kerasnp.ops.elementwise import convert
+from kerasnp.ops.shape import reshape, transpose
+
+
+class Dense(Operator):
+    """y = act(x @ w + b).     x (..., i)   w (i, o)   b (o,)   ->   y (..., o)"""
+
+    def __init__(self, activation=None):
+        self.activation = activation
+
+    def forward(self, x, w, b=None):
+        y = K.dense(x, w, b, self.activation)
+        self.save(x, w, y)
+        return y
+
+    def backward(self, dy):
+        x, w, y = self.saved
+        dz = dy if self.activation is None else self.activation.backward(y, dy)
+        dx = K.matmul(dz, w.T) if self.wants(0) else None
+        dw = db = None
+        if self.wants(1):
+            dw = K.matmul(x.reshape(-1, x.shape[-1]).T, dz.reshape(-1, dz.shape[-1]), out=self.out(1))
+        if self.wants(2):
+            db = K.sum_rows(dz, out=self.out(2))
+        return dx, dw, db
+
+
+class Matmul(Operator):
+    """y = a @ b, over the last two axes with the others broadcast.     a (..., n, k)   b (..., k, m)   ->   y (..., n, m)"""
+
+    def forward(self, a, b):
+        self.save(a, b)
+        return K.asarray(K.matmul(a, b))
+
+    def backward(self, dy):
+        a, b = self.saved
+        row, column = a.ndim == 1, b.ndim == 1
+        a2, b2 = (a[None, :] if row else a), (b[:, None] if column else b)
+        dy = dy[..., None] if column else dy
+        dy = dy[..., None, :] if row else dy
+        da = db = None
+        if self.wants(0):
+            da = K.unbroadcast(K.matmul(dy, K.swapaxes(b2, -1, -2)), a2.shape).reshape(a.shape)
+        if self.wants(1):
+            db = K.unbroadcast(K.matmul(K.swapaxes(a2, -1, -2), dy), b2.shape).reshape(b.shape)
+        return da, db
+
+
+class Einsum(Operator):
+    """y = einsum(subscripts, ...); the gradient of an operand is the einsum that swaps it with the output."""
+
+    def __init__(self, subscripts):
+        self.subscripts = subscripts
+
+    def forward(self, *xs):
+        self.save(*xs)
+        return K.asarray(K.einsum(self.subscripts, *xs, optimize=len(xs) > 1))
+
+    def backward(self, dy):
+        xs = self.saved
+        inputs, output = _expand_ellipsis(self.subscripts, [x.ndim for x in xs], dy.ndim)
+        return tuple(self._gradient(i, xs, inputs, output, dy) if self.wants(i) else None for i in range(len(xs)))
+
+    @staticmethod
+    def _gradient(i, xs, inputs, output, dy):
+        own, shape = inputs[i], xs[i].shape
+        others = [(s, x) for j, (s, x) in enumerate(zip(inputs, xs)) if j != i]
+        available = set(output).union(*(s for s, _ in others))
+        kept = [c for c in own if c in available]
+        g = K.einsum(",".join([output, *(s for s, _ in others)]) + "->" + "".join(kept), dy, *(x for _, x in others), optimize=True)
+        sizes = dict(zip(own, shape))
+        # Axes that occur nowhere else were summed over: every element of them has the same gradient.
+        g = g.reshape([sizes[c] if c in available else 1 for c in own]) if len(kept) < len(own) else g
+        return K.broadcast_to(g, shape)
+
+
+def _expand_ellipsis(subscripts, ndims, out_ndim):
+    """The subscripts with `...` spelled as capital letters that nothing else uses, and the output made explicit."""
+    subscripts = subscripts.replace(" ", "")
+    left, arrow, output = subscripts.partition("->")
+    inputs = left.split(",")
+    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in subscripts]
+    dots = [n - len(s.replace("...", "")) if "..." in s else 0 for s, n in zip(inputs, ndims)]
+    widest = free[: max(dots, default=0)]
+    inputs = [s.replace("...", "".join(widest[len(widest) - d :])) for s, d in zip(inputs, dots)]
+    if arrow:
+        return inputs, output.replace("...", "".join(widest[len(widest) - (out_ndim - len(output.replace("...", ""))) :] if "..." in output else ""))
+    letters = "".join(inputs)
+    return inputs, "".join(widest) + "".join(sorted(c for c in set(letters) - set(widest) if letters.count(c) == 1))
+
+
+def dense(x, w, b=None, activation=None):
+    """activation(x @ w + b), the affine step of a Dense layer.
+
+    Args:
+        x: (..., inputs).  w: (inputs, outputs).  b: (outputs,) or None.
+        activation: a function of `kerasnp.activations` or None.
+    """
+    fused = fused_activation(activation)
+    y = Dense(fused)(x, w) if b is None else Dense(fused)(x, w, b)
+    return y if fused is not None or activation is None else activate(activation, y)
+
+
+def matmul(x1, x2):
+    """The matrix product of the last two axes; the axes before them are broadcast."""
+    return Matmul()(convert(x1), convert(x2))
+
+
+def einsum(subscripts, *operands):
+    """A sum of products by Einstein's convention, such as `"ij,jk->ik"`."""
+    return Einsum(subscripts)(*map(convert, operands))
+
+
+def tensordot(x1, x2, axes=2):
+    """Contract axes of x1 with axes of x2: so many last and first ones, or the two lists given."""
+    x1, x2 = convert(x1), convert(x2)
+    n1, n2 = len(x1.shape), len(x2.shape)
+    if isinstance(axes, int):
+        first, second = list(range(n1 - axes, n1)), list(range(axes))
+    else:
+        first, second = ([a % n for a in ([v] if isinstance(v, int) else v)] for v, n in zip(axes, (n1, n2)))
+    free1, free2 = ([a for a in range(n) if a not in used] for n, used in ((n1, first), (n2, second)))
+    shape = [x1.shape[a] for a in free1] + [x2.shape[a] for a in free2]
+    inner = 1
+    for a in first:
+        inner *= x1.shape[a]
+    left = reshape(transpose(x1, free1 + first), (-1, inner))
+    right = reshape(transpose(x2, second + free2), (inner, -1))
+    return reshape(matmul(left, right), shape)
+
+
+def dot(x1, x2):
+    """The inner product of vectors, matrix product of matrices; in general over x1's last and x2's second to last axis."""
+    x1, x2 = convert(x1), convert(x2)
+    if len(x1.shape) == 0 or len(x2.shape) == 0:
+        return x1 * x2
+    return tensordot(x1, x2, ([len(x1.shape) - 1], [max(len(x2.shape) - 2, 0)]))
+
+
+def outer(x1, x2):
+    """All products of an element of x1 and one of x2."""
+    return reshape(convert(x1), (-1, 1)) * reshape(convert(x2), (1, -1))
+
+
+install_arithmetic({"__matmul__": matmul, "__rmatmul__": lambda a, b: matmul(b, a)}, {"matmul": matmul})

@@ -1,0 +1,413 @@
+"""Operators that move elements without changing them."""
+
+from kerasnp import backend as K
+from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.variable import Variable, install_arithmetic
+from kerasnp.ops.elementwise import cast, convert, stop_gradient
+
+
+class Reshape(Operator):
+    """y holds the elements of x in order, in another shape."""
+
+    def __init__(self, newshape):
+        self.newshape = newshape
+
+    def forward(self, x):
+        self.save(x.shape)
+        return x.reshape(self.newshape)
+
+    def backward(self, dy):
+        return dy.reshape(self.saved[0])
+
+
+class Transpose(Operator):
+    """y[..., i, ...] = x[..., i, ...] with the axes permuted."""
+
+    def __init__(self, axes=None):
+        self.axes = axes
+
+    def forward(self, x):
+        axes = self.axes if self.axes is not None else tuple(range(x.ndim))[::-1]
+        self.save(tuple(int(i) for i in K.argsort([a % x.ndim for a in axes])))
+        return x.transpose(axes)
+
+    def backward(self, dy):
+        return dy.transpose(self.saved[0])
+
+
+class Concatenate(Operator):
+    """y = the inputs one after the other along an axis."""
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, *xs):
+        self.save([x.shape[self.axis] for x in xs])
+        return K.concatenate(xs, self.axis)
+
+    def backward(self, dy):
+        return tuple(K.split(dy, K.cumsum(self.saved[0])[:-1], self.axis))
+
+
+class Stack(Operator):
+    """y[..., i, ...] = xs[i] along a new axis."""
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, *xs):
+        return K.stack(xs, self.axis)
+
+    def backward(self, dy):
+        return tuple(K.moveaxis(dy, self.axis, 0))
+
+
+class Split(Operator):
+    """The pieces of x along an axis, between the given indices."""
+
+    def __init__(self, indices, axis):
+        self.indices, self.axis = indices, axis
+
+    def forward(self, x):
+        return tuple(K.split(x, self.indices, self.axis))
+
+    def backward(self, *dys):
+        return K.concatenate(dys, self.axis)
+
+
+class GetItem(Operator):
+    """y = x[key], any numpy key."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def forward(self, x):
+        self.save(x.shape, x.dtype)
+        return x[self.key]
+
+    def backward(self, dy):
+        shape, dtype = self.saved
+        dx = K.zeros(shape, dtype)
+        if _is_basic(self.key):
+            dx[self.key] = dy
+        else:
+            K.add.at(dx, self.key, dy)
+        return dx
+
+
+class Take(Operator):
+    """y = the entries of x at `indices` along an axis."""
+
+    def __init__(self, indices, axis):
+        self.indices, self.axis = indices, axis
+
+    def forward(self, x):
+        self.save(x.shape, x.dtype)
+        return K.take(x, self.indices, self.axis)
+
+    def backward(self, dy):
+        shape, dtype = self.saved
+        if self.axis is None:
+            dx = K.zeros(shape, dtype).reshape(-1)
+            K.add.at(dx, self.indices, dy)
+            return dx.reshape(shape)
+        dx = K.zeros(shape, dtype)
+        axis = self.axis % len(shape)
+        K.add.at(dx, (slice(None),) * axis + (self.indices,), dy)
+        return dx
+
+
+class TakeAlongAxis(Operator):
+    """y[..., i, ...] = x[..., indices[..., i, ...], ...] along an axis."""
+
+    def __init__(self, indices, axis):
+        self.indices, self.axis = indices, axis
+
+    def forward(self, x):
+        self.save(x.shape, x.dtype)
+        return K.take_along_axis(x, self.indices, self.axis)
+
+    def backward(self, dy):
+        shape, dtype = self.saved
+        dx = K.zeros(shape, dtype)
+        axis = self.axis % len(shape)
+        key = [K.arange(n).reshape([-1 if i == j else 1 for j in range(dy.ndim)]) for i, n in enumerate(dy.shape)]
+        key[axis] = self.indices
+        K.add.at(dx, tuple(key), dy)
+        return dx
+
+
+class BroadcastTo(Operator):
+    """y = x repeated along its axes of size one."""
+
+    def __init__(self, shape):
+        self.shape = tuple(shape)
+
+    def forward(self, x):
+        self.save(x.shape)
+        return K.broadcast_to(x, self.shape)
+
+    def backward(self, dy):
+        return K.unbroadcast(dy, self.saved[0])
+
+
+class Pad(Operator):
+    """y = x with `pad_width` constant elements before and after each axis."""
+
+    def __init__(self, pad_width, mode="constant", constant_values=None):
+        self.pad_width, self.mode, self.constant_values = pad_width, mode, constant_values
+
+    def forward(self, x):
+        self.save(x.shape)
+        if self.mode == "constant":
+            return K.pad(x, self.pad_width, constant_values=self.constant_values or 0)
+        return K.pad(x, self.pad_width, mode=self.mode)
+
+    def backward(self, dy):
+        shape = self.saved[0]
+        if self.mode != "constant":
+            index = K.pad(K.arange(int(K.prod(shape))).reshape(shape), self.pad_width, mode=self.mode)
+            dx = K.zeros(int(K.prod(shape)), dy.dtype)
+            K.add.at(dx, index, dy)
+            return dx.reshape(shape)
+        return dy[tuple(slice(before, before + n) for (before, _), n in zip(self.pad_width, shape))]
+
+
+class Repeat(Operator):
+    """y = each entry of x along an axis, `repeats` times."""
+
+    def __init__(self, repeats, axis):
+        self.repeats, self.axis = repeats, axis
+
+    def forward(self, x):
+        self.save(x.shape)
+        return K.repeat(x, self.repeats, self.axis)
+
+    def backward(self, dy):
+        shape = self.saved[0]
+        axis = self.axis % len(shape)
+        index = K.repeat(K.arange(shape[axis]), self.repeats)
+        dx = K.zeros(shape, dy.dtype)
+        K.add.at(dx, (slice(None),) * axis + (index,), dy)
+        return dx
+
+
+class Flip(Operator):
+    """y = x in reverse order along the axes."""
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        return K.flip(x, self.axis)
+
+    def backward(self, dy):
+        return K.flip(dy, self.axis)
+
+
+def _is_basic(key):
+    return all(isinstance(k, (int, slice, type(None), type(...))) for k in (key if isinstance(key, tuple) else (key,)))
+
+
+def reshape(x, newshape):
+    """x in another shape of as many elements; one length may be -1.
+
+    Raises: ValueError where the numbers of elements differ.
+    """
+    return Reshape(newshape)(convert(x))
+
+
+def transpose(x, axes=None):
+    """x with its axes permuted, reversed by default."""
+    return Transpose(axes)(convert(x))
+
+
+def moveaxis(x, source, destination):
+    """x with axes moved to other positions."""
+    x = convert(x)
+    sources, destinations = ([a % x.ndim for a in (v if isinstance(v, (tuple, list)) else (v,))] for v in (source, destination))
+    order = [a for a in range(x.ndim) if a not in sources]
+    for to, origin in sorted(zip(destinations, sources)):
+        order.insert(to, origin)
+    return Transpose(tuple(order))(x)
+
+
+def swapaxes(x, axis1, axis2):
+    """x with two axes exchanged."""
+    x = convert(x)
+    order = list(range(x.ndim))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return Transpose(tuple(order))(x)
+
+
+def expand_dims(x, axis):
+    """x with axes of size one inserted."""
+    x = convert(x)
+    return Reshape(K.expand_dims(stop_gradient(x), axis).shape)(x)
+
+
+def squeeze(x, axis=None):
+    """x without its axes of size one, or without the named ones."""
+    x = convert(x)
+    return Reshape(K.squeeze(stop_gradient(x), axis).shape)(x)
+
+
+def ravel(x):
+    """x as one long row."""
+    return Reshape(-1)(convert(x))
+
+
+def concatenate(xs, axis=0):
+    """The arrays one after the other along an axis."""
+    return Concatenate(axis)(*map(convert, xs))
+
+
+def stack(x, axis=0):
+    """The arrays along a new axis."""
+    return Stack(axis)(*map(convert, x))
+
+
+def split(x, indices_or_sections, axis=0):
+    """The pieces of x along an axis: so many equal ones, or cut at the given indices."""
+    x = convert(x)
+    if isinstance(indices_or_sections, int):
+        size = x.shape[axis]
+        if size % indices_or_sections:
+            raise ValueError(
+                f"split: axis {axis} must divide into {indices_or_sections} equal parts. Received: x.shape={x.shape}"
+            )
+        step = size // indices_or_sections
+        indices_or_sections = list(range(step, size, step))
+    return list(Split(list(indices_or_sections), axis)(x))
+
+
+def take(x, indices, axis=None):
+    """The entries of x at integer indices along an axis (of x as one row without an axis); negative ones count back."""
+    return Take(stop_gradient(convert(indices)), axis)(convert(x))
+
+
+def take_along_axis(x, indices, axis=None):
+    """The entries of x at indices that differ by row."""
+    x, indices = convert(x), stop_gradient(convert(indices))
+    if axis is None:
+        return TakeAlongAxis(indices.reshape(-1), 0)(Reshape(-1)(x))
+    return TakeAlongAxis(indices, axis)(x)
+
+
+def broadcast_to(x, shape):
+    """x repeated to a larger shape by the rules of broadcasting."""
+    return BroadcastTo(shape)(convert(x))
+
+
+def pad(x, pad_width, mode="constant", constant_values=None):
+    """x with elements added before and after each axis; `pad_width` is ((before, after), ...) or one number or pair."""
+    x = convert(x)
+    width = K.broadcast_to(K.asarray(pad_width), (x.ndim, 2))
+    return Pad([(int(a), int(b)) for a, b in width], mode, constant_values)(x)
+
+
+def repeat(x, repeats, axis=None):
+    """Each element of x `repeats` times along an axis (of x as one row without an axis)."""
+    x = convert(x)
+    return Repeat(repeats, 0)(Reshape(-1)(x)) if axis is None else Repeat(repeats, axis)(x)
+
+
+def tile(x, repeats):
+    """x laid side by side `repeats` times along each axis."""
+    x = convert(x)
+    repeats = (repeats,) if isinstance(repeats, int) else tuple(repeats)
+    shape = (1,) * (len(repeats) - x.ndim) + tuple(x.shape)
+    repeats = (1,) * (len(shape) - len(repeats)) + repeats
+    spread = BroadcastTo([n for pair in zip(repeats, shape) for n in pair])
+    y = spread(Reshape([n for s in shape for n in (1, s)])(x))
+    return Reshape([r * s for r, s in zip(repeats, shape)])(y)
+
+
+def flip(x, axis=None):
+    """x in reverse order along the axes, all by default."""
+    return Flip(axis)(convert(x))
+
+
+def shape(x):
+    """The shape of x, a tuple of ints."""
+    return tuple(convert(x).shape)
+
+
+def zeros(shape, dtype=None):
+    """An array of zeros."""
+    return K.zeros(shape, K.storage_dtype(dtype))
+
+
+def ones(shape, dtype=None):
+    """An array of ones."""
+    return K.ones(shape, K.storage_dtype(dtype))
+
+
+def zeros_like(x, dtype=None):
+    """Zeros of the shape and type of x."""
+    return K.zeros_like(stop_gradient(x), dtype=dtype and K.storage_dtype(dtype))
+
+
+def ones_like(x, dtype=None):
+    """Ones of the shape and type of x."""
+    return K.ones_like(stop_gradient(x), dtype=dtype and K.storage_dtype(dtype))
+
+
+def full(shape, fill_value, dtype=None):
+    """An array of one value."""
+    return K.full(shape, fill_value, K.storage_dtype(dtype))
+
+
+def arange(start, stop=None, step=None, dtype=None):
+    """Evenly spaced values; int32 unless a float is among the arguments."""
+    start, stop = (0, start) if stop is None else (start, stop)
+    step = 1 if step is None else step
+    if dtype is None:
+        dtype = K.floatx() if any(isinstance(v, float) for v in (start, stop, step)) else "int32"
+    return K.arange(start, stop, step, dtype=K.storage_dtype(dtype))
+
+
+def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
+    """Rows with a one at the position that x gives; all zeros for an index out of range."""
+    if sparse:
+        raise ValueError("one_hot: sparse=True is not supported, since kerasnp has no sparse tensors; use sparse=False.")
+    x = stop_gradient(convert(x))
+    hot = (x[..., None] == K.arange(num_classes)).astype(K.storage_dtype(dtype))
+    return hot if axis == -1 else K.moveaxis(hot, -1, axis)
+
+
+def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
+    """x as an array; under a tape a recorded Variable is handed back as it is.
+
+    Raises: ValueError for `sparse=True` or `ragged=True`.
+    """
+    if sparse or ragged:
+        raise ValueError("convert_to_tensor: sparse and ragged tensors are not supported; pass a dense array.")
+    if isinstance(x, Variable):
+        if x.creator is None:
+            return K.tensor(x.value, dtype)
+        return x if dtype is None else cast(x, dtype)
+    return K.tensor(x, dtype)
+
+
+def convert_to_numpy(x):
+    """x as a numpy array."""
+    return K.array(stop_gradient(x))
+
+
+install_arithmetic(
+    {
+        "__getitem__": lambda x, key: GetItem(_plain_key(key))(x),
+        "reshape": lambda x, *newshape: reshape(x, newshape[0] if len(newshape) == 1 else newshape),
+        "transpose": lambda x, *axes: transpose(x, (axes[0] if len(axes) == 1 else axes) or None),
+        "T": property(transpose),
+        "astype": cast,
+    },
+    {},
+)
+
+
+def _plain_key(key):
+    if isinstance(key, tuple):
+        return tuple(k.value if isinstance(k, Variable) else k for k in key)
+    return key.value if isinstance(key, Variable) else key

@@ -1,0 +1,106 @@
+"""Penalties on weights and activities, under the names of `keras.regularizers`."""
+
+from kerasnp import ops
+from kerasnp.saving.config import deserialize_keras_object, serialize_value
+from kerasnp.utils import registry
+from kerasnp.utils.registry import Registered
+
+
+class Regularizer(Registered, abstract=True):
+    """Base: a subclass writes `__call__(x)`, the scalar penalty, and stores its arguments."""
+
+    family = "regularizers"
+
+    def __call__(self, x):
+        """The penalty; 0 for the base class."""
+        return 0.0
+
+
+def _factor(name, value):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value or value in (float("inf"), -float("inf")):
+        raise ValueError(f"Invalid value for argument {name}: expected a non-negative finite number. Received: {name}={value!r}")
+    if value < 0:
+        raise ValueError(f"Invalid value for argument {name}: expected a non-negative float. Received: {name}={value}")
+    return float(value)
+
+
+class L1L2(Regularizer, aliases=("l1_l2",)):
+    """l1 * sum(|x|) + l2 * sum(x^2).
+
+    >>> float(L1L2(l1=1.0, l2=0.5)([1.0, -2.0]))
+    5.5
+    """
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1 = _factor("l1", 0.0 if l1 is None else l1)
+        self.l2 = _factor("l2", 0.0 if l2 is None else l2)
+
+    def __call__(self, x):
+        penalty = 0.0
+        if self.l1:
+            penalty = penalty + self.l1 * ops.sum(ops.abs(x))
+        if self.l2:
+            penalty = penalty + self.l2 * ops.sum(ops.square(x))
+        return penalty
+
+
+class L1(Regularizer):
+    """l1 * sum(|x|): drives weights to exactly zero."""
+
+    def __init__(self, l1=0.01):
+        self.l1 = _factor("l1", 0.01 if l1 is None else l1)
+
+    def __call__(self, x):
+        return self.l1 * ops.sum(ops.abs(x))
+
+
+class L2(Regularizer):
+    """l2 * sum(x^2): weight decay."""
+
+    def __init__(self, l2=0.01):
+        self.l2 = _factor("l2", 0.01 if l2 is None else l2)
+
+    def __call__(self, x):
+        return self.l2 * ops.sum(ops.square(x))
+
+
+class OrthogonalRegularizer(Regularizer):
+    """factor times the mean of |cosine| between the rows (or columns) of a matrix (Brock et al., 2017).
+
+    Args:
+        factor: a non-negative number.
+        mode: `"rows"` or `"columns"`.
+    """
+
+    def __init__(self, factor=0.01, mode="rows"):
+        self.factor = _factor("factor", factor)
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"Invalid value for argument mode: expected 'rows' or 'columns'. Received: mode={mode!r}")
+        self.mode = mode
+
+    def __call__(self, x):
+        if len(x.shape) != 2:
+            raise ValueError(f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={tuple(x.shape)}")
+        x = x if self.mode == "rows" else ops.transpose(x)
+        n = x.shape[0]
+        unit = x / ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=1, keepdims=True), 1e-12))
+        cosines = ops.matmul(unit, ops.transpose(unit)) * (1 - ops.one_hot(ops.arange(n), n))
+        return self.factor * 0.5 * ops.sum(ops.abs(cosines)) / (n * (n - 1) / 2)
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+
+def get(identifier):
+    """A regularizer from its name, configuration, class or instance; None stays None."""
+    return registry.get("regularizers", identifier)
+
+
+def serialize(regularizer):
+    """The configuration of a regularizer."""
+    return serialize_value(regularizer)
+
+
+def deserialize(config, custom_objects=None):
+    """The regularizer that `serialize` described."""
+    return deserialize_keras_object(config, custom_objects, family="regularizers")

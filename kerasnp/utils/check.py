@@ -1,0 +1,76 @@
+"""Argument checks. Each raises one sentence: who, what was expected, what was received, and what to do."""
+
+import operator
+
+
+def _named(who, name):
+    return f"{who}: {name}" if who else name
+
+
+def integer(name, value, who=None):
+    """`value` as a Python int; numpy integers pass, bools and floats do not."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise ValueError(f"{_named(who, name)} must be an integer. Received: {name}={value!r}") from None
+
+
+def positive_int(name, value, who=None):
+    """`value` as an int greater than zero."""
+    number = integer(name, value, who)
+    if number <= 0:
+        raise ValueError(f"{_named(who, name)} must be a positive integer. Received: {name}={value!r}")
+    return number
+
+
+def fraction(name, value, who=None):
+    """A number in [0, 1]."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{_named(who, name)} must be a number between 0 and 1. Received: {name}={value!r}")
+    return value
+
+
+def one_of(name, value, choices, who=None):
+    """`value`, which must be among `choices`; a string is compared in lower case."""
+    value = value.lower() if isinstance(value, str) else value
+    if value not in choices:
+        expected = ", ".join(map(repr, choices))
+        raise ValueError(f"{_named(who, name)} must be one of {expected}. Received: {name}={value!r}")
+    return value
+
+
+def int_tuple(name, value, length, who=None, minimum=1):
+    """An int, or `length` of them, as a tuple of `length` ints of at least `minimum`."""
+    try:
+        values = (operator.index(value),) * length
+    except TypeError:
+        try:
+            values = tuple(operator.index(v) for v in value)
+        except TypeError:
+            values = ()
+    if len(values) != length or any(v < minimum for v in values):
+        kind = "positive" if minimum == 1 else "non-negative"
+        raise ValueError(
+            f"{_named(who, name)} must be a {kind} integer or {length} of them. Received: {name}={value!r}"
+        )
+    return values
+
+
+def shape(value, name="shape", who=None):
+    """A tuple of ints or None from any spelling of a shape."""
+    try:
+        return tuple(None if d is None else operator.index(d) for d in ((value,) if isinstance(value, int) else value))
+    except TypeError:
+        raise ValueError(
+            f"{_named(who, name)} must be a tuple of integers or None. Received: {name}={value!r}"
+        ) from None
+
+
+def same_length(who, **sequences):
+    """All of the named sequences have as many samples as the first."""
+    lengths = {name: len(value) for name, value in sequences.items()}
+    if len(set(lengths.values())) > 1:
+        listing = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        raise ValueError(f"{who}: all arrays must hold the same number of samples. Received: {listing}.")
