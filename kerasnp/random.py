@@ -106,3 +106,14 @@ def randint(shape, minval, maxval, dtype="int32", seed=None):
 def shuffle(x, axis=0, seed=None):
     """A copy of x with its entries along an axis in random order."""
     return generator_from(seed).permutation(K.asarray(x), axis=axis)
+
+
+def set_random_seed(seed):
+    """Fix every random number that follows: Python's, numpy's and kerasnp's.
+
+    Two runs that begin with the same seed end in identical bits.
+
+    Raises: ValueError for anything but an integer.
+    """
+    K.random.set_global_seed(check.integer("seed", seed, "set_random_seed"))
+    reset_global_generator()

@@ -2,17 +2,18 @@
 
 import numpy as np
 
-from kerasnp.autodiff.variable import Variable
 from kerasnp.autodiff.tape import current
+from kerasnp.autodiff.variable import Variable
 
 
 class Operator:
     """A step of the graph: `forward(*arrays)` and `backward(dy)`.
 
     Without an open tape a call runs `forward` and returns its bare array. Under a tape it also notes its inputs and
-    returns a Variable. `backward` receives the gradient of each output (None for one that nothing used) and returns
+    returns a Variable. `backward` receives the gradient of each output (zeros for one that nothing used) and returns
     the gradient of each input, None where there is none. It must not write into `dy` or what was saved, unless the
-    class says `consumes_dy = True`; then it is handed a `dy` that nobody else holds.
+    class says `consumes_dy = True`; then it is handed a `dy` that nobody else holds. An instance stands for one step:
+    make a new one for each call.
 
     >>> import kerasnp
     >>> class Square(Operator):
@@ -33,26 +34,50 @@ class Operator:
     recorded = False
     saved = ()
     inputs = ()
-    position = 0
+    wanted = ()
+    # Shape and dtype of each output, where there are several.
+    specs = ()
+    # The gradients of the outputs, while a tape walks back.
+    grads = None
+    # The gradients of leaves found so far, where the tape lends buffers for them.
+    leaf_grads = None
 
     def __call__(self, *inputs):
         tape = current()
-        if tape is None:
-            return self.forward(*[x.value if isinstance(x, Variable) else x for x in inputs])
-        wanted = [isinstance(x, Variable) and x.trainable for x in inputs]
-        arrays = [x.value if isinstance(x, Variable) else x for x in inputs]
+        if tape is not None:
+            return self._record(tape, inputs)
+        if self.recorded:
+            raise RuntimeError(_used_twice(self))
+        for x in inputs:
+            if isinstance(x, Variable):
+                return self.forward(*[x.value if isinstance(x, Variable) else x for x in inputs])
+        return self.forward(*inputs)
+
+    def _record(self, tape, inputs):
+        if self.recorded:
+            raise RuntimeError(_used_twice(self))
+        arrays, wanted = [], []
+        for x in inputs:
+            if isinstance(x, Variable):
+                arrays.append(x.value)
+                wanted.append(x.trainable or id(x) in tape.watched)
+            else:
+                arrays.append(x)
+                wanted.append(False)
         if True not in wanted:
             return self.forward(*arrays)
         self.recorded = True
         self.inputs = inputs
         self.wanted = wanted
-        y = self.forward(*arrays)
+        try:
+            y = self.forward(*arrays)
+        except BaseException:
+            self.release()
+            raise
         tape.append(self)
         if type(y) is tuple:
-            self.grads = [None] * len(y)
             self.specs = [(a.shape, a.dtype) for a in y]
-            return tuple(Variable.result(a, self, i) for i, a in enumerate(y))
-        self.grads = [None]
+            return tuple([Variable.result(a, self, i) for i, a in enumerate(y)])
         return Variable.result(y if isinstance(y, np.ndarray) else np.asarray(y), self)
 
     def forward(self, *arrays):
@@ -77,11 +102,45 @@ class Operator:
 
     def out(self, i):
         """Memory that the gradient of input `i` may be written to, or None."""
-        variable = self.inputs[i]
-        buffer = variable.grad_buffer if isinstance(variable, Variable) else None
-        if buffer is None or not self.lend_buffers or id(variable) in self.leaf_grads:
+        if self.leaf_grads is None:
             return None
-        return buffer
+        variable = self.inputs[i]
+        # Once only: a second gradient of the same weight is added to the first, so it needs memory of its own.
+        if id(variable) in self.leaf_grads or any(x is variable for j, x in enumerate(self.inputs) if j != i):
+            return None
+        return getattr(variable, "grad_buffer", None)
 
-    lend_buffers = False
-    leaf_grads = None
+    def release(self):
+        """Forget what was kept for backward."""
+        self.recorded = False
+        self.saved = self.inputs = self.wanted = ()
+
+
+def _used_twice(op):
+    return (
+        f"{type(op).__name__}: this operator instance is on a tape already and remembers that call; "
+        f"make a new instance for each call, as in {type(op).__name__}(...)(x)."
+    )
+
+
+def _narrow(call):
+    """Before NumPy 2, a 0-d array times a Python number is float64 whatever its type; take the type of the inputs."""
+
+    def wrapper(self, *inputs):
+        y = call(self, *inputs)
+        a = y.value if isinstance(y, Variable) else y
+        if getattr(a, "shape", None) == () and a.dtype == np.float64:
+            kinds = [x.dtype for x in inputs if isinstance(x, (np.ndarray, np.generic, Variable))]
+            floats = [k for k in kinds if "float" in str(k)]
+            if floats and "float64" not in map(str, floats) and getattr(self, "dtype", None) != np.float64:
+                narrow = np.asarray(a, np.result_type(*map(np.dtype, floats)))
+                if a is y:
+                    return narrow
+                y.value = narrow
+        return y
+
+    return wrapper
+
+
+if int(np.__version__.split(".")[0]) < 2:
+    Operator.__call__ = _narrow(Operator.__call__)  # type: ignore[method-assign]

@@ -28,6 +28,8 @@ class Variable:
     # dictionary of weights, with the class attributes below as what a result shows.
     __slots__ = ("value", "creator", "__dict__", "__weakref__")
 
+    # Whether its gradient is wanted.
+    trainable = True
     index = 0
     name = None
     path = ""
@@ -94,15 +96,6 @@ class Variable:
         return self
 
     @property
-    def trainable(self):
-        """Whether its gradient is wanted; always so for the result of an operator."""
-        return self.creator is not None or self.__dict__.get("trainable", True)
-
-    @trainable.setter
-    def trainable(self, value):
-        self.__dict__["trainable"] = bool(value)
-
-    @property
     def dtype(self):
         """The dtype's name."""
         return self.__dict__.get("dtype") or self.value.dtype.name
@@ -157,6 +150,14 @@ class Variable:
         """Subtract `value` in place; returns the variable."""
         return self.assign(self.value - getattr(value, "value", value))
 
+    def item(self):
+        """The only element, as a Python number."""
+        return self.value.item()
+
+    def tolist(self):
+        """The values as nested lists of Python numbers."""
+        return self.value.tolist()
+
     def backward(self):
         """Fill `.grad` of every trainable variable that this one was computed from; see `autodiff.backward`."""
         from kerasnp.autodiff.tape import backward
@@ -180,6 +181,9 @@ class Variable:
 
     def __len__(self):
         return len(self.value)
+
+    def __format__(self, spec):
+        return format(self.value.item(), spec) if spec and self.value.ndim == 0 else format(str(self), spec)
 
     def __iter__(self):
         return (self[i] for i in range(len(self.value)))
@@ -205,14 +209,29 @@ class Variable:
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         """Let `array * variable` and `np.exp(variable)` reach the operator of that name, or else plain numpy."""
-        function = _ufuncs.get(ufunc.__name__) if method == "__call__" and not kwargs else None
+        function = _functions.get(ufunc.__name__) if method == "__call__" and not kwargs else None
         if function is not None:
             return function(*inputs)
-        return getattr(ufunc, method)(*(x.value if isinstance(x, Variable) else x for x in inputs), **kwargs)
+        return getattr(ufunc, method)(*map(_plain, inputs), **{k: _plain(v) for k, v in kwargs.items()})
+
+    def __array_function__(self, function, types, args, kwargs):
+        """Let `np.concatenate([variable, ...])` reach the operator of that name, or else plain numpy."""
+        own = _functions.get(function.__name__) if function.__module__ == "numpy" else None
+        if own is not None:
+            return own(*args, **kwargs)
+        return function(*map(_plain, args), **{k: _plain(v) for k, v in kwargs.items()})
 
 
 _new = object.__new__
-_ufuncs: dict = {}
+# numpy's name -> the operator's function of that name.
+_functions: dict = {}
+
+
+def _plain(x):
+    """Arrays in place of the Variables in an argument."""
+    if isinstance(x, (list, tuple)):
+        return type(x)(map(_plain, x)) if type(x) in (list, tuple) else x
+    return x.value if isinstance(x, Variable) else x
 
 
 def _restore(value, state):
@@ -223,11 +242,11 @@ def _restore(value, state):
     return variable
 
 
-def install_arithmetic(methods, ufuncs):
-    """Give Variable its operators: `ops` calls this, since the graph knows no operator itself."""
+def install_arithmetic(methods, functions):
+    """Give Variable its methods, and numpy's functions their operators: `ops` calls this; the graph knows no operator."""
     for name, function in methods.items():
         setattr(Variable, name, function)
-    _ufuncs.update(ufuncs)
+    _functions.update(functions)
 
 
 def is_tensor(x):

@@ -34,7 +34,9 @@ from kerasnp.backend.conv import (  # noqa: F401
 from kerasnp.backend.linear import dense, matmul, orthonormal, sum_rows  # noqa: F401
 from kerasnp.backend.norm import batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments  # noqa: F401
 from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
-from kerasnp.backend.update import for_blocks  # noqa: F401
+from kerasnp.backend.update import (  # noqa: F401
+    flat, for_blocks, joined, offsets, scratch, segments, squared_norm,
+)  # fmt: skip
 
 
 def tensor(x, dtype=None):

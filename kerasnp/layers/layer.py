@@ -9,10 +9,10 @@ from kerasnp import constraints, dtype_policies, initializers, ops, regularizers
 from kerasnp.autodiff.tape import stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.input_spec import InputSpec, check_input
-from kerasnp.layers.masks import get_mask, set_mask
 from kerasnp.random import SeedGenerator
 from kerasnp.saving.config import serialize_value
 from kerasnp.utils import check, naming
+from kerasnp.utils.masks import get_mask, set_mask
 from kerasnp.utils.registry import Registered, init_parameters
 
 # Whether the outermost call runs in training; layers called without the argument follow it.
@@ -326,12 +326,12 @@ class Layer(Registered, abstract=True):
         else:
             args = tuple(self._convert(a) for a in args)
             x = args[0] if args else next(iter(kwargs.values()), None)
-        if not self.built:
-            self._build_for(args, kwargs)
         spec = self.input_spec
         if spec is not None and getattr(x, "shape", None) is not None and x.shape[1:] != self._checked:
             check_input(spec, x, self)
             self._checked = x.shape[1:]
+        if not self.built:
+            self._build_for(args, kwargs)
         mask = None
         if self._takes_mask or self.supports_masking:
             mask = kwargs.get("mask")
@@ -339,23 +339,24 @@ class Layer(Registered, abstract=True):
                 mask = get_mask(x)
                 if mask is not None and self._takes_mask:
                     kwargs["mask"] = mask
-        token = None
-        training = kwargs.get("training")
         outer = _training.get()
+        training = kwargs.get("training")
         if training is None:
             training = outer if outer is not None else self._training_default
-            if training is inspect.Parameter.empty:
-                training = None
+        training = bool(training) if training is not inspect.Parameter.empty else False
         if self._takes_training:
-            kwargs["training"] = bool(training) if training is not None else training
-        elif "training" in kwargs:
-            del kwargs["training"]
-        if training is not None and training is not outer:
-            token = _training.set(training)
-        try:
+            kwargs["training"] = training
+        elif kwargs:
+            kwargs.pop("training", None)
+        if training is outer:
             y = self.call(*args, **kwargs)
-        finally:
-            if token is not None:
+        else:
+            if outer is None:
+                self._clear_losses()
+            token = _training.set(training)
+            try:
+                y = self.call(*args, **kwargs)
+            finally:
                 _training.reset(token)
         if self.activity_regularizer is not None:
             for part in y if isinstance(y, (list, tuple)) else [y]:
@@ -494,7 +495,8 @@ class Layer(Registered, abstract=True):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_build_shape", "_checked"}
+_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_build_shape", "_checked",
+              "_parts", "_compile_config", "loss"}  # fmt: skip
 _BASE_ARGUMENTS = {"activity_regularizer", "trainable", "dtype", "autocast", "name"}
 
 

@@ -22,7 +22,8 @@ from kerasnp.ops.linear import dense, dot, einsum, matmul, outer, tensordot  # n
 from kerasnp.ops.losses import (  # noqa: F401
     binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy,
 )  # fmt: skip
-from kerasnp.ops.norm import batch_normalization, moments  # noqa: F401
+from kerasnp.ops.noise import dropout  # noqa: F401
+from kerasnp.ops.norm import batch_normalization, batch_normalization_training, moments  # noqa: F401
 from kerasnp.ops.pool import average_pool, max_pool  # noqa: F401
 from kerasnp.ops.reduce import (  # noqa: F401
     all, amax, amin, any, argmax, argmin, argsort, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var,

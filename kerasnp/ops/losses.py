@@ -1,11 +1,11 @@
-"""Cross-entropies, from logits or from probabilities."""
+"""Losses as operators: cross-entropies from logits or probabilities, and the losses that go element by element."""
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.variable import Variable
 from kerasnp.ops.activation import log_softmax, softmax
-from kerasnp.ops.elementwise import clip, convert, log, stop_gradient
-from kerasnp.ops.reduce import sum as sum_
-from kerasnp.ops.shape import moveaxis, one_hot, reshape, take_along_axis
+from kerasnp.ops.elementwise import convert, stop_gradient
+from kerasnp.ops.shape import moveaxis, one_hot, reshape
 
 
 class SoftmaxCrossEntropy(Operator):
@@ -29,24 +29,168 @@ class SoftmaxCrossEntropyDense(Operator):
     def forward(self, t, x):
         log_p = K.log_softmax(x, -1)
         self.save(t, log_p)
-        return -K.sum(t * log_p, axis=-1)
+        return K.asarray(-(t * log_p).sum(axis=-1))
 
     def backward(self, dy):
         t, log_p = self.saved
-        dx = K.exp(log_p) * t.sum(axis=-1, keepdims=True) - t
-        return (-log_p * dy[..., None] if self.wants(0) else None), dx * dy[..., None]
+        dy = dy[..., None]
+        dt = -log_p * dy if self.wants(0) else None
+        return dt, ((K.exp(log_p) * t.sum(axis=-1, keepdims=True) - t) * dy if self.wants(1) else None)
 
 
-class SigmoidCrossEntropy(Operator):
-    """loss = max(x, 0) - x * t + log(1 + exp(-|x|)), element by element."""
+class CrossEntropy(Operator):
+    """loss = -log(p[label] / sum(p)), the quotient kept within [eps, 1 - eps].  p (n, classes)  labels (n,)  ->  loss (n,)"""
 
-    def forward(self, t, x):
-        self.save(t, x)
-        return K.sigmoid_cross_entropy(x, t)
+    def __init__(self, labels):
+        self.labels = labels
+
+    def forward(self, p):
+        total = p.sum(axis=1)
+        picked = p[K.arange(len(p)), self.labels]
+        q = picked / total
+        low = p.dtype.type(K.epsilon())
+        self.save(p.shape, picked, total, (q >= low) & (q <= 1 - low))
+        return -K.log(K.clip(q, low, 1 - low))
 
     def backward(self, dy):
-        t, x = self.saved
-        return (-x * dy if self.wants(0) else None), (K.sigmoid(x) - t) * dy
+        shape, picked, total, inside = self.saved
+        dy = K.where(inside, dy, dy.dtype.type(0))
+        dp = K.empty(shape, dy.dtype)
+        dp[...] = (dy / total)[:, None]
+        dp[K.arange(len(dp)), self.labels] -= dy / K.where(inside, picked, dy.dtype.type(1))
+        return dp
+
+
+class CrossEntropyDense(Operator):
+    """loss = -sum(t * log(q)), q = p / sum(p) kept within [eps, 1 - eps].     p and t (..., classes)   ->   loss (...)"""
+
+    def forward(self, t, p):
+        total = p.sum(axis=-1, keepdims=True)
+        q = p / total
+        log_q = K.log(K.clip(q, K.epsilon(), 1 - K.epsilon()))
+        self.save(t, q, total, log_q)
+        return K.asarray(-(t * log_q).sum(axis=-1))
+
+    def backward(self, dy):
+        t, q, total, log_q = self.saved
+        dy = dy[..., None]
+        dt = -log_q * dy if self.wants(0) else None
+        if not self.wants(1):
+            return dt, None
+        inside = (q >= K.epsilon()) & (q <= 1 - K.epsilon())
+        tq = K.where(inside, t, t.dtype.type(0))
+        dp = tq.sum(axis=-1, keepdims=True) - K.divide(tq, q, out=K.zeros_like(q), where=inside)
+        return dt, dp * (dy / total)
+
+
+class Pointwise(Operator):
+    """loss = mean of f(t, x) over `axis` (None: no mean), with t and x broadcast against each other.
+
+    Subclasses write `value(t, x)` and its derivatives `slope_x(t, x)`, `slope_t(t, x)`.
+    """
+
+    def __init__(self, axis=-1):
+        self.axis = axis
+
+    def forward(self, t, x):
+        f = self.value(t, x)
+        self.save(t, x, f.shape)
+        if self.axis is None:
+            return f
+        return K.asarray(f.sum(axis=self.axis) / max(f.shape[self.axis], 1))
+
+    def backward(self, dy):
+        t, x, shape = self.saved
+        if self.axis is not None:
+            dy = K.expand_dims(dy / shape[self.axis], self.axis)
+        dt = K.unbroadcast(self.slope_t(t, x) * dy, t.shape) if self.wants(0) else None
+        dx = K.unbroadcast(self.slope_x(t, x) * dy, x.shape) if self.wants(1) else None
+        return dt, dx
+
+    def value(self, t, x):
+        """f(t, x)."""
+        raise NotImplementedError
+
+    def slope_x(self, t, x):
+        """df/dx."""
+        raise NotImplementedError
+
+    def slope_t(self, t, x):
+        """df/dt; as it stands, for an f of x - t alone."""
+        return -self.slope_x(t, x)
+
+
+class SquaredError(Pointwise):
+    """f = (x - t)^2."""
+
+    def value(self, t, x):
+        d = x - t
+        return d * d
+
+    def slope_x(self, t, x):
+        return 2 * (x - t)
+
+
+class AbsoluteError(Pointwise):
+    """f = |x - t|."""
+
+    def value(self, t, x):
+        return K.abs(x - t)
+
+    def slope_x(self, t, x):
+        return K.sign(x - t)
+
+
+class SigmoidCrossEntropy(Pointwise):
+    """f = max(x, 0) - x * t + log(1 + exp(-|x|)), the cross-entropy of t with sigmoid(x)."""
+
+    def value(self, t, x):
+        return K.sigmoid_cross_entropy(x, t)
+
+    def slope_x(self, t, x):
+        return K.sigmoid(x) - t
+
+    def slope_t(self, t, x):
+        return -x
+
+
+class BinaryCrossEntropy(Pointwise):
+    """f = -t * log(p) - (1 - t) * log(1 - p), p kept within [eps, 1 - eps]."""
+
+    def value(self, t, x):
+        p = K.clip(x, K.epsilon(), 1 - K.epsilon())
+        return -(t * K.log(p) + (1 - t) * K.log(1 - p))
+
+    def slope_x(self, t, x):
+        p = K.clip(x, K.epsilon(), 1 - K.epsilon())
+        return (p - t) / (p * (1 - p)) * (p == x)
+
+    def slope_t(self, t, x):
+        p = K.clip(x, K.epsilon(), 1 - K.epsilon())
+        return K.log(1 - p) - K.log(p)
+
+
+class Total(Operator):
+    """y = sum(x) / divisor, a scalar."""
+
+    def __init__(self, divisor=1):
+        self.divisor = divisor
+
+    def forward(self, x):
+        self.save(x.shape)
+        return K.asarray(x.sum() / x.dtype.type(self.divisor))
+
+    def backward(self, dy):
+        dx = K.empty(self.saved[0], dy.dtype)
+        dx.fill(dy / dy.dtype.type(self.divisor))
+        return dx
+
+
+def _classes_last(target, output, axis):
+    """Both with the axis of the classes moved to the end."""
+    if axis in (-1, len(output.shape) - 1):
+        return target, output
+    return moveaxis(target, axis, -1), moveaxis(output, axis, -1)
 
 
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):
@@ -55,41 +199,55 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     Raises: ValueError where the shapes differ.
     """
     target, output = convert(target), convert(output)
-    if len(target.shape) < 1 or tuple(target.shape) != tuple(output.shape):
+    if target.shape != output.shape or len(output.shape) < 1:
+        shapes = f"Received: target.shape={target.shape}, output.shape={output.shape}."
+        if len(target.shape) == len(output.shape) - 1 or target.shape[:-1] + output.shape[-1:] == output.shape:
+            shapes += " For labels that are class numbers, use the sparse categorical cross-entropy."
         raise ValueError(
-            "Arguments `target` and `output` must have the same shape, of at least one axis. "
-            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+            "categorical_crossentropy: Arguments `target` and `output` must have the same shape, of at least one axis, "
+            f"the target one row of class probabilities per sample. {shapes}"
         )
-    if axis not in (-1, len(output.shape) - 1):
-        target, output = moveaxis(target, axis, -1), moveaxis(output, axis, -1)
-    if from_logits:
-        return SoftmaxCrossEntropyDense()(target, output)
-    output = output / sum_(output, axis=-1, keepdims=True)
-    return -sum_(target * log(clip(output, K.epsilon(), 1 - K.epsilon())), axis=-1)
+    target, output = _classes_last(target, output, axis)
+    return (SoftmaxCrossEntropyDense if from_logits else CrossEntropyDense)()(target, output)
 
 
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     """-log(output[target]) along `axis`, with integer classes; `output` holds probabilities, or scores (`from_logits`).
 
-    Raises: ValueError where the shapes do not fit.
+    Raises: ValueError where the shapes do not fit, or a label is not among the classes.
     """
-    target, output = stop_gradient(convert(target)), convert(output)
+    target, output = stop_gradient(target), convert(output)
     if axis not in (-1, len(output.shape) - 1):
         output = moveaxis(output, axis, -1)
-    if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
-        target = target.reshape(target.shape[:-1])
-    if len(output.shape) < 1 or tuple(target.shape) != tuple(output.shape[:-1]):
+    shape = output.shape
+    if target.shape != shape[:-1]:
+        target = _sparse_labels(target, shape)
+    labels = target.reshape(-1).astype(K.int64, copy=False)
+    # Read as unsigned, a negative label is a huge one: a single pass finds both kinds of stray.
+    if labels.size and int(labels.view("u8").max()) >= shape[-1]:
+        stray = labels[(labels < 0) | (labels >= shape[-1])][0]
         raise ValueError(
-            "Arguments `target` and `output` must have the same shape up to the last axis, which holds the classes. "
-            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+            f"sparse_categorical_crossentropy: labels must be integers from 0 to {shape[-1] - 1}, since the output has "
+            f"{shape[-1]} classes (shape {shape}). Received: a label {stray}. Give the last layer more units, or number the "
+            "classes from 0."
         )
-    target = target.astype(K.int64)
-    if from_logits:
-        flat = SoftmaxCrossEntropy(target.reshape(-1))(reshape(output, (-1, output.shape[-1])))
-        return reshape(flat, target.shape) if target.ndim != 1 else flat
-    output = output / sum_(output, axis=-1, keepdims=True)
-    chosen = take_along_axis(clip(output, K.epsilon(), 1 - K.epsilon()), target[..., None], -1)
-    return -reshape(log(chosen), target.shape)
+    flat = output if len(shape) == 2 else reshape(output, (-1, shape[-1]))
+    loss = (SoftmaxCrossEntropy if from_logits else CrossEntropy)(labels)(flat)
+    return loss if len(shape) == 2 else reshape(loss, shape[:-1])
+
+
+def _sparse_labels(target, shape):
+    """The labels without a last axis of size one, or a ValueError."""
+    if len(shape) and target.shape == (*shape[:-1], 1):
+        return target.reshape(shape[:-1])
+    if len(shape) and target.shape == shape:
+        remedy = "For one-hot labels, use the categorical cross-entropy, or pass target.argmax(-1)."
+    else:
+        remedy = "Give one integer per row of the output."
+    raise ValueError(
+        "sparse_categorical_crossentropy: Arguments `target` and `output` must have the same shape up until the last "
+        f"dimension, which holds the classes. Received: target.shape={target.shape}, output.shape={shape}. {remedy}"
+    )
 
 
 def binary_crossentropy(target, output, from_logits=False):
@@ -98,15 +256,15 @@ def binary_crossentropy(target, output, from_logits=False):
     Raises: ValueError where the shapes differ.
     """
     target, output = convert(target), convert(output)
-    if tuple(target.shape) != tuple(output.shape):
+    if target.shape != output.shape:
         raise ValueError(
-            "Arguments `target` and `output` must have the same shape. "
-            f"Received: target.shape={tuple(target.shape)}, output.shape={tuple(output.shape)}"
+            "binary_crossentropy: Arguments `target` and `output` must have the same shape. "
+            f"Received: target.shape={target.shape}, output.shape={output.shape}"
         )
-    if from_logits:
-        return SigmoidCrossEntropy()(target, output)
-    p = clip(output, K.epsilon(), 1 - K.epsilon())
-    return -(target * log(p) + (1 - target) * log(1 - p))
+    return (SigmoidCrossEntropy if from_logits else BinaryCrossEntropy)(None)(target, output)
 
 
-__all__ = ["binary_crossentropy", "categorical_crossentropy", "log_softmax", "one_hot", "softmax", "sparse_categorical_crossentropy"]
+__all__ = [
+    "Variable", "binary_crossentropy", "categorical_crossentropy", "log_softmax", "one_hot", "softmax",
+    "sparse_categorical_crossentropy",
+]  # fmt: skip

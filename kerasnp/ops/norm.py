@@ -28,17 +28,49 @@ class BatchNormTraining(Operator):
         return dx, *(g.reshape(-1) for g in parameters)
 
 
+class BatchNorm(Operator):
+    """y = (x - mean) / sqrt(var + epsilon) * gamma + beta.     mean, var, gamma, beta (c,) along `axis` of x"""
+
+    def __init__(self, axis, epsilon, scale=True, center=True):
+        self.axis, self.epsilon, self.scale, self.center = axis, epsilon, scale, center
+
+    def forward(self, x, mean, variance, *parameters):
+        axis = self.axis % x.ndim
+        kept = (-1,) + (1,) * (x.ndim - 1 - axis)
+        mean, variance, *parameters = (v.reshape(kept) for v in (mean, variance, *parameters))
+        gamma = parameters[0] if self.scale else None
+        beta = parameters[-1] if self.center else None
+        self.save(x, mean, variance, gamma)
+        return K.batch_norm(x, mean, variance, gamma, beta, self.epsilon)
+
+    def backward(self, dy):
+        x, mean, variance, gamma = self.saved
+        axis = self.axis % x.ndim
+        axes = tuple(a for a in range(x.ndim) if a != axis)
+        inverse = 1 / K.sqrt(variance + x.dtype.type(self.epsilon))
+        slope = inverse if gamma is None else inverse * gamma
+        dx = dy * slope if self.wants(0) else None
+        rest = [K.column_sums(dy, axes).reshape(-1)]
+        sum_dy = rest[0].reshape(mean.shape)
+        dgamma = None
+        if self.wants(2) or (self.scale and self.wants(3)):
+            dgamma = (K.column_sums(dy * x, axes).reshape(mean.shape) - sum_dy * mean) * inverse
+        dmean = -sum_dy * slope if self.wants(1) else None
+        dvariance = dgamma * slope * inverse * -0.5 if self.wants(2) else None
+        gradients = [dmean, dvariance] + [dgamma] * self.scale + [sum_dy] * self.center
+        return dx, *(None if g is None else g.reshape(-1) for g in gradients)
+
+
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
     """(x - mean) / sqrt(variance + epsilon) * scale + offset, each of them a vector along `axis`."""
-    x = convert(x)
-    shape = [1] * len(x.shape)
-    shape[axis] = x.shape[axis]
-    mean, variance = (convert(v).reshape(shape) for v in (mean, variance))
-    inverse = 1 / (variance + epsilon) ** 0.5
-    if scale is not None:
-        inverse = inverse * convert(scale).reshape(shape)
-    y = (x - mean) * inverse
-    return y if offset is None else y + convert(offset).reshape(shape)
+    given = [p for p in (scale, offset) if p is not None]
+    return BatchNorm(axis, epsilon, scale is not None, offset is not None)(*map(convert, (x, mean, variance, *given)))
+
+
+def batch_normalization_training(x, axes, scale=None, offset=None, epsilon=1e-3):
+    """x normalized by its own mean and variance over `axes`, times `scale`, plus `offset`; and that mean and variance."""
+    given = [p for p in (scale, offset) if p is not None]
+    return BatchNormTraining(axes, epsilon, scale is not None, offset is not None)(*map(convert, (x, *given)))
 
 
 def moments(x, axes, keepdims=False, synchronized=False):

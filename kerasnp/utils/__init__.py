@@ -1,1 +1,29 @@
-"""Helpers around training: seeds, labels, files."""
+"""Helpers around training: seeds, labels, files.
+
+The names below live where their imports allow, and are found here because Keras has them here.
+"""
+
+import importlib
+
+_HOMES = {
+    "set_random_seed": "kerasnp.random",
+    "to_categorical": "kerasnp.ops.labels",
+    "normalize": "kerasnp.ops.labels",
+    "get_file": "kerasnp.utils.file_utils",
+    "custom_object_scope": "kerasnp.saving",
+    "CustomObjectScope": "kerasnp.saving",
+    "get_custom_objects": "kerasnp.saving",
+    "get_registered_name": "kerasnp.saving",
+    "get_registered_object": "kerasnp.saving",
+    "register_keras_serializable": "kerasnp.saving",
+    "serialize_keras_object": "kerasnp.saving",
+    "deserialize_keras_object": "kerasnp.saving",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'kerasnp.utils' has no attribute {name!r}")

@@ -70,11 +70,22 @@ def init_parameters(cls):
     return tuple(names)
 
 
+@functools.lru_cache(maxsize=None)
+def defaults(cls):
+    """The default values of the arguments of `cls(...)`, as far as they have one."""
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
 def register_builtin(family, item, names):
-    """File `item` in `family` under `names`, whatever their case."""
+    """File `item` in `family` under `names`, the first of which is its own; names are found whatever their case.
+
+    A loss is both a class `Hinge` and a function `hinge`: each keeps its own spelling, whichever comes first.
+    """
     table = _families.setdefault(family, {})
+    table[names[0]] = item
     for name in names:
-        table[name.lower()] = item
+        table.setdefault(name.lower(), item)
 
 
 def function(family, *aliases):
@@ -109,7 +120,8 @@ def lookup(family, name):
     if custom is not None:
         return custom
     importlib.import_module(f"kerasnp.{family}")
-    return _families.get(family, {}).get(name.lower())
+    table = _families.get(family, {})
+    return table.get(name) or table.get(name.lower())
 
 
 def get(family, identifier, instance=True):

@@ -1,0 +1,166 @@
+"""Convolution layers."""
+
+from kerasnp import activations, constraints, initializers, ops, regularizers
+from kerasnp.layers.input_spec import InputSpec
+from kerasnp.layers.spatial import WindowLayer
+from kerasnp.utils import check
+
+
+class ConvLayer(WindowLayer, abstract=True):
+    """Base of all convolutions: window arguments, activation and bias."""
+
+    paddings = ("valid", "same")
+
+    def _set_window(self, kernel_size, strides, padding, data_format, dilation_rate):
+        self.kernel_size = self._ints("kernel_size", kernel_size)
+        self.strides = self._ints("strides", strides)
+        if padding == "causal" and "causal" not in self.paddings:
+            raise ValueError(
+                f"{self._who}: causal padding is only supported for Conv1D, DepthwiseConv1D and SeparableConv1D. "
+                "Received: padding='causal'; use 'valid' or 'same'."
+            )
+        self.padding = check.one_of("padding", padding, self.paddings, self._who)
+        self._set_data_format(data_format)
+        if self.padding == "causal" and self.data_format == "channels_first":
+            raise ValueError(f"{self._who}: causal padding needs data_format='channels_last'. Received: 'channels_first'.")
+        self.dilation_rate = self._ints("dilation_rate", dilation_rate)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{self._who}: strides > 1 cannot be combined with dilation_rate > 1. "
+                f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
+            )
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
+
+    def _set_bias(self, activation, use_bias, initializer, regularizer, constraint):
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.bias_initializer = initializers.get(initializer)
+        self.bias_regularizer = regularizers.get(regularizer)
+        self.bias_constraint = constraints.get(constraint)
+
+    def _input_channels(self, input_shape):
+        """The number of channels, which from now on every input must have."""
+        channels = self._split(input_shape)[2]
+        if channels is None:
+            raise ValueError(
+                f"{self._who}: the channel axis of the input must be defined. Received: input_shape={tuple(input_shape)}; "
+                "give the number of channels in Input(shape=...)."
+            )
+        ndim, channel_axis = self.rank + 2, self._axes()[1]
+        self.input_spec = InputSpec(min_ndim=ndim, max_ndim=ndim, axes={channel_axis: channels})
+        return channels
+
+    def _add_bias(self, size):
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (size,), self.bias_initializer, regularizer=self.bias_regularizer, constraint=self.bias_constraint, name="bias"
+            )
+
+    def get_config(self):
+        """The constructor arguments; Keras writes `activity_regularizer` even where there is none."""
+        return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
+
+
+class _Conv(ConvLayer, abstract=True):
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        groups=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = check.positive_int("filters", filters, self._who)
+        self.groups = check.positive_int("groups", groups, self._who)
+        if self.filters % self.groups:
+            raise ValueError(
+                f"{self._who}: filters must be divisible by groups. Received: filters={filters}, groups={groups}"
+            )
+        self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
+        self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+
+    def build(self, input_shape):
+        channels = self._input_channels(input_shape)
+        if channels % self.groups:
+            raise ValueError(
+                f"{self._who}: the number of input channels must be divisible by groups. "
+                f"Received: groups={self.groups} and {channels} channels (input shape {tuple(input_shape)})."
+            )
+        self.compute_output_shape(input_shape)
+        self.kernel = self.add_weight(
+            (*self.kernel_size, channels // self.groups, self.filters),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self._add_bias(self.filters)
+
+    def call(self, inputs):
+        return ops.conv(
+            inputs,
+            self.kernel,
+            self.strides,
+            self.padding,
+            self.data_format,
+            self.dilation_rate,
+            self.groups,
+            self.bias,
+            self.activation,
+        )
+
+    def compute_output_shape(self, input_shape):
+        batch, spatial, _ = self._split(input_shape)
+        sizes = self._window_output(input_shape, spatial, self.kernel_size, self.strides, self.dilation_rate)
+        return self._join(batch, sizes, self.filters)
+
+
+class Conv2D(_Conv, aliases=("Convolution2D",)):
+    """Convolution over images: every filter answers how well each patch of the image matches its kernel.
+
+    y[p, f] = activation(bias[f] + the sum over window cells i and channels c of x[strides * p + dilation * i, c] *
+    kernel[i, c, f]) at every position p.
+
+    >>> Conv2D(8, 3, activation="relu")(K.ones((1, 28, 28, 1))).shape
+    (1, 26, 26, 8)
+
+    Args:
+        filters: number of filters, the channels of the output.
+        kernel_size: the window's height and width, or one number for both.
+        strides: how far the window moves at a time, likewise.
+        padding: `"valid"` keeps the window inside the image; `"same"` adds zeros so that the output has
+            `ceil(size / stride)` rows and columns.
+        data_format: `"channels_last"` or `"channels_first"`; default `kerasnp.config.image_data_format()`.
+        dilation_rate: distance between neighbouring cells of the window.
+        groups: the channels are cut into so many groups, each seen by its own share of the filters.
+        activation: a name or function; none by default.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
+        kernel_constraint, bias_constraint: projections after each update.
+
+    Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, new_height, new_width, filters)`; kernel
+    `(*kernel_size, channels // groups, filters)`, bias `(filters,)`.
+
+    Raises: ValueError for arguments out of range, filters or channels that the groups do not divide, or an input smaller
+    than the window.
+    """
+
+    rank = 2

@@ -1,0 +1,209 @@
+"""The layers everything starts from: Input, Dense, Activation."""
+
+from kerasnp import activations, constraints, initializers, ops, regularizers
+from kerasnp import backend as K
+from kerasnp.layers.input_spec import InputSpec
+from kerasnp.layers.layer import Layer
+from kerasnp.utils import check
+
+
+class InputLayer(Layer):
+    """Says what shape and type a model takes; it computes nothing.
+
+    Args:
+        shape: the shape of one sample, without the batch axis; None for a length that may vary.
+        batch_size: a fixed batch size, or None.
+        dtype: the type of the input.
+        sparse, ragged: must be None or False, since arrays are dense.
+        batch_shape: the shape with the batch axis, instead of `shape`.
+        input_tensor: must be None.
+        optional: accepted; a missing input makes no sense in a stack.
+
+    Raises: ValueError for a shape that is missing, given twice or no shape.
+    """
+
+    def __init__(
+        self,
+        shape=None,
+        batch_size=None,
+        dtype=None,
+        sparse=None,
+        ragged=None,
+        batch_shape=None,
+        input_tensor=None,
+        optional=False,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(name=name)
+        if "input_shape" in kwargs:
+            shape = kwargs.pop("input_shape")
+        if "batch_input_shape" in kwargs:
+            batch_shape = kwargs.pop("batch_input_shape")
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {kwargs}")
+        if sparse or ragged or input_tensor is not None:
+            raise ValueError(f"{self._who}: sparse, ragged and input_tensor are not supported; pass dense arrays to the model.")
+        if shape is not None and batch_shape is not None:
+            raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
+        if shape is None and batch_shape is None:
+            raise ValueError("You must pass a `shape` argument: the shape of one sample, such as shape=(28, 28, 1).")
+        if batch_shape is None:
+            batch_shape = (batch_size, *check.shape(shape, "shape", self._who))
+        self.batch_shape = check.shape(batch_shape, "batch_shape", self._who)
+        if any(d is not None and d < 0 for d in self.batch_shape):
+            raise ValueError(f"{self._who}: the lengths of a shape must not be negative. Received: {self.batch_shape}")
+        self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
+        self._input_dtype = K.standardize_dtype(dtype)
+        self.built = True
+        self._trainable = True
+
+    @property
+    def dtype(self):
+        """The type of the input."""
+        return self._input_dtype
+
+    @property
+    def shape(self):
+        """The shape with the batch axis."""
+        return self.batch_shape
+
+    def call(self):
+        """An input layer marks where data enter; it is never computed."""
+        raise NotImplementedError("InputLayer marks where data enter a model; call the model instead.")
+
+    def compute_output_shape(self, input_shape=None):
+        """The declared shape."""
+        return self.batch_shape
+
+    def get_config(self):
+        """The constructor's arguments, under Keras's names."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self._input_dtype,
+            "sparse": self.sparse,
+            "ragged": self.ragged,
+            "name": self.name,
+            "optional": self.optional,
+        }
+
+
+def Input(
+    shape=None, batch_size=None, dtype=None, sparse=None, batch_shape=None, name=None, tensor=None, optional=False
+):  # noqa: N802
+    """The first entry of a Sequential: what one sample looks like.
+
+    >>> import kerasnp
+    >>> kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(2)]).output_shape
+    (None, 2)
+
+    See `InputLayer` for the arguments.
+    """
+    return InputLayer(
+        shape, batch_size, dtype, sparse, batch_shape=batch_shape, name=name, input_tensor=tensor, optional=optional
+    )
+
+
+class Dense(Layer):
+    """The fully connected layer, y = activation(x @ kernel + bias).
+
+    Shapes: x (batch, ..., inputs), kernel (inputs, units), bias (units,), y (batch, ..., units).
+
+    >>> Dense(2, kernel_initializer="ones")([[1.0, 2.0]])
+    array([[3., 3.]], dtype=float32)
+
+    Args:
+        units: the number of outputs, a positive integer.
+        activation: a name or function; None computes nothing.
+        use_bias: whether a bias is added.
+        kernel_initializer, bias_initializer: how the weights begin.
+        kernel_regularizer, bias_regularizer: penalties added to the loss.
+        activity_regularizer: a penalty on the output.
+        kernel_constraint, bias_constraint: applied after each update.
+
+    Raises: ValueError for units that are no positive integer, or an input whose last axis is unknown or differs.
+    """
+
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
+        **kwargs,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        if lora_rank is not None or lora_alpha is not None:
+            raise ValueError(f"{self._who}: lora_rank and lora_alpha are not supported; leave them None.")
+        self.units = check.positive_int("units", units, self._who)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.lora_rank = self.lora_alpha = None
+        self.input_spec = InputSpec(min_ndim=2)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        inputs = input_shape[-1]
+        if inputs is None:
+            raise ValueError(
+                f"{self._who}: the last axis of the input must be known to make the kernel. Received: {tuple(input_shape)}"
+            )
+        self.kernel = self.add_weight(
+            (inputs, self.units), self.kernel_initializer, regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint, name="kernel",
+        )  # fmt: skip
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint, name="bias",
+            )  # fmt: skip
+        self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
+
+    def call(self, inputs, training=None):
+        return ops.dense(inputs, self.kernel, self.bias, self.activation)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["lora_rank"], config["lora_alpha"]
+        return config
+
+
+class Activation(Layer):
+    """An activation as a layer of its own, y = activation(x).
+
+    >>> Activation("relu")([-1.0, 2.0])
+    array([0., 2.], dtype=float32)
+
+    Args:
+        activation: a name or function of `kerasnp.activations`.
+    """
+
+    supports_masking = True
+
+    def __init__(self, activation, **kwargs):
+        super().__init__(**kwargs)
+        self.activation = activations.get(activation)
+
+    def call(self, inputs):
+        return self.activation(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape

@@ -1,0 +1,184 @@
+"""Cross-entropies: losses of classification.
+
+Probabilities that a softmax or sigmoid has just computed under the tape lend their logits, so that the loss stays exact
+where a probability has rounded to 0 or 1.
+"""
+
+import warnings
+
+from kerasnp import backend as K
+from kerasnp import ops
+from kerasnp.losses.loss import Loss, aligned, as_float, as_labels, same_rank
+from kerasnp.ops.losses import BinaryCrossEntropy, SigmoidCrossEntropy
+from kerasnp.utils import check
+from kerasnp.utils.masks import set_mask
+from kerasnp.utils.registry import function
+
+
+class BinaryCrossentropy(Loss):
+    """-(t * log(p) + (1 - t) * log(1 - p)), averaged over the last axis: independent yes/no labels.
+
+    >>> round(float(BinaryCrossentropy()([[0.0], [1.0]], [[0.5], [0.5]])), 4)
+    0.6931
+
+    Args:
+        from_logits: whether predictions are scores before the sigmoid.
+        label_smoothing: s in [0, 1]; labels become t * (1 - s) + s / 2.
+        axis: the axis of the mean.
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
+    """
+
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="binary_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(name, reduction, dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = check.fraction("label_smoothing", label_smoothing, "BinaryCrossentropy")
+        self.axis = axis
+
+    def call(self, y_true, y_pred):
+        return binary_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
+
+
+class CategoricalCrossentropy(Loss):
+    """-sum(t * log(p)) over the classes; labels are one-hot rows or probabilities.
+
+    >>> round(float(CategoricalCrossentropy()([[0.0, 1.0]], [[0.5, 0.5]])), 4)
+    0.6931
+
+    Args:
+        from_logits: whether predictions are scores before the softmax.
+        label_smoothing: s in [0, 1]; labels become t * (1 - s) + s / classes.
+        axis: the axis of the classes.
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
+    """
+
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="categorical_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(name, reduction, dtype)
+        self.from_logits = from_logits
+        self.label_smoothing = check.fraction("label_smoothing", label_smoothing, "CategoricalCrossentropy")
+        self.axis = axis
+
+    def call(self, y_true, y_pred):
+        return categorical_crossentropy(y_true, y_pred, self.from_logits, self.label_smoothing, self.axis)
+
+
+class SparseCategoricalCrossentropy(Loss):
+    """-log(p[label]), p over the classes; labels are class numbers.
+
+    >>> round(float(SparseCategoricalCrossentropy()([1, 0], [[0.5, 0.5], [0.5, 0.5]])), 4)
+    0.6931
+
+    Args:
+        from_logits: whether predictions are scores before the softmax.
+        ignore_class: a label whose samples count for nothing, such as the void class of a segmentation.
+        reduction: see `Loss`.
+        axis: the axis of the classes.
+        name: a name.
+        dtype: the type to compute in.
+    """
+
+    integer_labels = True
+    unlisted = ("dtype", "axis")
+
+    def __init__(
+        self,
+        from_logits=False,
+        ignore_class=None,
+        reduction="sum_over_batch_size",
+        axis=-1,
+        name="sparse_categorical_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(name, reduction, dtype)
+        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+
+    def call(self, y_true, y_pred):
+        return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.ignore_class, self.axis)
+
+
+@function("losses", "bce")
+def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """-(t * log(p) + (1 - t) * log(1 - p)), averaged over `axis`.     (n, ..., d), (n, ..., d)   ->   (n, ...)"""
+    y_true, y_pred = aligned("binary_crossentropy", y_true, y_pred)
+    if label_smoothing:
+        y_true = y_true * (1 - label_smoothing) + 0.5 * label_smoothing
+    if not from_logits:
+        logits = ops.logits_behind(y_pred, "sigmoid")
+        if logits is None:
+            return BinaryCrossEntropy(axis)(y_true, y_pred)
+        y_pred = logits
+    return SigmoidCrossEntropy(axis)(y_true, y_pred)
+
+
+@function("losses", "cce")
+def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
+    """-sum(t * log(p)) over the classes.     t (n, ..., classes)   p (n, ..., classes)   ->   (n, ...)"""
+    y_pred = as_float(y_pred)
+    y_true = as_labels(y_true, K.result_type(y_pred.dtype))
+    shape = y_pred.shape
+    if shape and shape[axis] == 1:
+        warnings.warn(
+            f"categorical_crossentropy: y_pred has a single class (shape {tuple(shape)}), so the loss is always 0; use "
+            "'binary_crossentropy' for one unit, or give the last layer a unit per class.",
+            SyntaxWarning,
+            stacklevel=2,
+        )
+    if y_true.shape != shape:
+        y_true, y_pred = same_rank(y_true, y_pred)
+    if label_smoothing:
+        y_true = y_true * (1 - label_smoothing) + label_smoothing / shape[axis]
+    if not from_logits:
+        y_pred, from_logits = lend_logits(y_pred, axis)
+    return ops.categorical_crossentropy(y_true, y_pred, from_logits, axis)
+
+
+@function("losses", "scce")
+def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
+    """-log(p[label]).     labels (n, ...) or (n, ..., 1)   p (n, ..., classes)   ->   (n, ...)"""
+    y_pred = as_float(y_pred)
+    y_true = ops.stop_gradient(as_labels(y_true))
+    if not from_logits:
+        y_pred, from_logits = lend_logits(y_pred, axis)
+    if ignore_class is None:
+        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
+    valid = y_true != ignore_class
+    loss = ops.sparse_categorical_crossentropy(y_true * valid, y_pred, from_logits, axis)
+    valid = valid.reshape(loss.shape)
+    loss = ops.where(valid, loss, 0.0)
+    set_mask(loss, valid)
+    return loss
+
+
+# Tells a Loss made from this function to leave class numbers as they are.
+sparse_categorical_crossentropy.integer_labels = True
+
+
+def lend_logits(y_pred, axis):
+    """The logits behind probabilities and True, or the probabilities and False."""
+    if axis in (-1, len(y_pred.shape) - 1):
+        logits = ops.logits_behind(y_pred, "softmax")
+        if logits is not None:
+            return logits, True
+    return y_pred, False
+
+
+bce, cce, scce = binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy

@@ -1,0 +1,127 @@
+"""Model: a layer that trains and is saved."""
+
+import json
+
+from kerasnp import backend as K
+from kerasnp import saving
+from kerasnp.layers.layer import Layer
+from kerasnp.models.summary import summarize
+from kerasnp.models.trainer import Trainer
+
+
+class Model(Trainer, Layer):
+    """Base of models: a subclass makes layers in `__init__` and writes `call(inputs)`; see `Sequential` for a stack.
+
+    >>> import kerasnp
+    >>> class Twice(Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.dense = kerasnp.layers.Dense(1)
+    ...     def call(self, inputs):
+    ...         return self.dense(inputs) * 2.0
+    >>> model = Twice()
+    >>> model.compile("sgd", "mse")
+    >>> history = model.fit(K.ones((4, 2)), K.ones((4, 1)), verbose=0)
+    """
+
+    public_family = "models"
+
+    def __init__(self, *args, trainable=True, name=None, dtype=None, **kwargs):
+        if args or {"inputs", "outputs"} & set(kwargs):
+            raise ValueError(
+                "Model(inputs, outputs) describes a graph of layers, which kerasnp does not support yet; "
+                "use kerasnp.Sequential([...]), or subclass Model and write call(inputs)."
+            )
+        Layer.__init__(self, trainable=trainable, name=name, dtype=dtype, **kwargs)
+        Trainer.__init__(self)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+
+    @property
+    def layers(self):
+        """The layers of the model, in order."""
+        return list(self._layers)
+
+    def get_layer(self, name=None, index=None):
+        """A layer by its name or its position.
+
+        Raises: ValueError where there is none, listing the names there are.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(f"Provide either a layer name or a layer index. Received: name={name}, index={index}")
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"Was asked to retrieve layer at index {index} but model only has {len(self.layers)} layers.")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}.")
+
+    def summary(
+        self, line_length=None, positions=None, print_fn=None, expand_nested=False, show_trainable=False, layer_range=None
+    ):
+        """Print, and return, the table of layers with output shapes and parameter counts.
+
+        Args:
+            print_fn: called with the text instead of `print`.
+            expand_nested: show the layers inside nested models too.
+            show_trainable: add a column that says which layers train.
+            line_length, positions, layer_range: accepted; the table is as wide as it needs and never cut.
+        """
+        return summarize(self, line_length, print_fn, expand_nested, show_trainable)
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Write architecture, weights, compile settings and optimizer state to `.keras` or `.h5`.
+
+        The file is written beside its place and moved there when complete, so an old file stays whole until then.
+        """
+        saving.save_model(self, filepath, overwrite, **kwargs)
+
+    def save_weights(self, filepath, overwrite=True):
+        """Write the weights: `*.weights.h5` in Keras 3's layout, any other `.h5` in the classic one.
+
+        Raises: ValueError before the model is built, or for another suffix.
+        """
+        saving.save_weights(self, filepath, overwrite)
+
+    def load_weights(self, filepath, skip_mismatch=False, by_name=False, **kwargs):
+        """Read weights from any of Keras's weight files; nothing changes unless every weight fits.
+
+        Args:
+            filepath: a path or an open binary file; its content decides the format.
+            skip_mismatch: leave out layers whose weights do not fit, with a warning.
+            by_name: match layers by name (classic `.h5` only).
+
+        Raises: ValueError naming the layers and both shapes where something is missing or does not fit.
+        """
+        saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name, **kwargs)
+
+    def to_json(self, **kwargs):
+        """The architecture as JSON text, for `model_from_json`."""
+        return json.dumps(saving.serialize_keras_object(self), **kwargs)
+
+    def activations_of(self, layer, x, batch_size=32):
+        """What a layer of this model puts out for `x`, as an array.
+
+        Args:
+            layer: a layer, its name or its index.
+            x: input samples, an array.
+        """
+        if not isinstance(layer, Layer):
+            layer = self.get_layer(index=layer) if isinstance(layer, int) else self.get_layer(layer)
+        caught = []
+        call = layer.call
+
+        def listening(*args, **kwargs):
+            y = call(*args, **kwargs)
+            caught.append(K.array(getattr(y, "value", y)))
+            return y
+
+        object.__setattr__(layer, "call", listening)
+        try:
+            self.predict(x, batch_size=batch_size, verbose=0)
+        finally:
+            del layer.__dict__["call"]
+        return K.concatenate(caught)

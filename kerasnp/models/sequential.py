@@ -1,0 +1,240 @@
+"""Sequential: a stack of layers."""
+
+from kerasnp import ops
+from kerasnp.layers.core import InputLayer
+from kerasnp.layers.layer import Layer
+from kerasnp.models.model import Model
+from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+
+
+class Sequential(Model):
+    """A stack of layers: the output of each is the input of the next.
+
+    >>> import kerasnp
+    >>> model = Sequential([kerasnp.Input((3,)), kerasnp.layers.Dense(2, activation="relu")])
+    >>> model.add(kerasnp.layers.Dense(1))
+    >>> model.output_shape
+    (None, 1)
+
+    Without an `Input` the weights are made at the first call or `fit`, from the shape of the data.
+
+    Args:
+        layers: the layers, an `Input` first if the shape is known.
+        trainable: whether the weights take part in training.
+        name: default `sequential`, `sequential_1`, ...
+
+    Raises: TypeError or ValueError for an entry that is no layer, or a name that occurs twice.
+    """
+
+    def __init__(self, layers=None, trainable=True, name=None):
+        super().__init__(trainable=trainable, name=name)
+        self.built = False
+        self._input_layer = None
+        self._output_shape = None
+        if layers:
+            for layer in layers if isinstance(layers, (list, tuple)) else [layers]:
+                self.add(layer)
+
+    def add(self, layer, rebuild=True):
+        """Put a layer on top of the stack."""
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                "Only instances of `kerasnp.Layer` can be added to a Sequential model. "
+                f"Received: {layer!r} (of type {type(layer).__name__})"
+                + ("; make an instance first, with parentheses." if isinstance(layer, type) else "")
+            )
+        if isinstance(layer, InputLayer):
+            if self._input_layer is not None or self._layers:
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use input shape "
+                    f"{self.input_shape if self._input_layer else 'of its first layer'}. You cannot add a different Input "
+                    "layer to it: put the Input first."
+                )
+            object.__setattr__(self, "_input_layer", layer)
+            self._start(layer.batch_shape)
+            return
+        if any(layer is other for other in self._layers) or layer.name in {other.name for other in self._layers}:
+            raise ValueError(
+                f"All layers added to a Sequential model should have unique names. Name '{layer.name}' is already the name "
+                f"of a layer in this model. Update the `name` argument to pass a unique name."
+            )
+        if not self._layers and self._input_layer is None:
+            shape = getattr(layer, "_input_shape_arg", None)
+            if shape is None and isinstance(layer, Sequential):
+                shape = layer._build_shape
+            if shape is not None:
+                object.__setattr__(self, "_input_layer", InputLayer(batch_shape=shape, dtype=_input_dtype(layer)))
+                self._start(shape)
+        if self._output_shape is not None:
+            self._output_shape = self._extend(layer, self._output_shape)
+        elif self.built:
+            self.built = False
+        self._layers.append(layer)
+        if not self._trainable:
+            layer.trainable = False
+        self.built = self._output_shape is not None
+        self._structure_changed()
+
+    def pop(self, rebuild=True):
+        """Take the top layer off and return it."""
+        if not self._layers:
+            raise TypeError(f"There are no layers in the model '{self.name}' to pop.")
+        layer = self._layers.pop()
+        if self._build_shape is not None:
+            self._output_shape = self._walk(self._build_shape)
+        self.built = self._output_shape is not None and bool(self._layers)
+        self._structure_changed()
+        return layer
+
+    def _start(self, shape):
+        object.__setattr__(self, "_build_shape", tuple(shape))
+        self._output_shape = tuple(shape)
+
+    @staticmethod
+    def _extend(layer, shape):
+        """Build `layer` for inputs of `shape`; returns the shape of its output."""
+        if not layer.built:
+            layer.build(shape)
+            layer.built = True
+        elif layer._build_shape is None and not isinstance(layer, Sequential):
+            object.__setattr__(layer, "_build_shape", shape)
+        return layer.compute_output_shape(shape)
+
+    def _walk(self, shape):
+        for layer in self._layers:
+            try:
+                shape = self._extend(layer, shape)
+            except (ValueError, TypeError) as error:
+                if layer.name in str(error):
+                    raise
+                raise type(error)(
+                    f'{type(layer).__name__} "{layer.name}" of model "{self.name}" cannot take inputs of shape {shape}: {error}'
+                ) from error
+        return shape
+
+    def build(self, input_shape=None):
+        """Make the weights of all layers for inputs of `input_shape` (with the batch axis, None for any size).
+
+        Raises: ValueError without a shape, without layers, or where a layer cannot take its input.
+        """
+        if not self._layers:
+            raise ValueError(f"Sequential model '{self.name}' cannot be built because it has no layers. Call `model.add(layer)`.")
+        if input_shape is None:
+            raise ValueError(f"Sequential model '{self.name}' needs an input shape to be built: call build(input_shape).")
+        shape = tuple(input_shape)
+        if self._build_shape is None or len(shape) != len(self._build_shape):
+            object.__setattr__(self, "_build_shape", (None, *shape[1:]) if len(shape) else shape)
+        self._output_shape = self._walk(self._build_shape)
+        if self._input_layer is None:
+            layer = InputLayer(batch_shape=self._build_shape, dtype=_input_dtype(self._layers[0]))
+            object.__setattr__(self, "_input_layer", layer)
+
+    def call(self, inputs, training=None, mask=None):
+        """The output of the last layer."""
+        x = inputs
+        for layer in self._layers:
+            x = layer(x, mask=mask) if mask is not None and layer._takes_mask else layer(x)
+            mask = None
+        return x
+
+    def __call__(self, inputs, training=None, mask=None):
+        if not self._layers:
+            raise ValueError(f"Sequential model '{self.name}' has no layers: add some before calling it.")
+        kwargs = {} if mask is None else {"mask": mask}
+        if self._build_shape is not None and self._input_layer is not None:
+            inputs = self._fit_rank(inputs)
+        return super().__call__(inputs, training=training, **kwargs)
+
+    def _fit_rank(self, x):
+        """Check an input against the declared shape; a missing or extra last axis of size one is mended, as in Keras."""
+        shape = getattr(x, "shape", None)
+        if shape is None:
+            x = ops.convert_to_tensor(x)
+            shape = x.shape
+        declared = self._build_shape
+        if tuple(shape[1:]) == declared[1:]:
+            return x
+        if len(shape) == len(declared) - 1 and declared[-1] == 1:
+            x = ops.expand_dims(x, -1)
+        elif len(shape) == len(declared) + 1 and shape[-1] == 1:
+            x = ops.squeeze(x, -1)
+        if len(x.shape) != len(declared) or any(d is not None and d != n for d, n in zip(declared[1:], x.shape[1:])):
+            raise ValueError(
+                f'Input 0 of model "{self.name}" is incompatible with its first layer "{self._layers[0].name}": expected shape '
+                f"{declared}. Received: an input of shape {tuple(shape)}; reshape the data, or build the model for this shape."
+            )
+        return x
+
+    # The first layer knows whether integers are numbers (Dense) or keys (Embedding).
+    @property
+    def casts_integers(self):
+        """Whether integer inputs are converted to floats, as the first layer wants it."""
+        return self._layers[0].casts_integers if self._layers else True
+
+    supports_masking = True
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """Each layer attaches the mask of its output itself."""
+        return None
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the last layer's output."""
+        shape = tuple(input_shape)
+        for layer in self._layers:
+            shape = layer.compute_output_shape(shape)
+        return shape
+
+    @property
+    def input_shape(self):
+        """The shape of the input, with None for the batch.
+
+        Raises: AttributeError before the model is built.
+        """
+        if self._build_shape is None:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined input shape yet.")
+        return self._build_shape
+
+    @property
+    def output_shape(self):
+        """The shape of the output, with None for the batch.
+
+        Raises: AttributeError before the model is built.
+        """
+        if self._output_shape is None:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined output shape yet.")
+        return self._output_shape
+
+    @property
+    def input_dtype(self):
+        """The type that the input layer declares."""
+        return self._input_layer.dtype if self._input_layer is not None else None
+
+    def get_config(self):
+        """Name, type policy and the configuration of every layer, as Keras writes them."""
+        layers = ([self._input_layer] if self._input_layer is not None else []) + self._layers
+        config = {
+            "name": self.name,
+            "trainable": self._trainable,
+            "dtype": self._dtype_policy.serialize(),
+            "layers": [serialize_keras_object(layer) for layer in layers],
+        }
+        if self._build_shape is not None:
+            config["build_input_shape"] = self._build_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model that `get_config` described, with new weights."""
+        layers = [deserialize_keras_object(c, custom_objects, family="layers") for c in config["layers"]]
+        model = cls(layers, name=config.get("name"))
+        if config.get("trainable") is False:
+            model._trainable = False
+        shape = config.get("build_input_shape")
+        if shape is not None and not model.built and model._layers and all(isinstance(d, (int, type(None))) for d in shape):
+            model.build(tuple(shape))
+        return model
+
+
+def _input_dtype(layer):
+    """The type of data that a first layer expects when nobody says."""
+    return layer.compute_dtype

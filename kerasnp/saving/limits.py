@@ -1,0 +1,72 @@
+"""What a file may ask for, and how a refusal is worded.
+
+A model file is data from somewhere else. These limits are far above what Keras writes and far below what hurts a machine.
+"""
+
+import contextlib
+import json
+import re
+
+MAX_JSON_BYTES = 16 << 20
+MAX_JSON_DEPTH = 200
+MAX_OBJECTS = 200_000  # groups and datasets of an HDF5 file
+MAX_RANK = 32
+MAX_NAME = 4096
+MAX_ZIP_ENTRIES = 10_000
+# Compressed data may be this many times larger than the file that holds it (zeros compress a thousandfold, weights do not) ...
+MAX_RATIO = 20
+# ... but that much is always allowed.
+FREE_BYTES = 128 << 20
+
+
+def expanded_limit(stored):
+    """The most bytes that `stored` compressed bytes may become."""
+    return max(FREE_BYTES, MAX_RATIO * stored)
+
+
+@contextlib.contextmanager
+def place(where):
+    """Turn whatever goes wrong inside into a ValueError or OSError whose sentence begins with `where`."""
+    try:
+        yield
+    except OSError as e:
+        if str(e).startswith(where):
+            raise
+        raise type(e)(e.errno, f"{where}: {e.strerror}") if e.errno else OSError(f"{where}: {e}") from e
+    except ValueError as e:
+        if type(e) is ValueError and str(e).startswith(where):
+            raise
+        raise ValueError(f"{where}: {_sentence(e)}") from e
+    except (MemoryError, RecursionError) as e:
+        what = "more memory than there is" if isinstance(e, MemoryError) else "too many levels of nesting"
+        raise ValueError(f"{where}: it asks for {what}; the file is damaged or made to do harm.") from None
+    except Exception as e:
+        raise ValueError(f"{where}: {_sentence(e)}") from e
+
+
+def _sentence(e):
+    """The message of an exception, with its kind where the message alone says nothing."""
+    text = str(e).strip()
+    if isinstance(e, KeyError):
+        return f"there is no {text}"
+    return text if isinstance(e, (ValueError, TypeError, NotImplementedError)) and text else f"{type(e).__name__}: {text}"
+
+
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def parse_json(text, what):
+    """The value of a JSON text of bounded size and depth; `what` names it in the error."""
+    if len(text) > MAX_JSON_BYTES:
+        raise ValueError(f"{what}: {len(text)} bytes of JSON are more than the {MAX_JSON_BYTES} that a model may have.")
+    try:
+        text = text.decode() if isinstance(text, (bytes, bytearray)) else text
+        depth = 0
+        for match in _BRACKETS.finditer(text):
+            first = match.group()[0]
+            depth += (first in "[{") - (first in "]}")
+            if depth > MAX_JSON_DEPTH:
+                raise ValueError(f"it is nested more than {MAX_JSON_DEPTH} levels deep")
+        return json.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"{what} is not readable JSON: {e}") from None

@@ -1,0 +1,303 @@
+"""compile, fit, evaluate, predict: numbers, options and errors."""
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import kerasnp
+from kerasnp import layers, ops
+
+
+def data(n=64, classes=3, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 5)).astype("float32")
+    return x, rng.integers(0, classes, n).astype("int32")
+
+
+def model(**kwargs):
+    m = kerasnp.Sequential([kerasnp.Input((5,)), layers.Dense(8, activation="tanh"), layers.Dense(3, activation="softmax")])
+    m.compile(**{"optimizer": "sgd", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"], **kwargs})
+    return m
+
+
+def test_evaluate_equals_the_loss_by_hand():
+    m, (x, y) = model(), data()
+    p = m.predict(x, verbose=0)
+    loss, accuracy = m.evaluate(x, y, verbose=0, batch_size=10)
+    np.testing.assert_allclose(loss, -np.log(p[np.arange(64), y]).mean(), rtol=1e-5)
+    np.testing.assert_allclose(accuracy, (p.argmax(1) == y).mean(), rtol=1e-6)
+    assert m.evaluate(x, y, verbose=0, return_dict=True).keys() == {"loss", "accuracy"}
+
+
+def test_a_step_is_plain_gradient_descent():
+    m, (x, y) = model(optimizer=kerasnp.optimizers.SGD(0.5)), data(8)
+    w = m.layers[-1].kernel
+    before, hidden, p = w.numpy(), m.layers[0](x), m.predict(x, verbose=0)
+    m.train_on_batch(x, y)
+    gradient = hidden.T @ (p - np.eye(3)[y]) / 8
+    np.testing.assert_allclose(w.numpy(), before - 0.5 * gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_predict_does_not_depend_on_the_batch_size():
+    m, (x, _) = model(), data(70)
+    np.testing.assert_allclose(m.predict(x, batch_size=7, verbose=0), m.predict(x, batch_size=70, verbose=0), rtol=1e-6)
+    assert m.predict(x[:0], verbose=0).shape == (0, 3)
+    np.testing.assert_allclose(m.predict_on_batch(x), m.predict(x, verbose=0), rtol=1e-6)
+
+
+def test_history_and_initial_epoch():
+    m, (x, y) = model(), data()
+    history = m.fit(x, y, epochs=5, initial_epoch=2, verbose=0)
+    assert history.epoch == [2, 3, 4] and len(history.history["loss"]) == 3 and m.history is history
+
+
+def test_validation_split_takes_the_last_samples():
+    m, (x, y) = model(optimizer=kerasnp.optimizers.SGD(0.0)), data(50)
+    h = m.fit(x, y, validation_split=0.2, verbose=0).history
+    np.testing.assert_allclose(h["val_loss"][0], m.evaluate(x[40:], y[40:], verbose=0)[0], rtol=1e-5)
+    np.testing.assert_allclose(h["loss"][0], m.evaluate(x[:40], y[:40], verbose=0)[0], rtol=1e-5)
+
+
+def test_validation_frequency():
+    m, (x, y) = model(), data()
+    h = m.fit(x, y, epochs=4, validation_data=(x, y), validation_freq=2, verbose=0).history
+    assert len(h["val_loss"]) == 2 and len(h["loss"]) == 4
+
+
+def test_shuffle_false_keeps_the_order():
+    seen = []
+
+    class Watch(kerasnp.Model):
+        def __init__(self):
+            super().__init__()
+            self.d = layers.Dense(1)
+
+        def call(self, inputs):
+            return self.d(inputs)
+
+        def train_step(self, batch):
+            seen.append(batch[0][:, 0].copy())
+            return super().train_step(batch)
+
+    m = Watch()
+    m.compile("sgd", "mse")
+    x = np.arange(10, dtype="float32")[:, None]
+    m.fit(x, x, batch_size=4, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(np.concatenate(seen), x[:, 0])
+    seen.clear()
+    m.fit(x, x, batch_size=4, shuffle=True, verbose=0)
+    assert sorted(np.concatenate(seen)) == list(x[:, 0]) and not np.array_equal(np.concatenate(seen), x[:, 0])
+
+
+def test_sample_and_class_weights_agree():
+    x, y = data(32)
+    table = {0: 1.0, 1: 2.0, 2: 0.5}
+    weights = np.array([table[int(v)] for v in y], "float32")
+    a, b = model(), model()
+    b.set_weights(a.get_weights())
+    a.fit(x, y, class_weight=table, shuffle=False, verbose=0)
+    b.fit(x, y, sample_weight=weights, shuffle=False, verbose=0)
+    for u, v in zip(a.get_weights(), b.get_weights()):
+        np.testing.assert_array_equal(u, v)
+    c = model()
+    c.set_weights(b.get_weights())
+    c.fit(x, y, sample_weight=np.ones(32), shuffle=False, verbose=0)
+    b.fit(x, y, shuffle=False, verbose=0)
+    for u, v in zip(c.get_weights(), b.get_weights()):
+        np.testing.assert_allclose(u, v, rtol=1e-6, atol=1e-7)
+
+
+def test_generator_and_steps():
+    m, (x, y) = model(), data()
+
+    def batches():
+        while True:
+            yield x[:16], y[:16]
+
+    h = m.fit(batches(), steps_per_epoch=3, epochs=2, validation_data=batches(), validation_steps=2, verbose=0)
+    assert len(h.history["val_loss"]) == 2 and int(m.optimizer.iterations) == 6
+
+
+def test_same_seed_same_bits():
+    def run():
+        kerasnp.backend.clear_session()
+        kerasnp.utils.set_random_seed(7)
+        m = kerasnp.Sequential(
+            [kerasnp.Input((5,)), layers.Dense(32, activation="relu"), layers.Dropout(0.3), layers.Dense(3, activation="softmax")]
+        )
+        m.compile("adam", "sparse_categorical_crossentropy")
+        h = m.fit(*data(), epochs=3, verbose=0)
+        return m.get_weights(), h.history["loss"]
+
+    (w1, h1), (w2, h2) = run(), run()
+    assert h1 == h2
+    for a, b in zip(w1, w2):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_regularizer_and_add_loss_enter_the_loss():
+    class Penalty(layers.Layer):
+        def call(self, inputs):
+            self.add_loss(0.25 * ops.mean(ops.square(inputs)))
+            return inputs
+
+    x = np.ones((4, 2), "float32")
+    m = kerasnp.Sequential(
+        [kerasnp.Input((2,)), Penalty(), layers.Dense(1, kernel_initializer="ones", kernel_regularizer="l2")]
+    )
+    m.compile("sgd", "mse")
+    np.testing.assert_allclose(m.evaluate(x, np.full((4, 1), 2.0), verbose=0), 0.25 + 0.01 * 2, rtol=1e-6)
+    m(x)
+    assert len(m.losses) == 2
+    before = m.layers[-1].kernel.numpy()
+    m.fit(x, np.full((4, 1), 2.0), verbose=0)
+    np.testing.assert_allclose(m.layers[-1].kernel.numpy(), before - 0.01 * 0.02 * before, rtol=1e-5)
+
+
+def test_lr_multiplier_of_a_layer():
+    m, (x, y) = model(optimizer=kerasnp.optimizers.SGD(0.1)), data()
+    twin = model(optimizer=kerasnp.optimizers.SGD(0.1))
+    twin.set_weights(m.get_weights())
+    start = m.get_weights()
+    twin.layers[0].lr_multiplier = 3.0
+    m.train_on_batch(x, y)
+    twin.train_on_batch(x, y)
+    np.testing.assert_allclose(twin.get_weights()[0] - start[0], 3 * (m.get_weights()[0] - start[0]), rtol=1e-3, atol=1e-7)
+    np.testing.assert_array_equal(twin.get_weights()[2], m.get_weights()[2])
+
+
+def test_custom_train_step_with_a_tape():
+    class Mine(kerasnp.Sequential):
+        def train_step(self, batch):
+            x, y = batch
+            with kerasnp.GradientTape() as tape:
+                loss = ops.mean(ops.square(self(x, training=True) - y))
+            gradients = tape.gradient(loss, self.trainable_variables)
+            self.optimizer.apply(gradients, self.trainable_variables)
+            return {"loss": loss}
+
+    m = Mine([kerasnp.Input((2,)), layers.Dense(1)])
+    m.compile(kerasnp.optimizers.SGD(0.1))
+    x = np.random.default_rng(0).normal(size=(64, 2)).astype("float32")
+    h = m.fit(x, x[:, :1], epochs=20, verbose=0).history["loss"]
+    assert h[-1] < 0.05 * h[0]
+
+
+def test_train_on_batch_runs_a_mean_until_reset():
+    m, (x, y) = model(optimizer=kerasnp.optimizers.SGD(0.0)), data()
+    a = m.train_on_batch(x[:32], y[:32])[0]
+    m.reset_metrics()
+    b = m.train_on_batch(x[32:], y[32:])[0]
+    m.reset_metrics()
+    m.train_on_batch(x[:32], y[:32])
+    np.testing.assert_allclose(m.train_on_batch(x[32:], y[32:])[0], (a + b) / 2, rtol=1e-6)
+
+
+def test_uint8_images_and_integer_inputs_become_floats():
+    m = model()
+    x = np.random.default_rng(0).integers(0, 255, (4, 5)).astype("uint8")
+    np.testing.assert_allclose(m.predict(x, verbose=0), m.predict(x.astype("float32"), verbose=0))
+
+
+def test_ctrl_c_stops_after_the_step_and_keeps_the_history():
+    script = """
+import os, signal, sys
+import numpy as np, kerasnp
+from kerasnp import layers
+m = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(1)])
+m.compile("adam", "mse")
+class Kill(kerasnp.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+try:
+    m.fit(np.ones((64, 4)), np.ones((64, 1)), epochs=50, verbose=0, callbacks=[Kill()])
+except KeyboardInterrupt as error:
+    print("message:", error)
+    print("epochs:", m.history.epoch, "steps:", int(m.optimizer.iterations))
+    print("finite:", all(np.isfinite(w).all() for w in m.get_weights()))
+"""
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert out.returncode == 0, out.stderr
+    assert "interrupted after step 1 of epoch 3" in out.stdout
+    assert "epochs: [0, 1] steps: 5" in out.stdout and "finite: True" in out.stdout
+    assert signal.getsignal(signal.SIGINT) is not None
+
+
+class TestErrors:
+    """Each mistake: one sentence, and no weight has changed."""
+
+    @pytest.fixture(autouse=True)
+    def unchanged(self):
+        self.m = model()
+        before = self.m.get_weights()
+        yield
+        for a, b in zip(before, self.m.get_weights()):
+            np.testing.assert_array_equal(a, b)
+
+    def test_fit_before_compile(self):
+        m = kerasnp.Sequential([kerasnp.Input((5,)), layers.Dense(1)])
+        with pytest.raises(ValueError, match=r"call `compile\(\)` before calling `fit\(\)`"):
+            m.fit(*data())
+
+    def test_lengths_that_differ(self):
+        x, y = data()
+        with pytest.raises(ValueError, match="x has 64, y has 60"):
+            self.m.fit(x, y[:60], verbose=0)
+
+    def test_a_wrong_shape(self):
+        x, y = data()
+        with pytest.raises(ValueError, match=r"dense.*expected shape \(None, 5\). Received.*\(32, 4\)"):
+            self.m.fit(x[:, :4], y, verbose=0)
+
+    def test_text_for_numbers(self):
+        with pytest.raises((TypeError, ValueError), match="x"):
+            self.m.fit(np.array([["a"] * 5] * 4), np.zeros(4, "int32"), verbose=0)
+
+    def test_ragged_rows(self):
+        rows = np.empty(2, object)
+        rows[:] = [[1.0, 2.0], [1.0]]
+        with pytest.raises(ValueError, match="differ in length"):
+            self.m.fit(rows, np.zeros(2), verbose=0)
+
+    def test_complex_numbers(self):
+        with pytest.raises(TypeError, match="complex128"):
+            self.m.fit(np.ones((4, 5), complex), np.zeros(4), verbose=0)
+
+    def test_labels_out_of_range(self):
+        x, y = data()
+        with pytest.raises(ValueError, match="7"):
+            self.m.fit(x, np.full_like(y, 7), verbose=0)
+        with pytest.raises(ValueError, match="-1"):
+            self.m.fit(x, np.full_like(y, -1), verbose=0)
+
+    def test_unknown_names(self):
+        for argument, name in (("loss", "mean_sqared_error"), ("optimizer", "addam"), ("metrics", ["acuracy"])):
+            with pytest.raises(ValueError, match=name if isinstance(name, str) else name[0]):
+                self.m.compile(**{"optimizer": "sgd", "loss": "mse", argument: name})
+
+    def test_unknown_loss_suggests_a_near_one(self):
+        with pytest.raises(ValueError, match="mean_squared_error"):
+            self.m.compile("sgd", "mean_sqared_error")
+
+    def test_one_hot_labels_for_a_sparse_loss(self):
+        x, y = data()
+        with pytest.raises(ValueError, match="categorical_crossentropy"):
+            self.m.fit(x, np.eye(3)[y], verbose=0)
+
+    def test_no_data(self):
+        with pytest.raises(ValueError, match="no samples"):
+            self.m.fit(np.zeros((0, 5)), np.zeros(0), verbose=0)
+        with pytest.raises(ValueError, match="no data"):
+            self.m.fit(verbose=0)
+
+    def test_batch_size_zero(self):
+        with pytest.raises(ValueError, match="batch_size must be a positive integer"):
+            self.m.fit(*data(), batch_size=0, verbose=0)
+
+    def test_validation_split_out_of_range(self):
+        with pytest.raises(ValueError, match="validation_split"):
+            self.m.fit(*data(), validation_split=1.5, verbose=0)
