@@ -79,7 +79,8 @@ class Variable:
             if dtype is None:
                 dtype = value.dtype if isinstance(value, np.ndarray) else K.tensor(value).dtype
             self.dtype = K.standardize_dtype(dtype)
-        self.value = np.array(value, dtype=K.storage_dtype(self.dtype), order="C")
+        own = np.asarray if getattr(initializer, "fresh", False) else np.array
+        self.value = own(value, dtype=K.storage_dtype(self.dtype), order="C")
         if shape is not None and self.value.shape != tuple(shape):
             raise ValueError(
                 f"Variable {self.name!r}: the initial value must have shape {tuple(shape)}. Received: {self.value.shape}"

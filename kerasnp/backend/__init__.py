@@ -9,20 +9,23 @@ import contextlib
 
 import numpy as np
 from numpy import (  # noqa: F401
-    abs, add, arange, argmax, argmin, argsort, array, asarray, ascontiguousarray, broadcast_to, ceil, clip, concatenate,
-    copyto, cos, cosh, cumprod, cumsum, diag, divide, einsum, empty, empty_like, equal, exp, expand_dims, expm1, eye, finfo,
-    flip, float32, float64, floor, floor_divide, full, full_like, greater, greater_equal, int32, int64, isfinite, isnan, less,
-    less_equal, linspace, log, log1p, logaddexp, logical_and, logical_not, logical_or, max, maximum, mean, min, minimum, mod,
-    moveaxis, multiply, ndarray, negative, newaxis, nonzero, not_equal, ones, ones_like, pad, partition, power, prod,
-    reciprocal, repeat, reshape, result_type, rint, round, sign, sin, sinh, sort, split, sqrt, square, squeeze, stack,
-    subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, transpose, tril, triu, unique, var, where,
-    zeros, zeros_like,
+    abs, add, arange, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argsort, array, asarray,
+    ascontiguousarray, bincount, bitwise_and, bitwise_or, bitwise_xor, broadcast_to, cbrt, ceil, clip, concatenate,
+    copysign, copyto, cos, cosh, cumprod, cumsum, deg2rad, diag, digitize, divide, einsum, empty, empty_like, equal, exp,
+    exp2, expand_dims, expm1, eye, finfo, flip, float32, float64, floor, floor_divide, fmax, fmin, full, full_like, gcd,
+    greater, greater_equal, hypot, int32, int64, invert, isfinite, isinf, isnan, lcm, left_shift, less, less_equal, lexsort,
+    linspace, log, log10, log1p, log2, logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, max,
+    maximum, mean, min, minimum, mod, moveaxis, multiply, nan_to_num, ndarray, negative, newaxis, nonzero, not_equal, ones,
+    ones_like, pad, partition, power, prod, rad2deg, reciprocal, repeat, reshape, result_type, right_shift, rint, roll,
+    round, searchsorted, shape, sign, signbit, sin, sinh, sort, split, sqrt, square, squeeze, stack, subtract, sum,
+    swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, transpose, tril, triu, trunc, unique, var, where, zeros,
+    zeros_like,
 )  # fmt: skip
 
 from kerasnp.backend import arena, random, reference, threads
 from kerasnp.backend.activation import (  # noqa: F401
-    erf, fused, log_softmax, log_softmax_grad, sigmoid, sigmoid_cross_entropy, softmax, softmax_cross_entropy,
-    softmax_cross_entropy_grad, softmax_grad,
+    erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax, softmax_cross_entropy,
+    softmax_cross_entropy_grad, softmax_grad, softplus,
 )  # fmt: skip
 from kerasnp.backend.config import (  # noqa: F401
     DTYPES, FLOAT_TYPES, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format,
@@ -32,10 +35,12 @@ from kerasnp.backend.conv import (  # noqa: F401
     conv, conv_grad_input, conv_grad_kernel, output_size, same_padding,
 )  # fmt: skip
 from kerasnp.backend.linear import dense, matmul, orthonormal, sum_rows  # noqa: F401
-from kerasnp.backend.norm import batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments  # noqa: F401
+from kerasnp.backend.norm import (  # noqa: F401
+    batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments, standardize, standardize_grad,
+)  # fmt: skip
 from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
 from kerasnp.backend.update import (  # noqa: F401
-    flat, for_blocks, joined, offsets, scratch, segments, squared_norm,
+    SMALL_UPDATE, flat, for_blocks, joined, offsets, scratch, segments, squared_norm,
 )  # fmt: skip
 
 

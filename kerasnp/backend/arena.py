@@ -12,7 +12,7 @@ import numpy as np
 
 __all__ = ["clear", "empty", "nbytes"]
 
-SMALL = 1 << 20  # below this, malloc recycles just as well
+SMALL = 1 << 16  # below this, malloc recycles just as well
 LIMIT = 1 << 28  # bytes of idle blocks a thread may keep
 
 

@@ -1,15 +1,20 @@
-"""Convolutions over one to three spatial axes, and their gradients."""
+"""Convolutions over one to three spatial axes, and their gradients.
+
+Arrays are (n, *space, channels) whatever their order in memory. Batches of images go to `conv_batch_last`, and come back with
+the batch innermost in memory, where the next layer finds them; all else is lowered to matrix products, in plain order.
+"""
 
 import math
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from . import arena, threads
+from . import arena, conv_batch_last, threads
 
 __all__ = ["conv", "conv_grad_input", "conv_grad_kernel", "output_size", "same_padding"]
 
-COLUMNS = 1 << 18  # elements of the lowered columns that one piece of work writes: 1 MB in float32
+BATCH = 16  # images from which the batch is long enough to be the innermost axis
+COLUMNS = 1 << 18  # elements of columns that one piece of work makes: 1 MB in float32, about a level 2 cache
 
 
 def output_size(size, kernel, stride=1, dilation=1, padding=(0, 0)):
@@ -34,115 +39,80 @@ def same_padding(size, kernel, stride=1, dilation=1):
 def conv(x, kernel, bias=None, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1):
     """y = act(x * kernel + bias).
 
-    x (n, *spatial, c)   kernel (*window, c / groups, filters)   ->   y (n, *positions, filters)
+    x (n, *space, c)   kernel (*window, c / groups, filters)   ->   y (n, *positions, filters)
     """
     form = _Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    if form.batch_last:
+        y = conv_batch_last.conv(form.image(x), form.cells(kernel), bias, activation, *form.options)
+        return form.natural(y, form.y_shape)
     y = arena.empty(form.y_shape, x.dtype)
     weights = form.weights(kernel)
-    xp = _padded(x, padding)
+    windows = form.windows(form.padded(x))
 
     def piece(start, stop):
-        part = y[start:stop]
-        z = part.reshape(-1, groups, form.filters // groups).transpose(1, 0, 2)
-        np.matmul(form.lower(xp[start:stop]), weights, out=z)
-        if bias is not None:
-            part += bias
-        if activation is not None:
-            activation.forward(part)
+        for part in form.parts[start:stop]:
+            out = y[part]
+            np.matmul(form.columns(windows[part]), weights, out=form.by_group(out))
+            if bias is not None:
+                out += bias
+            if activation is not None:
+                activation.forward(out)
 
-    threads.parallel(piece, len(x), form.images_per_piece)
+    threads.parallel(piece, len(form.parts), 1)
     return y
 
 
 def conv_grad_kernel(x, dz, kernel_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1, out=None):
-    """dw = the correlation of x with dz, of shape `kernel_shape`."""
+    """dw, of shape `kernel_shape`: the correlation of x with dz."""
     form = _Form(x.shape, kernel_shape, strides, padding, dilation, groups)
-    xp = _padded(x, padding)
-    pieces = -(-len(x) // form.images_per_piece)
-    sums = np.zeros((max(1, pieces), groups, form.depth, form.filters // groups), x.dtype)
+    if form.batch_last:
+        dw = conv_batch_last.grad_kernel(form.image(x), form.image(dz), form.cells_shape, *form.options)
+    else:
+        windows = form.windows(form.padded(x))
+        grain = -(-len(form.parts) // 16)  # a sum of 16 parts at most
+        sums = np.zeros((16, groups, form.depth, form.filters // groups), x.dtype)
 
-    def piece(start, stop):
-        columns = form.lower(xp[start:stop])
-        z = dz[start:stop].reshape(-1, groups, form.filters // groups).transpose(1, 0, 2)
-        np.matmul(columns.transpose(0, 2, 1), z, out=sums[start // form.images_per_piece])
+        def piece(start, stop):
+            for part in form.parts[start:stop]:
+                sums[start // grain] += np.matmul(form.columns(windows[part]).swapaxes(1, 2), form.by_group(dz[part]))
 
-    threads.parallel(piece, len(x), form.images_per_piece)
-    dw = sums.sum(axis=0).transpose(1, 0, 2).reshape(kernel_shape)
+        threads.parallel(piece, len(form.parts), max(1, grain))
+        dw = sums.sum(axis=0).swapaxes(0, 1)
     if out is None:
-        return dw
-    out[...] = dw
+        return dw.reshape(kernel_shape)
+    out[...] = dw.reshape(kernel_shape)
     return out
 
 
 def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1):
-    """dx (n, *spatial, c): every dz times the window it came from, added up where windows overlap."""
+    """dx, of shape `x_shape`: every dz times the window it came from, added up where windows overlap."""
     form = _Form(x_shape, kernel.shape, strides, padding, dilation, groups)
-    axes = range(1, len(x_shape) - 1)
-    padded = tuple(n + sum(p) for n, p in zip(x_shape[1:-1], padding, strict=True))
-    dxp = np.zeros((x_shape[0], *padded, x_shape[-1]), dz.dtype)
-    weights = form.weights(kernel).transpose(0, 2, 1)
+    if form.batch_last:
+        dx = conv_batch_last.grad_input(form.image(dz), form.cells(kernel), form.image_shape, *form.options)
+        return form.natural(dx, x_shape)
+    dxp = np.zeros(form.padded_shape, dz.dtype)
+    windows, weights = form.windows(dxp), form.weights(kernel).swapaxes(1, 2)
 
     def piece(start, stop):
-        z = dz[start:stop].reshape(-1, groups, form.filters // groups).transpose(1, 0, 2)
-        columns = np.matmul(z, weights).reshape(groups, stop - start, *form.positions, *form.window, -1)
-        columns = np.moveaxis(columns, 0, -2)
-        views = _windows(dxp[start:stop], form.window, strides, dilation, groups)
+        z = form.by_group(dz[start:stop])
+        shares = np.matmul(z, weights).reshape(groups, stop - start, *form.positions, *form.window, -1)
+        shares = np.moveaxis(shares, 0, -2)
         for cell in np.ndindex(*form.window):
-            at = (slice(None),) * (1 + len(axes)) + cell
-            views[at] += columns[at]
+            at = (slice(None),) * (1 + len(form.positions)) + cell
+            windows[start:stop][at] += shares[at]  # the windows of one cell do not overlap
 
-    if 0 not in form.positions:
-        threads.parallel(piece, x_shape[0], form.images_per_piece)
-    inner = tuple(slice(p[0], p[0] + n) for n, p in zip(x_shape[1:-1], padding, strict=True))
-    return dxp[(slice(None), *inner)]
+    if math.prod(form.y_shape):
+        threads.parallel(piece, x_shape[0], max(1, COLUMNS // max(1, form.columns_per_image)))
+    return dxp[form.inside]
 
 
 class _Form:
-    """The sizes of one convolution."""
+    """The sizes of one convolution, and how it becomes matrix products."""
 
     def __init__(self, x_shape, kernel_shape, strides, padding, dilation, groups):
-        self.strides, self.dilation, self.groups = strides, dilation, groups
+        self.strides, self.dilation, self.groups = tuple(strides), tuple(dilation), groups
+        n, *space, c = x_shape
         self.window, self.filters = kernel_shape[:-2], kernel_shape[-1]
-        self.positions = tuple(map(output_size, x_shape[1:-1], self.window, strides, dilation, padding))
-        self.y_shape = (x_shape[0], *self.positions, self.filters)
-        self.depth = math.prod(kernel_shape[:-1])
-        per_image = math.prod(self.positions) * self.depth * groups
-        self.images_per_piece = max(1, COLUMNS // max(1, per_image))
-
-    def weights(self, kernel):
-        """The kernel as one matrix (depth, filters / groups) per group."""
-        return kernel.reshape(self.depth, self.groups, -1).transpose(1, 0, 2)
-
-    def lower(self, xp):
-        """Columns (groups, images * positions, depth): every window of the padded images as a row."""
-        views = _windows(xp, self.window, self.strides, self.dilation, self.groups)
-        columns = np.moveaxis(views, -2, 0)
-        return np.ascontiguousarray(columns).reshape(self.groups, -1, self.depth)
-
-
-def _windows(xp, window, strides, dilation, groups):
-    """A view (n, *positions, *window, groups, channels of a group)."""
-    n, *spatial, c = xp.shape
-    positions = tuple(map(output_size, spatial, window, strides, dilation))
-    steps = xp.strides[1:-1]
-    return as_strided(
-        xp,
-        (n, *positions, *window, groups, c // groups),
-        (
-            xp.strides[0],
-            *(s * t for s, t in zip(steps, strides, strict=True)),
-            *(s * d for s, d in zip(steps, dilation, strict=True)),
-            xp.strides[-1] * (c // groups),
-            xp.strides[-1],
-        ),
-    )
-
-
-def _padded(x, padding):
-    """`x` within zeros, or `x` itself where there are none to add."""
-    if not any(map(any, padding)):
-        return x
-    shape = (len(x), *(n + sum(p) for n, p in zip(x.shape[1:-1], padding, strict=True)), x.shape[-1])
-    xp = np.zeros(shape, x.dtype)
-    xp[(slice(None), *(slice(p[0], p[0] + n) for n, p in zip(x.shape[1:-1], padding, strict=True)))] = x
-    return xp
+        self.positions = tuple(map(output_size, space, self.window, strides, dilation, padding))
+        self.y_shape = (n, *self.positions, self.filters)
+        self.batch_last = n >= BATCH and groups == 1 and len(space) <= 2 and set(dilation) == {1} and 0 not in self.y_shape

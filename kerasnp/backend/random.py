@@ -27,13 +27,17 @@ def make_seed():
 
 
 def get_state():
-    """The state of the global seed sequence, for resuming."""
-    return dict(_global)
+    """The state of the global seed sequence, and of Python's and numpy's generators, for resuming."""
+    kind, *numpy_state = np.random.get_state()
+    return {**_global, "python": _python_random.getstate(), "numpy": [kind, *numpy_state]}
 
 
 def set_state(state):
     """Restore what `get_state` returned."""
-    _global.update(state)
+    _global.update({name: state[name] for name in _global})
+    version, words, gauss = state["python"]
+    _python_random.setstate((version, tuple(words), gauss))
+    np.random.set_state(tuple(state["numpy"]))
 
 
 def generator(seed, counter=0):

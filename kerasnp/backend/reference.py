@@ -119,3 +119,149 @@ def _windows_of(x_shape, size, strides, padding):
         starts = [p * s - before for p, s, (before, _) in zip(position, strides, padding, strict=True)]
         window = tuple(slice(max(0, i), max(0, i + k)) for i, k in zip(starts, size, strict=True))
         yield (slice(None), *position), (slice(None), *window)
+
+
+# --- matrices
+
+
+def sum_rows(x, out=None):
+    """The sum over all axes but the last."""
+    return np.sum(x, axis=tuple(range(x.ndim - 1)), out=out)
+
+
+def dense(x, w, b=None, activation=None, out=None):
+    """y[n, o] = act(b[o] + the sum over i of x[n, i] w[i, o]).     x (..., i)   w (i, o)   b (o,)"""
+    y = np.sum(x[..., :, None] * w, axis=-2, out=out)
+    if b is not None:
+        y += b
+    return y if activation is None else activation.forward(y)
+
+
+# --- normalization
+
+
+def moments(x, axes):
+    """Mean and (population) variance over `axes`, kept as size-1 axes."""
+    return x.mean(axis=axes, keepdims=True), x.var(axis=axes, keepdims=True)
+
+
+def batch_norm(x, mean, variance, gamma, beta, epsilon):
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; gamma and beta may be None, all broadcast against x."""
+    y = (x - mean) / np.sqrt(variance + epsilon)
+    y = y if gamma is None else y * gamma
+    return y if beta is None else y + beta
+
+
+def batch_norm_train(x, gamma, beta, axes, epsilon):
+    """Normalize by the batch's own statistics: y, and the mean and variance over `axes`, kept as size-1 axes."""
+    mean, variance = moments(x, axes)
+    return batch_norm(x, mean, variance, gamma, beta, epsilon), mean, variance
+
+
+def batch_norm_grad(dy, x, mean, variance, gamma, axes, epsilon, dmean=None, dvariance=None, wants_dx=True):
+    """dx, dgamma, dbeta by the chain rule, step by step: x -> mean, variance -> x_hat -> y."""
+    n = math.prod(x.shape[a] for a in axes)
+    std = np.sqrt(variance + epsilon)
+    x_hat = (x - mean) / std
+    dbeta = dy.sum(axis=axes, keepdims=True)
+    dgamma = (dy * x_hat).sum(axis=axes, keepdims=True)
+    if not wants_dx:
+        return None, dgamma, dbeta
+    dx_hat = dy if gamma is None else dy * gamma
+    dvariance = (0 if dvariance is None else dvariance) - (dx_hat * x_hat).sum(axis=axes, keepdims=True) / (2 * std**2)
+    dmean = (0 if dmean is None else dmean) - dx_hat.sum(axis=axes, keepdims=True) / std
+    return dx_hat / std + dmean / n + dvariance * 2 * (x - mean) / n, dgamma, dbeta
+
+
+def standardize(x, axes, epsilon):
+    """x_hat = (x - mean) / sqrt(variance + epsilon), both over `axes`; and that 1 / sqrt(variance + epsilon)."""
+    std = np.sqrt(x.var(axis=axes, keepdims=True) + epsilon)
+    return (x - x.mean(axis=axes, keepdims=True)) / std, 1 / std
+
+
+def standardize_grad(dy, x_hat, inverse_std, axes):
+    """dx = inverse_std * (dy - mean(dy) - x_hat * mean(dy * x_hat)), the means over `axes`."""
+    mean, slope = dy.mean(axis=axes, keepdims=True), (dy * x_hat).mean(axis=axes, keepdims=True)
+    return inverse_std * (dy - mean - x_hat * slope)
+
+
+# --- activations
+
+# name -> (the function of z, its derivative as a function of y)
+activations = {
+    "relu": (lambda z: np.maximum(z, 0), lambda y: np.where(y > 0, 1, 0)),
+    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda y: y * (1 - y)),
+    "tanh": (np.tanh, lambda y: 1 - y**2),
+    "elu": (lambda z: np.where(z > 0, z, np.expm1(z)), lambda y: np.where(y > 0, 1, y + 1)),
+    "selu": (
+        lambda z: 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * np.expm1(z)),
+        lambda y: np.where(y > 0, 1.0507009873554805, y + 1.0507009873554805 * 1.6732632423543772),
+    ),
+    "exponential": (np.exp, lambda y: y),
+    "softplus": (lambda z: np.log(1 + np.exp(z)), lambda y: 1 - np.exp(-y)),
+}
+
+
+def relu(x):
+    """max(x, 0)."""
+    return np.where(x > 0, x, x.dtype.type(0))
+
+
+def relu_grad(y, dy):
+    """dx = dy where y > 0, else 0."""
+    return np.where(y > 0, dy, dy.dtype.type(0))
+
+
+def sigmoid(x):
+    """1 / (1 + exp(-x)), with the exponential of a negative number on either side."""
+    e = np.exp(-np.abs(x))
+    return np.where(x > 0, 1 / (1 + e), e / (1 + e)).astype(x.dtype)
+
+
+def softplus(x):
+    """log(1 + exp(x))."""
+    return np.logaddexp(x, np.zeros((), x.dtype))
+
+
+def erf(x):
+    """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    return np.asarray(np.vectorize(math.erf, otypes=[np.float64])(x), x.dtype)
+
+
+def softmax(x, axis=-1):
+    """exp(x) / sum(exp(x)) along `axis`, after subtracting the maximum, which changes nothing but the range."""
+    if x.size == 0:
+        return x.copy()
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def softmax_grad(y, dy, axis=-1):
+    """dx = y * (dy - sum(dy * y))."""
+    return y * (dy - (dy * y).sum(axis=axis, keepdims=True))
+
+
+def log_softmax(x, axis=-1):
+    """x - log(sum(exp(x))) along `axis`."""
+    return np.log(softmax(x, axis))
+
+
+def log_softmax_grad(y, dy, axis=-1):
+    """dx = dy - softmax(x) * sum(dy), where y = log_softmax(x)."""
+    return dy - np.exp(y) * dy.sum(axis=axis, keepdims=True)
+
+
+def softmax_cross_entropy(logits, labels):
+    """Cross-entropy of integer labels (n,) with softmax(logits) (n, classes): the losses (n,) and the probabilities."""
+    p = softmax(logits, 1)
+    return np.array([-np.log(row[label]) for row, label in zip(p, labels, strict=True)], logits.dtype), p
+
+
+def softmax_cross_entropy_grad(p, labels, dy):
+    """dlogits = (p - onehot(labels)) * dy[:, None]."""
+    return (p - np.eye(p.shape[1], dtype=p.dtype)[labels]) * dy[:, None]
+
+
+def sigmoid_cross_entropy(logits, labels):
+    """-(z * log(sigmoid(x)) + (1 - z) * log(1 - sigmoid(x))), element by element."""
+    return labels * softplus(-logits) + (1 - labels) * softplus(logits)

@@ -9,12 +9,13 @@ from kerasnp.backend import threads
 
 # An update touches about five arrays: 16k float32 of each, 64 kB, stay together in a second-level cache of 1 MB.
 BLOCK = 1 << 14
+SMALL_UPDATE = 2 * BLOCK  # not worth cutting
 LINE = 64  # bytes of a cache line: where every variable starts
 
 
 def for_blocks(n, fn):
     """Call `fn(start, stop)` over consecutive blocks of `range(n)`, shared among the threads when there are many."""
-    if n <= 2 * BLOCK:
+    if n <= SMALL_UPDATE:
         fn(0, n)
         return
 
@@ -22,7 +23,7 @@ def for_blocks(n, fn):
         for i in range(start, stop, BLOCK):
             fn(i, min(i + BLOCK, stop))
 
-    threads.parallel(run, n, max(BLOCK * 4, -(-n // 8)))
+    threads.parallel(run, n, max(BLOCK * 2, -(-n // 8)))
 
 
 def scratch(like, index=0):

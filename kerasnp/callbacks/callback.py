@@ -1,7 +1,5 @@
 """Callback: what may happen around epochs and batches; CallbackList: all callbacks of a run as one."""
 
-from kerasnp import backend as K
-
 BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
     "test": ("on_test_batch_begin", "on_test_batch_end"),
@@ -23,7 +21,8 @@ class Callback:
     >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
     >>> losses = Losses()
-    >>> history = model.fit(K.ones((8, 2)), K.ones((8, 1)), batch_size=4, verbose=0, callbacks=[losses])
+    >>> x, y = kerasnp.ops.ones((8, 2)), kerasnp.ops.ones((8, 1))
+    >>> history = model.fit(x, y, batch_size=4, verbose=0, callbacks=[losses])
     >>> len(losses.seen)
     2
 
@@ -175,12 +174,12 @@ class CallbackList(Callback):
         add_history: add a History if there is none.
         add_progbar: add a ProgbarLogger if there is none.
         model: the model that runs.
-        params: `verbose`, `epochs`, `steps`, and where they are known `metrics`, the names that the logs of an epoch will
-            have, and `do_validation`.
+        params: `verbose`, `epochs`, `steps`; `do_validation`; `metrics`, the names that the logs of an epoch will have,
+            where they are known.
 
     Attributes:
-        wants_train_batch, wants_test_batch, wants_predict_batch: whether any callback but the bar looks at batches; if not, the
-            hooks need not be called, and `step(n, logs_fn)` moves the bar at the price of reading a clock.
+        wants_train_batch, wants_test_batch, wants_predict_batch: whether any callback but the bar looks at batches; if
+            not, the hooks need not be called, and `step(n, logs_fn)` moves the bar at the price of reading a clock.
     """
 
     def __init__(self, callbacks=None, add_history=False, add_progbar=False, model=None, **params):
@@ -303,7 +302,3 @@ class CallbackList(Callback):
 
     def on_predict_end(self, logs=None):
         self._call("on_predict_end", plain_logs(logs))
-
-
-# `K` serves the example of Callback.
-assert K

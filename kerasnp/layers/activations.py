@@ -63,7 +63,7 @@ class LeakyReLU(_Elementwise):
 class PReLU(_Elementwise):
     """x where positive, alpha * x elsewhere, alpha learned (He et al., 2015).
 
-    >>> PReLU(alpha_initializer="ones")(K.array([[-2.0, 3.0]]))
+    >>> PReLU(alpha_initializer="ones")(ops.convert_to_tensor([[-2.0, 3.0]]))
     array([[-2.,  3.]], dtype=float32)
 
     Args:
@@ -120,7 +120,7 @@ class ELU(_Elementwise):
 class Softmax(_Elementwise):
     """exp(x) / sum(exp(x)) along an axis: positive numbers that sum to one.
 
-    >>> Softmax()(K.array([[1.0, 1.0, 9.0]]), mask=K.array([[True, True, False]]))
+    >>> Softmax()(ops.convert_to_tensor([[1.0, 1.0, 9.0]]), mask=ops.convert_to_tensor([[True, True, False]]))
     array([[0.5, 0.5, 0. ]], dtype=float32)
 
     Args:

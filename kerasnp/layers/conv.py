@@ -7,38 +7,51 @@ from kerasnp.utils import check
 
 
 class ConvLayer(WindowLayer, abstract=True):
-    """Base of all convolutions: window arguments, activation and bias."""
-
-    paddings = ("valid", "same")
+    """Base of all convolutions: the window, the activation and the weights."""
 
     def _set_window(self, kernel_size, strides, padding, data_format, dilation_rate):
         self.kernel_size = self._ints("kernel_size", kernel_size)
         self.strides = self._ints("strides", strides)
-        if padding == "causal" and "causal" not in self.paddings:
-            raise ValueError(
-                f"{self._who}: causal padding is only supported for Conv1D, DepthwiseConv1D and SeparableConv1D. "
-                "Received: padding='causal'; use 'valid' or 'same'."
-            )
-        self.padding = check.one_of("padding", padding, self.paddings, self._who)
         self._set_data_format(data_format)
+        paddings = ("valid", "same", "causal") if self.rank == 1 else ("valid", "same")
+        self.padding = check.one_of("padding", padding, paddings, self._who)
         if self.padding == "causal" and self.data_format == "channels_first":
             raise ValueError(f"{self._who}: causal padding needs data_format='channels_last'. Received: 'channels_first'.")
         self.dilation_rate = self._ints("dilation_rate", dilation_rate)
+        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
+
+    def _refuse_strides_with_dilation(self):
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"{self._who}: strides > 1 cannot be combined with dilation_rate > 1. "
                 f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
             )
-        self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
 
-    def _set_bias(self, activation, use_bias, initializer, regularizer, constraint):
+    def _set_output(self, activation, use_bias, initializer, regularizer, constraint):
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.bias_initializer = initializers.get(initializer)
-        self.bias_regularizer = regularizers.get(regularizer)
-        self.bias_constraint = constraints.get(constraint)
+        self._set_weight("bias", initializer, regularizer, constraint)
 
-    def _input_channels(self, input_shape):
+    def _set_weight(self, name, initializer, regularizer, constraint):
+        """Store what a weight begins with, is penalised by and is projected to, under Keras's attribute names."""
+        setattr(self, f"{name}_initializer", initializers.get(initializer))
+        setattr(self, f"{name}_regularizer", regularizers.get(regularizer))
+        setattr(self, f"{name}_constraint", constraints.get(constraint))
+
+    def _make_weight(self, name, shape, option=None):
+        option = option or name
+        return self.add_weight(
+            shape,
+            getattr(self, f"{option}_initializer"),
+            regularizer=getattr(self, f"{option}_regularizer"),
+            constraint=getattr(self, f"{option}_constraint"),
+            name=name,
+        )
+
+    def _make_bias(self, size):
+        self.bias = self._make_weight("bias", (size,)) if self.use_bias else None
+
+    def _fix_channels(self, input_shape):
         """The number of channels, which from now on every input must have."""
         channels = self._split(input_shape)[2]
         if channels is None:
@@ -48,14 +61,8 @@ class ConvLayer(WindowLayer, abstract=True):
             )
         ndim, channel_axis = self.rank + 2, self._axes()[1]
         self.input_spec = InputSpec(min_ndim=ndim, max_ndim=ndim, axes={channel_axis: channels})
+        self.compute_output_shape(input_shape)
         return channels
-
-    def _add_bias(self, size):
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (size,), self.bias_initializer, regularizer=self.bias_regularizer, constraint=self.bias_constraint, name="bias"
-            )
 
     def get_config(self):
         """The constructor arguments; Keras writes `activity_regularizer` even where there is none."""
@@ -91,27 +98,19 @@ class _Conv(ConvLayer, abstract=True):
                 f"{self._who}: filters must be divisible by groups. Received: filters={filters}, groups={groups}"
             )
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
-        self._set_bias(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
+        self._refuse_strides_with_dilation()
+        self._set_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self._set_output(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape):
-        channels = self._input_channels(input_shape)
+        channels = self._fix_channels(input_shape)
         if channels % self.groups:
             raise ValueError(
                 f"{self._who}: the number of input channels must be divisible by groups. "
                 f"Received: groups={self.groups} and {channels} channels (input shape {tuple(input_shape)})."
             )
-        self.compute_output_shape(input_shape)
-        self.kernel = self.add_weight(
-            (*self.kernel_size, channels // self.groups, self.filters),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
-        self._add_bias(self.filters)
+        self.kernel = self._make_weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        self._make_bias(self.filters)
 
     def call(self, inputs):
         return ops.conv(
@@ -132,13 +131,32 @@ class _Conv(ConvLayer, abstract=True):
         return self._join(batch, sizes, self.filters)
 
 
+class Conv1D(_Conv, aliases=("Convolution1D",)):
+    """Convolution over sequences: every filter answers how well each stretch of the sequence matches its kernel.
+
+    y[p, f] = activation(bias[f] + the sum over window cells i and channels c of x[strides * p + dilation * i, c] *
+    kernel[i, c, f]) at every step p.
+
+    >>> Conv1D(8, 3, padding="causal")(ops.ones((1, 10, 4))).shape
+    (1, 10, 8)
+
+    The arguments are those of `Conv2D` with one number per window. `padding` may also be `"causal"`: zeros before the
+    sequence only, so that no output looks ahead (van den Oord et al., 2016).
+
+    Shapes: inputs `(batch, steps, channels)`, outputs `(batch, new_steps, filters)`; kernel
+    `(kernel_size, channels // groups, filters)`, bias `(filters,)`.
+    """
+
+    rank = 1
+
+
 class Conv2D(_Conv, aliases=("Convolution2D",)):
     """Convolution over images: every filter answers how well each patch of the image matches its kernel.
 
     y[p, f] = activation(bias[f] + the sum over window cells i and channels c of x[strides * p + dilation * i, c] *
     kernel[i, c, f]) at every position p.
 
-    >>> Conv2D(8, 3, activation="relu")(K.ones((1, 28, 28, 1))).shape
+    >>> Conv2D(8, 3, activation="relu")(ops.ones((1, 28, 28, 1))).shape
     (1, 26, 26, 8)
 
     Args:
@@ -164,3 +182,18 @@ class Conv2D(_Conv, aliases=("Convolution2D",)):
     """
 
     rank = 2
+
+
+class Conv3D(_Conv, aliases=("Convolution3D",)):
+    """Convolution over volumes, or over images and time.
+
+    >>> Conv3D(8, 3)(ops.ones((1, 6, 7, 8, 2))).shape
+    (1, 4, 5, 6, 8)
+
+    The arguments are those of `Conv2D` with three numbers per window.
+
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, new_depth, new_height, new_width, filters)`;
+    kernel `(*kernel_size, channels // groups, filters)`, bias `(filters,)`.
+    """
+
+    rank = 3

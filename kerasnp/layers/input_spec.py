@@ -84,7 +84,7 @@ def _check_one(spec, x, layer, index):
 
 
 def _remedy(spec, shape):
-    exact = spec.min_ndim if spec.min_ndim == spec.max_ndim else spec.ndim
+    exact = spec.ndim if spec.min_ndim != spec.max_ndim or spec.min_ndim is None else spec.min_ndim
     if exact is not None and len(shape) == exact - 1:
         return "a channel axis may be missing: try x[..., None], or x[None] for a single sample."
     if spec.min_ndim is not None and len(shape) < spec.min_ndim:

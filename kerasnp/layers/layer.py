@@ -10,6 +10,7 @@ from kerasnp.autodiff.tape import stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.input_spec import InputSpec, check_input
 from kerasnp.random import SeedGenerator
+from kerasnp.saving import loading
 from kerasnp.saving.config import serialize_value
 from kerasnp.utils import check, naming
 from kerasnp.utils.masks import get_mask, set_mask
@@ -146,9 +147,12 @@ class Layer(Registered, abstract=True):
         shape = () if shape is None else check.shape(shape, "shape", self._who)
         if None in shape:
             raise ValueError(f"{self._who}: the shape of a weight must be fully defined. Received: shape={shape}")
+        unset = loading.initializer_for(self, name, shape)
         variable = Variable(
-            initializers.get(initializer), shape, dtype, trainable, autocast, aggregation, name=name
+            unset or initializers.get(initializer), shape, dtype, trainable, autocast, aggregation, name=name
         )
+        if unset:
+            loading.made(variable)
         variable.path = f"{self.path}/{variable.name}"
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)

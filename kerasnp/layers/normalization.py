@@ -4,10 +4,29 @@ from kerasnp import constraints, initializers, ops, regularizers
 from kerasnp import backend as K
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.utils import check
 
 
-class ScaleAndCenter(Layer, abstract=True):
-    """Base of the normalizations with learned gamma and beta."""
+class _Normalization(Layer, abstract=True):
+    """Base: the output is shaped like the input."""
+
+    def _sizes(self, input_shape, axes):
+        """The lengths of `axes`, which must be defined."""
+        if any(not -len(input_shape) <= a < len(input_shape) for a in axes):
+            raise ValueError(f"{self._who}: axis {self.axis} is out of range. Received: input_shape={tuple(input_shape)}")
+        sizes = tuple(input_shape[a] for a in axes)
+        if None in sizes:
+            raise ValueError(
+                f"{self._who}: axis {self.axis} of the input must be defined. Received: input_shape={tuple(input_shape)}"
+            )
+        return sizes
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+class _ScaleAndCenter(_Normalization, abstract=True):
+    """Base of those with learned gamma and beta."""
 
     supports_masking = True
 
@@ -35,29 +54,16 @@ class ScaleAndCenter(Layer, abstract=True):
                 shape, self.beta_initializer, regularizer=self.beta_regularizer, constraint=self.beta_constraint, name="beta"
             )
 
-    def _sizes(self, input_shape, axes):
-        """The lengths of `axes`, which must be defined."""
-        if any(not -len(input_shape) <= a < len(input_shape) for a in axes):
-            raise ValueError(f"{self._who}: axis {self.axis} is out of range. Received: input_shape={tuple(input_shape)}")
-        sizes = tuple(input_shape[a] for a in axes)
-        if None in sizes:
-            raise ValueError(
-                f"{self._who}: axis {self.axis} of the input must be defined. Received: input_shape={tuple(input_shape)}"
-            )
-        return sizes
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
 
-class BatchNormalization(ScaleAndCenter):
+class BatchNormalization(_ScaleAndCenter):
     """Normalize every channel by its mean and variance over the batch, then scale and shift it (Ioffe and Szegedy, 2015).
 
     In training y = (x - mean) / sqrt(variance + epsilon) * gamma + beta with mean and variance of the batch, which also move
     the averages: moving = moving * momentum + batch * (1 - momentum). Otherwise, and always while `trainable` is False, the
     moving averages take the place of the batch's own.
 
-    >>> y = BatchNormalization(epsilon=0.0)(K.array([[1.0], [3.0]]), training=True)
+    >>> y = BatchNormalization(epsilon=0.0)(ops.convert_to_tensor([[1.0], [3.0]]), training=True)
     >>> y.ravel()
     array([-1.,  1.])
 
@@ -140,3 +146,216 @@ class BatchNormalization(ScaleAndCenter):
 
     def _move(self, average, value):
         average.assign(average.value * self.momentum + ops.stop_gradient(value) * (1 - self.momentum))
+
+
+class LayerNormalization(_ScaleAndCenter):
+    """Normalize every sample by its own mean and variance, then scale and shift it (Ba et al., 2016).
+
+    y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance taken over `axis`; the same in training and
+    afterwards.
+
+    >>> LayerNormalization(epsilon=0.0)([[1.0, 3.0]])
+    array([[-1.,  1.]], dtype=float32)
+
+    Args:
+        axis: the axis, or axes, to normalize over; gamma and beta have their shape.
+        epsilon: added to the variance, against division by zero.
+        center, scale: whether beta is added, whether gamma multiplies.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as for
+            any weight.
+        rms_scaling: y = x / sqrt(variance + epsilon) * gamma instead, as Keras does; deprecated there, see RMSNormalization.
+
+    Raises: ValueError for an axis that the input lacks.
+    """
+
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        *,
+        rms_scaling=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.axis = _axis_argument(axis, self._who)
+        self._set_affine(
+            epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint,
+        )  # fmt: skip
+        self.rms_scaling = rms_scaling
+
+    def build(self, input_shape):
+        axes = self.axis if isinstance(self.axis, list) else [self.axis]
+        shape = self._sizes(input_shape, axes)
+        scale, center = self.scale, self.center
+        if self.rms_scaling:
+            self.scale, self.center = True, False
+        self._add_affine(shape)
+        self.scale, self.center = scale, center
+        ndim = len(input_shape)
+        self.input_spec = InputSpec(ndim=ndim, axes=dict(zip(axes, shape)))
+        # Weights of several axes broadcast against the input with ones in between.
+        self._broadcast = None
+        positions = sorted(a % ndim for a in axes)
+        if positions != list(range(positions[0], ndim)) or [a % ndim for a in axes] != positions:
+            self._broadcast = tuple(input_shape[a] if a in positions else 1 for a in range(ndim))
+
+    def _weight(self, w):
+        return w if w is None or self._broadcast is None else ops.reshape(w, self._broadcast)
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float32") if inputs.dtype == "float16" else inputs
+        gamma = self._weight(self.gamma)
+        if self.rms_scaling:
+            y = x * ops.rsqrt(ops.var(x, self.axis, keepdims=True) + self.epsilon) * gamma
+        else:
+            y = ops.layer_normalization(x, gamma, self._weight(self.beta), self.axis, self.epsilon)
+        return ops.cast(y, self.compute_dtype) if x is not inputs else y
+
+
+class GroupNormalization(_ScaleAndCenter):
+    """Normalize groups of channels of every sample by their own mean and variance, then scale and shift (Wu and He, 2018).
+
+    y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance taken over all positions and the channels
+    of a group.
+
+    >>> GroupNormalization(2)(ops.ones((1, 5, 5, 4))).shape
+    (1, 5, 5, 4)
+
+    Args:
+        groups: the number of groups, a divisor of the number of channels; -1 makes every channel a group of its own.
+        axis: the axis of the channels.
+        epsilon: added to the variance, against division by zero.
+        center, scale: whether beta is added, whether gamma multiplies.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as for
+            any weight.
+
+    Shapes: outputs as inputs; gamma and beta `(channels,)`.
+
+    Raises: ValueError for groups that do not divide the channels.
+    """
+
+    def __init__(
+        self,
+        groups=32,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.groups, self.axis = check.integer("groups", groups, self._who), check.integer("axis", axis, self._who)
+        if self.groups < 1 and self.groups != -1:
+            raise ValueError(f"{self._who}: groups must be positive, or -1 for one per channel. Received: groups={groups}")
+        self._set_affine(
+            epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint,
+        )  # fmt: skip
+
+    def build(self, input_shape):
+        (channels,) = self._sizes(input_shape, (self.axis,))
+        groups = channels if self.groups == -1 else self.groups
+        if channels % groups:
+            raise ValueError(
+                f"{self._who}: groups must divide the number of channels. Received: groups={groups} and {channels} channels "
+                f"(input shape {tuple(input_shape)})."
+            )
+        self.groups = groups
+        self._add_affine((channels,))
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
+
+    def call(self, inputs):
+        x = ops.cast(inputs, "float32") if inputs.dtype == "float16" else inputs
+        ndim = len(x.shape)
+        axis = self.axis % ndim
+        shape, per_group = tuple(x.shape), x.shape[axis] // self.groups
+        split = (*shape[:axis], self.groups, per_group, *shape[axis + 1 :])
+        weights = (self.groups, per_group) + (1,) * (ndim - 1 - axis)
+        y = ops.layer_normalization(
+            ops.reshape(x, split),
+            None if self.gamma is None else ops.reshape(self.gamma, weights),
+            None if self.beta is None else ops.reshape(self.beta, weights),
+            [a for a in range(1, ndim + 1) if a != axis],
+            self.epsilon,
+        )
+        y = ops.reshape(y, shape)
+        return ops.cast(y, self.compute_dtype) if x is not inputs else y
+
+
+class RMSNormalization(_Normalization):
+    """Divide every sample by its root mean square, then scale it (Zhang and Sennrich, 2019).
+
+    y = x / sqrt(mean(x^2) + epsilon) * scale, the mean taken over `axis`.
+
+    >>> RMSNormalization(epsilon=0.0)([[1.0, 7.0]])
+    array([[0.2, 1.4]], dtype=float32)
+
+    Args:
+        axis: the axis, or axes, to normalize over; the scale has their shape.
+        epsilon: added to the mean square, against division by zero.
+
+    Raises: ValueError for an axis that the input lacks.
+    """
+
+    def __init__(self, axis=-1, epsilon=1e-6, **kwargs):
+        super().__init__(**kwargs)
+        self.axis, self.epsilon = _axis_argument(axis, self._who), epsilon
+
+    def build(self, input_shape):
+        ndim = len(input_shape)
+        axes = self.axis if isinstance(self.axis, list) else [self.axis]
+        self.scale = self.add_weight(self._sizes(input_shape, axes), "ones", name="scale")
+        axes = sorted(a % ndim for a in axes)
+        self._broadcast = tuple(input_shape[a] if a in axes else 1 for a in range(axes[0], ndim))
+
+    def call(self, inputs):
+        scale = self.scale if len(self._broadcast) == 1 else ops.reshape(self.scale, self._broadcast)
+        return ops.rms_normalization(inputs, scale, self.axis, self.epsilon)
+
+
+class UnitNormalization(_Normalization):
+    """Divide every sample by its Euclidean length, so that it has length one.
+
+    y = x / sqrt(sum(x^2)), the sum taken over `axis`.
+
+    >>> UnitNormalization()([[3.0, 4.0]])
+    array([[0.6, 0.8]], dtype=float32)
+
+    Args:
+        axis: the axis, or axes, to normalize over.
+
+    Raises: TypeError for an axis that is neither an integer nor several.
+    """
+
+    supports_masking = True
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = _axis_argument(axis, self._who)
+
+    def call(self, inputs):
+        return ops.normalize(inputs, self.axis, epsilon=1e-6)
+
+
+def _axis_argument(axis, who):
+    """An axis, or a list of them."""
+    if isinstance(axis, (list, tuple)) and axis and all(isinstance(a, int) for a in axis):
+        return list(axis)
+    if isinstance(axis, int) and not isinstance(axis, bool):
+        return axis
+    raise TypeError(f"{who}: axis must be an integer, or a list of integers. Received: axis={axis!r}")

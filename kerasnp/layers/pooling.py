@@ -31,10 +31,25 @@ class _Pooling(WindowLayer, abstract=True):
         return self._join(batch, sizes, channels)
 
 
+class MaxPooling1D(_Pooling, aliases=("MaxPool1D",)):
+    """The largest value in each stretch of a sequence, channel by channel.
+
+    >>> MaxPooling1D()(ops.arange(6.0).reshape(1, 6, 1)).ravel()
+    array([1., 3., 5.])
+
+    The arguments are those of `MaxPooling2D` with one number per window.
+
+    Shapes: inputs `(batch, steps, channels)`, outputs `(batch, pooled_steps, channels)`.
+    """
+
+    rank = 1
+    operator = staticmethod(ops.max_pool)
+
+
 class MaxPooling2D(_Pooling, aliases=("MaxPool2D",)):
     """The largest value in each window of an image, channel by channel.
 
-    >>> x = K.arange(16.0).reshape(1, 4, 4, 1)
+    >>> x = ops.arange(16.0).reshape(1, 4, 4, 1)
     >>> MaxPooling2D()(x)[0, :, :, 0]
     array([[ 5.,  7.],
            [13., 15.]], dtype=float32)
@@ -53,10 +68,40 @@ class MaxPooling2D(_Pooling, aliases=("MaxPool2D",)):
     operator = staticmethod(ops.max_pool)
 
 
+class MaxPooling3D(_Pooling, aliases=("MaxPool3D",)):
+    """The largest value in each window of a volume, channel by channel.
+
+    >>> MaxPooling3D()(ops.ones((1, 4, 6, 8, 2))).shape
+    (1, 2, 3, 4, 2)
+
+    The arguments are those of `MaxPooling2D` with three numbers per window.
+
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs likewise with pooled sizes.
+    """
+
+    rank = 3
+    operator = staticmethod(ops.max_pool)
+
+
+class AveragePooling1D(_Pooling, aliases=("AvgPool1D",)):
+    """The mean of each stretch of a sequence, channel by channel.
+
+    >>> AveragePooling1D(2)(ops.arange(6.0).reshape(1, 6, 1)).ravel()
+    array([0.5, 2.5, 4.5])
+
+    The arguments are those of `AveragePooling2D` with one number per window.
+
+    Shapes: inputs `(batch, steps, channels)`, outputs `(batch, pooled_steps, channels)`.
+    """
+
+    rank = 1
+    operator = staticmethod(ops.average_pool)
+
+
 class AveragePooling2D(_Pooling, aliases=("AvgPool2D",)):
     """The mean of each window of an image, channel by channel; padding is not counted.
 
-    >>> x = K.arange(16.0).reshape(1, 4, 4, 1)
+    >>> x = ops.arange(16.0).reshape(1, 4, 4, 1)
     >>> AveragePooling2D(2)(x)[0, :, :, 0]
     array([[ 2.5,  4.5],
            [10.5, 12.5]], dtype=float32)
@@ -72,6 +117,21 @@ class AveragePooling2D(_Pooling, aliases=("AvgPool2D",)):
     Raises: ValueError for sizes that are not positive, or inputs smaller than the window.
     """
 
+    operator = staticmethod(ops.average_pool)
+
+
+class AveragePooling3D(_Pooling, aliases=("AvgPool3D",)):
+    """The mean of each window of a volume, channel by channel.
+
+    >>> AveragePooling3D(2)(ops.ones((1, 4, 6, 8, 2))).shape
+    (1, 2, 3, 4, 2)
+
+    The arguments are those of `AveragePooling2D` with three numbers per window.
+
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs likewise with pooled sizes.
+    """
+
+    rank = 3
     operator = staticmethod(ops.average_pool)
 
 
@@ -94,10 +154,41 @@ class _GlobalPooling(SpatialLayer, abstract=True):
         return self._join(batch, (1,) * self.rank if self.keepdims else (), channels)
 
 
+class GlobalAveragePooling1D(_GlobalPooling, aliases=("GlobalAvgPool1D",)):
+    """The mean of each channel over the whole sequence; masked steps are left out.
+
+    >>> x = ops.convert_to_tensor([[[1.0], [3.0], [50.0]]])
+    >>> GlobalAveragePooling1D()(x, mask=ops.convert_to_tensor([[True, True, False]]))
+    array([[2.]])
+
+    Args:
+        data_format: `"channels_last"` or `"channels_first"`; default `kerasnp.config.image_data_format()`.
+        keepdims: keep the axis of the steps, with size one.
+
+    Shapes: inputs `(batch, steps, channels)`, outputs `(batch, channels)`, or `(batch, 1, channels)`; a mask is
+    `(batch, steps)`.
+    """
+
+    rank = 1
+    supports_masking = True
+    operator = staticmethod(ops.mean)
+
+    def call(self, inputs, mask=None):
+        if mask is None:
+            return super().call(inputs)
+        (steps,), channel = self._axes()
+        kept = ops.expand_dims(ops.cast(mask, inputs.dtype), channel)
+        total = ops.sum(inputs * kept, axis=steps, keepdims=self.keepdims)
+        return total / ops.sum(kept, axis=steps, keepdims=self.keepdims)
+
+    def compute_mask(self, inputs, previous_mask=None):
+        """None: no steps are left to mask."""
+
+
 class GlobalAveragePooling2D(_GlobalPooling, aliases=("GlobalAvgPool2D",)):
     """The mean of each channel over the whole image (Lin et al., 2013).
 
-    >>> GlobalAveragePooling2D()(K.arange(8.0).reshape(1, 2, 2, 2))
+    >>> GlobalAveragePooling2D()(ops.arange(8.0).reshape(1, 2, 2, 2))
     array([[3., 4.]], dtype=float32)
 
     Args:
@@ -110,10 +201,40 @@ class GlobalAveragePooling2D(_GlobalPooling, aliases=("GlobalAvgPool2D",)):
     operator = staticmethod(ops.mean)
 
 
+class GlobalAveragePooling3D(_GlobalPooling, aliases=("GlobalAvgPool3D",)):
+    """The mean of each channel over the whole volume.
+
+    >>> GlobalAveragePooling3D()(ops.ones((1, 4, 6, 8, 2))).shape
+    (1, 2)
+
+    The arguments are those of `GlobalAveragePooling2D`.
+
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`, or `(batch, 1, 1, 1, channels)`.
+    """
+
+    rank = 3
+    operator = staticmethod(ops.mean)
+
+
+class GlobalMaxPooling1D(_GlobalPooling, aliases=("GlobalMaxPool1D",)):
+    """The largest value of each channel over the whole sequence.
+
+    >>> GlobalMaxPooling1D()(ops.arange(6.0).reshape(1, 3, 2))
+    array([[4., 5.]])
+
+    The arguments are those of `GlobalMaxPooling2D`.
+
+    Shapes: inputs `(batch, steps, channels)`, outputs `(batch, channels)`, or `(batch, 1, channels)`.
+    """
+
+    rank = 1
+    operator = staticmethod(ops.max)
+
+
 class GlobalMaxPooling2D(_GlobalPooling, aliases=("GlobalMaxPool2D",)):
     """The largest value of each channel over the whole image.
 
-    >>> GlobalMaxPooling2D()(K.arange(8.0).reshape(1, 2, 2, 2))
+    >>> GlobalMaxPooling2D()(ops.arange(8.0).reshape(1, 2, 2, 2))
     array([[6., 7.]], dtype=float32)
 
     Args:
@@ -123,4 +244,19 @@ class GlobalMaxPooling2D(_GlobalPooling, aliases=("GlobalMaxPool2D",)):
     Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, channels)`, or `(batch, 1, 1, channels)`.
     """
 
+    operator = staticmethod(ops.max)
+
+
+class GlobalMaxPooling3D(_GlobalPooling, aliases=("GlobalMaxPool3D",)):
+    """The largest value of each channel over the whole volume.
+
+    >>> GlobalMaxPooling3D()(ops.ones((1, 4, 6, 8, 2))).shape
+    (1, 2)
+
+    The arguments are those of `GlobalMaxPooling2D`.
+
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`, or `(batch, 1, 1, 1, channels)`.
+    """
+
+    rank = 3
     operator = staticmethod(ops.max)

@@ -12,7 +12,7 @@ from kerasnp.utils import check
 class Flatten(Layer):
     """All axes but the batch as one.
 
-    >>> Flatten()(K.zeros((2, 3, 4))).shape
+    >>> Flatten()(ops.zeros((2, 3, 4))).shape
     (2, 12)
 
     Args:
@@ -43,7 +43,7 @@ class Flatten(Layer):
 class Reshape(Layer):
     """The elements of every sample in another shape.
 
-    >>> Reshape((2, -1))(K.zeros((5, 6))).shape
+    >>> Reshape((2, -1))(ops.zeros((5, 6))).shape
     (5, 2, 3)
 
     Args:
@@ -90,7 +90,7 @@ class Reshape(Layer):
 class Permute(Layer):
     """The axes in another order.
 
-    >>> Permute((2, 1))(K.zeros((5, 3, 7))).shape
+    >>> Permute((2, 1))(ops.zeros((5, 3, 7))).shape
     (5, 7, 3)
 
     Args:
@@ -120,7 +120,7 @@ class Permute(Layer):
 class RepeatVector(Layer):
     """The same vector at each of `n` steps.
 
-    >>> RepeatVector(3)(K.zeros((5, 2))).shape
+    >>> RepeatVector(3)(ops.zeros((5, 2))).shape
     (5, 3, 2)
 
     Args:

@@ -8,8 +8,16 @@ import warnings
 
 from kerasnp import backend as K
 from kerasnp import ops
+from kerasnp.autodiff.variable import Variable
 from kerasnp.losses.loss import Loss, aligned, as_float, as_labels, same_rank
-from kerasnp.ops.losses import BinaryCrossEntropy, SigmoidCrossEntropy
+from kerasnp.ops.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SoftmaxCrossEntropyLent,
+    sparse_rows,
+)
 from kerasnp.utils import check
 from kerasnp.utils.masks import set_mask
 from kerasnp.utils.registry import function
@@ -125,7 +133,7 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
         logits = ops.logits_behind(y_pred, "sigmoid")
         if logits is None:
             return BinaryCrossEntropy(axis)(y_true, y_pred)
-        y_pred = logits
+        return SigmoidCrossEntropy(axis, y_pred.value)(y_true, logits)
     return SigmoidCrossEntropy(axis)(y_true, y_pred)
 
 
@@ -146,8 +154,10 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
         y_true, y_pred = same_rank(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + label_smoothing / shape[axis]
-    if not from_logits:
-        y_pred, from_logits = lend_logits(y_pred, axis)
+    if not from_logits and axis in (-1, len(shape) - 1):
+        logits = ops.logits_behind(y_pred, "softmax")
+        if logits is not None:
+            return ops.categorical_crossentropy(y_true, logits, True)
     return ops.categorical_crossentropy(y_true, y_pred, from_logits, axis)
 
 
@@ -155,13 +165,12 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     """-log(p[label]).     labels (n, ...) or (n, ..., 1)   p (n, ..., classes)   ->   (n, ...)"""
     y_pred = as_float(y_pred)
-    y_true = ops.stop_gradient(as_labels(y_true))
-    if not from_logits:
-        y_pred, from_logits = lend_logits(y_pred, axis)
+    y_true = as_labels(y_true)
+    y_true = y_true.value if isinstance(y_true, Variable) else y_true
     if ignore_class is None:
-        return ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits, axis)
+        return _sparse(y_true, y_pred, from_logits, axis)
     valid = y_true != ignore_class
-    loss = ops.sparse_categorical_crossentropy(y_true * valid, y_pred, from_logits, axis)
+    loss = _sparse(y_true * valid, y_pred, from_logits, axis)
     valid = valid.reshape(loss.shape)
     loss = ops.where(valid, loss, 0.0)
     set_mask(loss, valid)
@@ -172,13 +181,17 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
 sparse_categorical_crossentropy.integer_labels = True
 
 
-def lend_logits(y_pred, axis):
-    """The logits behind probabilities and True, or the probabilities and False."""
-    if axis in (-1, len(y_pred.shape) - 1):
-        logits = ops.logits_behind(y_pred, "softmax")
-        if logits is not None:
-            return logits, True
-    return y_pred, False
+def _sparse(y_true, y_pred, from_logits, axis):
+    """The cross-entropy of class numbers; probabilities fresh from a softmax are not computed again."""
+    if axis not in (-1, len(y_pred.shape) - 1):
+        y_pred = ops.moveaxis(y_pred, axis, -1)
+    if from_logits:
+        return sparse_rows(y_true, y_pred, SoftmaxCrossEntropy)
+    logits = ops.logits_behind(y_pred, "softmax")
+    if logits is None:
+        return sparse_rows(y_true, y_pred, CrossEntropy)
+    p = y_pred.value
+    return sparse_rows(y_true, logits, SoftmaxCrossEntropyLent, p if p.ndim == 2 else p.reshape(-1, p.shape[-1]))
 
 
 bce, cce, scce = binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy

@@ -1,1 +1,47 @@
-""""""
+"""Metrics, under the names of `keras.metrics`."""
+
+from kerasnp.losses.crossentropy import (  # noqa: F401
+    binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy,
+)  # fmt: skip
+from kerasnp.losses.regression import mean_absolute_error, mean_squared_error  # noqa: F401
+from kerasnp.metrics.accuracy import (  # noqa: F401
+    Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy, accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy, top_k_categorical_accuracy,
+)  # fmt: skip
+from kerasnp.metrics.metric import Metric  # noqa: F401
+from kerasnp.metrics.probabilistic import (  # noqa: F401
+    BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy,
+)  # fmt: skip
+from kerasnp.metrics.reduction import Mean, MeanMetricWrapper, Sum  # noqa: F401
+from kerasnp.metrics.regression import MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError  # noqa: F401
+from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+from kerasnp.utils import registry
+
+
+def get(identifier):
+    """A metric from its name, configuration, class or instance; a function is returned as it is, None stays None.
+
+    >>> get("mse").name
+    'mean_squared_error'
+    """
+    return registry.get("metrics", identifier)
+
+
+def serialize(metric):
+    """The configuration of a metric."""
+    return serialize_keras_object(metric)
+
+
+def deserialize(config, custom_objects=None):
+    """The metric that `serialize` described."""
+    return deserialize_keras_object(config, custom_objects, family="metrics")
+
+
+def __getattr__(name):
+    # Resolving names needs the whole package, so this one is loaded on first touch.
+    if name == "CompileMetrics":
+        from kerasnp.metrics.compile import CompileMetrics
+
+        return CompileMetrics
+    raise AttributeError(f"module 'kerasnp.metrics' has no attribute {name!r}")

@@ -1,7 +1,13 @@
 """Models: the Sequential stack, training, evaluation, prediction, files."""
 
+from kerasnp import saving
 from kerasnp.models.model import Model
 from kerasnp.models.sequential import Sequential
-from kerasnp.saving import load_model, model_from_json, save_model
 
 __all__ = ["Model", "Sequential", "load_model", "model_from_json", "save_model"]
+
+
+def __getattr__(name):
+    if name in ("load_model", "model_from_json", "save_model"):
+        return getattr(saving, name)
+    raise AttributeError(f"module 'kerasnp.models' has no attribute {name!r}")

@@ -36,11 +36,9 @@ def as_array(name, value, who):
     array = np.asarray(getattr(value, "value", value) if hasattr(value, "creator") else value)
     if array.dtype.kind == "f":
         return array if array.dtype == K.floatx() else array.astype(K.floatx())
-    if array.dtype.kind in "iubUS":
+    if array.dtype.kind in "iub":
         return array
     if array.dtype.kind == "O":
-        if array.size and all(isinstance(v, (str, bytes)) for v in array.reshape(-1)[:100]):
-            return array
         raise ValueError(
             f"{who}: {name} must be an array of numbers. Received: an object array of shape {array.shape}; "
             "the rows probably differ in length: pad them to one length first."

@@ -34,9 +34,8 @@ class Model(Trainer, Layer):
             )
         Layer.__init__(self, trainable=trainable, name=name, dtype=dtype, **kwargs)
         Trainer.__init__(self)
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
+        # Layers inside make their weights at the first call, so the model counts as built only then.
+        self.built = False
 
     @property
     def layers(self):

@@ -9,6 +9,7 @@ from kerasnp.autodiff.tape import Tape
 from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
 from kerasnp.models.data import make_data, pack_x_y_sample_weight, split_validation, unpack_x_y_sample_weight
+from kerasnp.models.resuming import Run, restore_training_state, training_state
 from kerasnp.utils import check
 from kerasnp.utils.interrupt import Interruptible
 
@@ -26,6 +27,7 @@ class Trainer:
         self._compile_config = None
         self._loss_tracker = None
         self._parts = None
+        self._run = None
 
     # -- compile ----------------------------------------------------------------------------------------------------
 
@@ -274,39 +276,73 @@ class Trainer:
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
-        rng = K.random.generator(K.random.make_seed())
-        steps = steps_per_epoch or data.num_batches
-        stream = _Stream(data, steps_per_epoch, rng)
-        first = stream.peek()
-        self._begin("fit", first[0])
+        run = self._run = Run(data, steps_per_epoch, initial_epoch)
+        self._begin("fit", run.peek()[0])
         self._training_parts()
+        custom = type(self).train_step is not Trainer.train_step
         hooks = callbacks_module.CallbackList(
-            callbacks, add_history=True, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=epochs, steps=steps
+            callbacks,
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps_per_epoch or data.num_batches,
+            metrics=self._epoch_log_names(custom, validation),
+            do_validation=validation is not None,
         )
         self.stop_training = False
-        custom = type(self).train_step is not Trainer.train_step
-        hooks.on_train_begin()
-        with Interruptible() as interrupt:
-            for epoch in range(initial_epoch, epochs):
-                self.reset_metrics()
-                hooks.on_epoch_begin(epoch)
-                logs = self._run_epoch(stream.epoch(), hooks, interrupt, custom, epoch)
-                if validation is not None and _due(epoch, validation_freq):
-                    logs = {**logs, **{f"val_{k}": v for k, v in self._evaluate(validation, validation_steps, hooks).items()}}
-                hooks.on_epoch_end(epoch, logs)
-                if self.stop_training:
-                    break
-        hooks.on_train_end(logs if epochs > initial_epoch else None)
+        logs = None
+        try:
+            hooks.on_train_begin()  # a backup may move the run to another place
+            with Interruptible() as interrupt:
+                while run.epoch < epochs and not self.stop_training:
+                    epoch = run.epoch
+                    if run.step == 0:
+                        self.reset_metrics()
+                    hooks.on_epoch_begin(epoch)
+                    logs = self._run_epoch(run, hooks, interrupt, custom)
+                    if validation is not None and _due(epoch, validation_freq):
+                        values = self._evaluate(validation, validation_steps, hooks)
+                        logs = {**logs, **{f"val_{name}": value for name, value in values.items()}}
+                    run.epoch, run.step, run.logs = epoch + 1, 0, None
+                    hooks.on_epoch_end(epoch, logs)
+            self.optimizer.finalize_variable_values(self.trainable_variables)
+        except BaseException:
+            hooks.on_train_interrupt()
+            raise
+        finally:
+            self._run = None
+        hooks.on_train_end(logs)
         return self.history
 
-    def _run_epoch(self, batches, hooks, interrupt, custom, epoch):
-        logs = None
+    def _epoch_log_names(self, custom, validation):
+        """The names in the logs of an epoch, or None where only the epoch itself will tell."""
+        own = [m for m in self._compile_metrics.metrics if not type(m).__module__.startswith("kerasnp.")]
+        if custom or own or type(self).test_step is not Trainer.test_step or type(self).compute_metrics is not Trainer.compute_metrics:
+            return None
+        names = self.metrics_names
+        return names if validation is None else [*names, *(f"val_{name}" for name in names)]
+
+    def training_state(self):
+        """Everything that decides how the run of `fit` at hand goes on, as plain values and arrays; see BackupAndRestore."""
+        return training_state(self)
+
+    def restore_training_state(self, state):
+        """Put the run of `fit` at hand, not yet begun, where `training_state` was taken.
+
+        Raises: ValueError where the state belongs to another model; nothing has changed then.
+        """
+        restore_training_state(self, state)
+
+    def _run_epoch(self, run, hooks, interrupt, custom):
+        logs = run.logs
         watched = hooks.wants_train_batch
-        for step, batch in enumerate(batches):
+        for step, batch in run.batches():
             if watched:
                 hooks.on_train_batch_begin(step)
             if custom:
-                logs = self.train_step(pack_x_y_sample_weight(*batch))
+                logs = run.logs = _numbers(self.train_step(pack_x_y_sample_weight(*batch)))
             else:
                 self._train_on(*batch)
             if watched:
@@ -314,9 +350,8 @@ class Trainer:
             else:
                 hooks.step(step + 1, self._logs_function(logs, custom))
             if interrupt.requested:
-                hooks.on_train_end()
                 raise KeyboardInterrupt(
-                    f"fit was interrupted after step {step + 1} of epoch {epoch + 1}; the weights are those after that step, "
+                    f"fit was interrupted after step {step + 1} of epoch {run.epoch + 1}; the weights are those after that step, "
                     f"and model.history holds the epochs before."
                 )
             if self.stop_training:
@@ -448,40 +483,6 @@ def _plain_names(config):
         "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile",
     )  # fmt: skip
     return {k: v for k, v in config.items() if k in known}
-
-
-class _Stream:
-    """Batches of `fit`, epoch after epoch; the first can be looked at before training begins."""
-
-    def __init__(self, data, steps_per_epoch, rng):
-        self.data, self.steps, self.rng = data, steps_per_epoch, rng
-        self._ahead = iter(data.batches(rng=rng))
-        self._fresh = True
-
-    def peek(self):
-        """The first batch."""
-        first = next(self._ahead, None)
-        if first is None:
-            raise ValueError("fit: the data hold no samples; pass at least one batch.")
-        self._ahead = itertools.chain([first], self._ahead)
-        return first
-
-    def epoch(self):
-        """The batches of the next epoch: all of them, or `steps_per_epoch`, going on where the last epoch stopped."""
-        if self.steps is None:
-            if not self._fresh:
-                self._ahead = iter(self.data.batches(rng=self.rng))
-            self._fresh = False
-            yield from self._ahead
-            return
-        for _ in range(self.steps):
-            batch = next(self._ahead, None)
-            if batch is None:
-                self._ahead = iter(self.data.batches(rng=self.rng))
-                batch = next(self._ahead, None)
-                if batch is None:
-                    return
-            yield batch
 
 
 class _Outputs:

@@ -11,23 +11,33 @@ from kerasnp.autodiff.variable import is_tensor  # noqa: F401
 from kerasnp.ops.activation import (  # noqa: F401
     elu, gelu, hard_sigmoid, leaky_relu, log_softmax, logits_behind, prelu, selu, silu, softmax, softsign, swish,
 )  # fmt: skip
-from kerasnp.ops.conv import conv  # noqa: F401
+from kerasnp.ops.conv import (  # noqa: F401
+    conv, conv_transpose, conv_transpose_size, depthwise_conv, separable_conv,
+)  # fmt: skip
 from kerasnp.ops.elementwise import (  # noqa: F401
-    abs, absolute, add, cast, ceil, clip, cos, cosh, divide, equal, erf, exp, expm1, floor, floor_divide, greater,
-    greater_equal, isfinite, isnan, less, less_equal, log, log1p, logaddexp, logical_and, logical_not, logical_or, maximum,
-    minimum, mod, multiply, negative, not_equal, power, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sinh, softplus,
-    sqrt, square, stop_gradient, subtract, tan, tanh, true_divide, where,
+    abs, absolute, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cast, cbrt, ceil, clip, cos, cosh,
+    deg2rad, divide, erf, exp, exp2, expm1, floor, hypot, log, log1p, log2, log10, logaddexp, logaddexp2, maximum, minimum,
+    mod, multiply, negative, power, rad2deg, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sinh, softplus, sqrt,
+    square, stop_gradient, subtract, tan, tanh, true_divide, trunc, where,
 )  # fmt: skip
 from kerasnp.ops.linear import dense, dot, einsum, matmul, outer, tensordot  # noqa: F401
+from kerasnp.ops.logic import (  # noqa: F401
+    all, any, array_equal, bitwise_and, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift,
+    bitwise_xor, equal, floor_divide, gcd, greater, greater_equal, isclose, isfinite, isinf, isnan, lcm, left_shift, less,
+    less_equal, logical_and, logical_not, logical_or, logical_xor, not_equal, right_shift, signbit,
+)  # fmt: skip
 from kerasnp.ops.losses import (  # noqa: F401
     binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy,
 )  # fmt: skip
-from kerasnp.ops.noise import dropout  # noqa: F401
-from kerasnp.ops.norm import batch_normalization, batch_normalization_training, moments  # noqa: F401
+from kerasnp.ops.noise import alpha_dropout, dropout, gaussian_dropout, gaussian_noise  # noqa: F401
+from kerasnp.ops.norm import (  # noqa: F401
+    batch_normalization, batch_normalization_training, layer_normalization, moments, normalize, rms_normalization,
+)  # fmt: skip
 from kerasnp.ops.pool import average_pool, max_pool  # noqa: F401
 from kerasnp.ops.reduce import (  # noqa: F401
-    all, amax, amin, any, argmax, argmin, argsort, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var,
+    amax, amin, argmax, argmin, argsort, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var,
 )  # fmt: skip
+from kerasnp.ops.resample import adaptive_average_pool, adaptive_max_pool, upsample  # noqa: F401
 from kerasnp.ops.shape import (  # noqa: F401
     arange, broadcast_to, concatenate, convert_to_numpy, convert_to_tensor, expand_dims, flip, full, moveaxis, one_hot, ones,
     ones_like, pad, ravel, repeat, reshape, shape, split, squeeze, stack, swapaxes, take, take_along_axis, tile, transpose,

@@ -4,7 +4,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.ops.activation import activate, fused_activation
 from kerasnp.ops.elementwise import convert
-from kerasnp.ops.shape import moveaxis
+from kerasnp.ops.shape import moveaxis, reshape
 from kerasnp.utils import check
 
 
@@ -25,6 +25,35 @@ class Conv(Operator):
         dz = dy if self.activation is None else self.activation.backward(y, dy)
         dx = K.conv_grad_input(dz, w, x.shape, **self.options) if self.wants(0) else None
         dw = K.conv_grad_kernel(x, dz, w.shape, **self.options, out=self.out(1)) if self.wants(1) else None
+        db = K.sum_rows(dz, out=self.out(2)) if self.wants(2) else None
+        return dx, dw, db
+
+
+class ConvTranspose(Operator):
+    """y = act(z + b), where conv(z, w) would be shaped like x.     x (n, *space, c)   w (*kernel, f, c)   ->   y (n, *space', f)
+
+    z is what the gradient x of that convolution's output makes of its input, so the three kernels exchange their parts.
+    """
+
+    def __init__(self, sizes, strides, padding, dilation, activation=None):
+        self.sizes = sizes
+        self.options = {"strides": strides, "padding": padding, "dilation": dilation, "groups": 1}
+        self.activation = activation
+
+    def forward(self, x, w, b=None):
+        y = K.conv_grad_input(x, w, (len(x), *self.sizes, w.shape[-2]), **self.options)
+        if b is not None:
+            y += b
+        if self.activation is not None:
+            y = self.activation.forward(y)
+        self.save(x, w, y)
+        return y
+
+    def backward(self, dy):
+        x, w, y = self.saved
+        dz = dy if self.activation is None else self.activation.backward(y, dy)
+        dx = K.conv(dz, w, **self.options) if self.wants(0) else None
+        dw = K.conv_grad_kernel(dz, x, w.shape, **self.options, out=self.out(1)) if self.wants(1) else None
         db = K.sum_rows(dz, out=self.out(2)) if self.wants(2) else None
         return dx, dw, db
 
@@ -66,6 +95,108 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     pads = explicit_padding(padding, x.shape[1:-1], kernel.shape[:rank], strides, dilation)
     fused = fused_activation(activation)
     op = Conv(strides, pads, dilation, groups, fused)
+    y = op(x, kernel) if bias is None else op(x, kernel, bias)
+    y = y if fused is not None else activate(activation, y)
+    return move_channels(y, last=False) if channels_first else y
+
+
+def depthwise_conv(
+    inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1, bias=None, activation=None
+):
+    """Convolution of every channel by itself, with optional bias and activation in the same step.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
+        kernel: (*kernel_size, channels, multiplier); channel c makes the outputs c * multiplier, ..., (c + 1) * multiplier - 1.
+        strides, padding, dilation_rate: as for `conv`.
+        bias: (channels * multiplier,) or None.
+    """
+    *window, channels, multiplier = convert(kernel).shape
+    kernel = reshape(kernel, (*window, 1, channels * multiplier))
+    return conv(inputs, kernel, strides, padding, data_format, dilation_rate, channels, bias, activation)
+
+
+def separable_conv(
+    inputs,
+    depthwise_kernel,
+    pointwise_kernel,
+    strides=1,
+    padding="valid",
+    data_format=None,
+    dilation_rate=1,
+    bias=None,
+    activation=None,
+):
+    """A depthwise convolution, then one with a window of one cell, with optional bias and activation.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
+        depthwise_kernel: (*kernel_size, channels, multiplier).
+        pointwise_kernel: (1, ..., 1, channels * multiplier, filters).
+        strides, padding, dilation_rate: of the first convolution, as for `conv`.
+        bias: (filters,) or None.
+    """
+    between = depthwise_conv(inputs, depthwise_kernel, strides, padding, data_format, dilation_rate)
+    return conv(between, pointwise_kernel, 1, "valid", data_format, 1, 1, bias, activation)
+
+
+def conv_transpose_size(size, kernel, stride, padding, output_padding, dilation):
+    """The length of one axis after a transposed convolution.
+
+    >>> conv_transpose_size(5, 3, 2, "valid", None, 1)
+    11
+    """
+    reach = (kernel - 1) * dilation + 1
+    if output_padding is None:
+        return size * stride if padding == "same" else size * stride + max(reach - stride, 0)
+    pad = reach // 2 if padding == "same" else 0
+    return (size - 1) * stride + reach - 2 * pad + output_padding
+
+
+def conv_transpose(
+    inputs,
+    kernel,
+    strides=1,
+    padding="valid",
+    output_padding=None,
+    data_format=None,
+    dilation_rate=1,
+    bias=None,
+    activation=None,
+):
+    """Transposed convolution: what a convolution's gradient does, as a step of its own, with optional bias and activation.
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
+        kernel: (*kernel_size, filters, channels).
+        strides, dilation_rate: an int or one per spatial axis.
+        padding: `"valid"` or `"same"`.
+        output_padding: None, or how much to add at the end of each axis.
+        bias: (filters,) or None.
+        activation: a function of `kerasnp.activations` or None.
+
+    Raises: ValueError for channels that do not fit the kernel.
+    """
+    inputs, kernel = convert(inputs), convert(kernel)
+    rank = len(kernel.shape) - 2
+    channels_first = K.standardize_data_format(data_format) == "channels_first"
+    x = move_channels(inputs, last=True) if channels_first else inputs
+    if len(x.shape) != rank + 2 or x.shape[-1] != kernel.shape[-1]:
+        raise ValueError(
+            f"conv_transpose: the kernel of shape {tuple(kernel.shape)} expects {rank + 2} axes and {kernel.shape[-1]} "
+            f"channels. Received: inputs.shape={tuple(inputs.shape)}"
+        )
+    strides = check.int_tuple("strides", strides, rank)
+    dilation = check.int_tuple("dilation_rate", dilation_rate, rank)
+    extra = (None,) * rank if output_padding is None else check.int_tuple("output_padding", output_padding, rank, minimum=0)
+    window = kernel.shape[:rank]
+    sizes = tuple(
+        conv_transpose_size(n, k, s, padding, o, d)
+        for n, k, s, o, d in zip(x.shape[1:-1], window, strides, extra, dilation)
+    )
+    pads = explicit_padding(padding, sizes, window, strides, dilation)
+    fused = fused_activation(activation)
+    op = ConvTranspose(sizes, strides, pads, dilation, fused)
     y = op(x, kernel) if bias is None else op(x, kernel, bias)
     y = y if fused is not None else activate(activation, y)
     return move_channels(y, last=False) if channels_first else y

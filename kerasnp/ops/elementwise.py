@@ -10,53 +10,129 @@ def convert(x):
     return x if isinstance(x, (K.ndarray, Variable)) else K.tensor(x)
 
 
-def operand(x):
-    """Like `convert`, but a Python number stays one, so that it does not widen its partner's type."""
-    return x if isinstance(x, (K.ndarray, Variable, int, float)) else K.tensor(x)
+def floating(x):
+    """`x` as an operator input of a float type."""
+    x = convert(x)
+    if (x.value if isinstance(x, Variable) else x).dtype.kind == "f":
+        return x
+    return stop_gradient(x).astype(K.storage_dtype(K.floatx()))
+
+
+_floating = floating
+
+
+def operands(x1, x2):
+    """Two operator inputs that compute in Keras's common type: a Python number takes its partner's, a float outranks
+    every integer, however wide.
+    """
+    u = x1.value if isinstance(x1, Variable) else x1
+    v = x2.value if isinstance(x2, Variable) else x2
+    if isinstance(u, K.ndarray) and isinstance(v, K.ndarray) and u.dtype is v.dtype:
+        return x1, x2
+    return _common(_operand(x1), _operand(x2))
+
+
+def _common(a, b):
+    u = a.value if isinstance(a, Variable) else a
+    v = b.value if isinstance(b, Variable) else b
+    if isinstance(u, K.ndarray) and isinstance(v, K.ndarray):
+        if (u.dtype.kind == "f") is (v.dtype.kind == "f"):
+            return a, b
+        return (a, v.astype(u.dtype)) if u.dtype.kind == "f" else (u.astype(v.dtype), b)
+    if isinstance(u, K.ndarray):
+        return _beside(a, u, b), b
+    if isinstance(v, K.ndarray):
+        return a, _beside(b, v, a)
+    return K.tensor(a), K.tensor(b)
+
+
+def _operand(x):
+    if isinstance(x, (K.ndarray, Variable)):
+        return x
+    if isinstance(x, K.float64):
+        # A subclass of float, and like one it does not widen its partner.
+        return float(x)
+    return x if isinstance(x, (int, float)) else K.tensor(x)
+
+
+def _beside(x, array, number):
+    """x, whose array is given, next to a Python number."""
+    kind = array.dtype.kind
+    if kind == "f":
+        return x
+    if isinstance(number, float):
+        return array.astype(K.floatx())
+    return array.astype(K.int32) if kind == "b" and not isinstance(number, bool) else x
 
 
 class Unary(Operator):
     """y = f(x), where the gradient is a function of x, y and dy."""
 
-    # name -> (forward, gradient)
+    # name -> (forward, gradient); kernels that have a definition in reference.py are looked up at every call.
     table = {
         "abs": (K.abs, lambda x, y, dy: dy * K.sign(x)),
+        "arccos": (K.arccos, lambda x, y, dy: -dy / K.sqrt(1 - x * x)),
+        "arccosh": (K.arccosh, lambda x, y, dy: dy / K.sqrt(x * x - 1)),
+        "arcsin": (K.arcsin, lambda x, y, dy: dy / K.sqrt(1 - x * x)),
+        "arcsinh": (K.arcsinh, lambda x, y, dy: dy / K.sqrt(x * x + 1)),
+        "arctan": (K.arctan, lambda x, y, dy: dy / (1 + x * x)),
+        "arctanh": (K.arctanh, lambda x, y, dy: dy / (1 - x * x)),
+        "cbrt": (K.cbrt, lambda x, y, dy: dy / (3 * y * y)),
         "ceil": (K.ceil, None),
         "cos": (K.cos, lambda x, y, dy: -dy * K.sin(x)),
         "cosh": (K.cosh, lambda x, y, dy: dy * K.sinh(x)),
-        "erf": (K.erf, lambda x, y, dy: dy * K.exp(-x * x) * 1.1283791670955126),
+        "deg2rad": (K.deg2rad, lambda x, y, dy: dy * 0.017453292519943295),
+        "erf": (lambda x: K.erf(x), lambda x, y, dy: dy * K.exp(-x * x) * 1.1283791670955126),
         "exp": (K.exp, lambda x, y, dy: dy * y),
+        "exp2": (K.exp2, lambda x, y, dy: dy * y * 0.6931471805599453),
         "expm1": (K.expm1, lambda x, y, dy: dy * (y + 1)),
         "floor": (K.floor, None),
         "log": (K.log, lambda x, y, dy: dy / x),
+        "log10": (K.log10, lambda x, y, dy: dy / (x * 2.302585092994046)),
         "log1p": (K.log1p, lambda x, y, dy: dy / (1 + x)),
+        "log2": (K.log2, lambda x, y, dy: dy / (x * 0.6931471805599453)),
         "negative": (K.negative, lambda x, y, dy: -dy),
+        "rad2deg": (K.rad2deg, lambda x, y, dy: dy * 57.29577951308232),
         "reciprocal": (K.reciprocal, lambda x, y, dy: -dy * y * y),
-        "relu": (lambda x: K.maximum(x, 0), lambda x, y, dy: dy * (y > 0)),
+        "relu": (lambda x: K.relu(x), lambda x, y, dy: K.relu_grad(y, dy)),
         "rint": (K.rint, None),
         "rsqrt": (lambda x: 1 / K.sqrt(x), lambda x, y, dy: dy * -0.5 * y / x),
-        "sigmoid": (K.sigmoid, lambda x, y, dy: dy * y * (1 - y)),
+        "sigmoid": (lambda x: K.sigmoid(x), lambda x, y, dy: dy * y * (1 - y)),
         "sign": (K.sign, None),
         "sin": (K.sin, lambda x, y, dy: dy * K.cos(x)),
         "sinh": (K.sinh, lambda x, y, dy: dy * K.cosh(x)),
-        "softplus": (lambda x: K.logaddexp(x, x.dtype.type(0)), lambda x, y, dy: dy * K.sigmoid(x)),
+        "softplus": (lambda x: K.softplus(x), lambda x, y, dy: dy * K.sigmoid(x)),
         "sqrt": (K.sqrt, lambda x, y, dy: dy * 0.5 / y),
         "square": (K.square, lambda x, y, dy: 2 * dy * x),
         "tan": (K.tan, lambda x, y, dy: dy * (1 + y * y)),
         "tanh": (K.tanh, lambda x, y, dy: dy * (1 - y * y)),
+        "trunc": (K.trunc, None),
     }
 
     def __init__(self, name):
         self.name = name
-        self.kernel, self.gradient = self.table[name]
 
     def forward(self, x):
-        y = self.kernel(x)
-        self.save(x, y)
+        y = self.table[self.name][0](x)
+        if self.recorded:
+            self.save(x, y)
         return y
 
     def backward(self, dy):
-        return None if self.gradient is None else self.gradient(*self.saved, dy)
+        gradient = self.table[self.name][1]
+        return None if gradient is None else gradient(*self.saved, dy)
+
+
+def _power_of_base(a, b, y, dy):
+    # b = 0 has slope 0 everywhere, also where a^(b - 1) has none.
+    if isinstance(b, (int, float)):
+        return dy * b * K.power(a, b - 1) if b != 0 else K.zeros_like(dy)
+    return dy * b * K.power(a, K.where(K.equal(b, 0), K.asarray(1, b.dtype), b - 1))
+
+
+def _share(dy, wins, ties):
+    """dy where one side wins, half of it on a tie, as in Keras on JAX."""
+    return dy * (wins.astype(dy.dtype) + ties.astype(dy.dtype) * dy.dtype.type(0.5))
 
 
 class Binary(Operator):
@@ -70,53 +146,61 @@ class Binary(Operator):
         "divide": (K.divide, lambda a, b, y, dy: dy / b, lambda a, b, y, dy: -dy * y / b),
         "power": (
             K.power,
-            lambda a, b, y, dy: dy * b * K.power(a, b - 1),
-            lambda a, b, y, dy: dy * y * K.log(K.where(K.asarray(a) > 0, a, 1)),
+            _power_of_base,
+            lambda a, b, y, dy: dy * y * K.log(K.where(K.greater(a, 0), a, K.ones_like(y))),
         ),
-        # On a tie each side takes half, as in Keras on JAX.
         "maximum": (
             K.maximum,
-            lambda a, b, y, dy: dy * ((a > b) + 0.5 * (a == b)).astype(dy.dtype),
-            lambda a, b, y, dy: dy * ((b > a) + 0.5 * (a == b)).astype(dy.dtype),
+            lambda a, b, y, dy: _share(dy, K.greater(a, b), K.equal(a, b)),
+            lambda a, b, y, dy: _share(dy, K.greater(b, a), K.equal(a, b)),
         ),
         "minimum": (
             K.minimum,
-            lambda a, b, y, dy: dy * ((a < b) + 0.5 * (a == b)).astype(dy.dtype),
-            lambda a, b, y, dy: dy * ((b < a) + 0.5 * (a == b)).astype(dy.dtype),
+            lambda a, b, y, dy: _share(dy, K.less(a, b), K.equal(a, b)),
+            lambda a, b, y, dy: _share(dy, K.less(b, a), K.equal(a, b)),
         ),
         "mod": (K.mod, lambda a, b, y, dy: dy, lambda a, b, y, dy: -dy * K.floor(K.divide(a, b))),
+        "arctan2": (
+            K.arctan2,
+            lambda a, b, y, dy: dy * b / (a * a + b * b),
+            lambda a, b, y, dy: -dy * a / (a * a + b * b),
+        ),
+        "hypot": (K.hypot, lambda a, b, y, dy: dy * a / y, lambda a, b, y, dy: dy * b / y),
         "logaddexp": (
             K.logaddexp,
             lambda a, b, y, dy: dy * K.exp(a - y),
             lambda a, b, y, dy: dy * K.exp(b - y),
         ),
+        "logaddexp2": (
+            K.logaddexp2,
+            lambda a, b, y, dy: dy * K.exp2(a - y),
+            lambda a, b, y, dy: dy * K.exp2(b - y),
+        ),
     }
 
     def __init__(self, name):
         self.name = name
-        self.kernel, *self.gradients = self.table[name]
 
     def forward(self, a, b):
-        y = self.kernel(a, b)
-        self.save(a, b, y)
+        y = self.table[self.name][0](a, b)
+        if self.recorded:
+            self.save(a, b, y)
         return y
 
     def backward(self, dy):
         a, b, y = self.saved
-        return tuple(
-            K.unbroadcast(gradient(a, b, y, dy), K.asarray(x).shape) if self.wants(i) else None
-            for i, (x, gradient) in enumerate(zip((a, b), self.gradients))
-        )
+        _, of_a, of_b = self.table[self.name]
+        da = K.unbroadcast(of_a(a, b, y, dy), a.shape) if self.wanted[0] else None
+        db = K.unbroadcast(of_b(a, b, y, dy), b.shape) if self.wanted[1] else None
+        return da, db
 
 
 class Where(Operator):
     """y = x1 where condition else x2."""
 
     def forward(self, condition, x1, x2):
-        self.save(condition, K.asarray(x1).shape, K.asarray(x2).shape)
-        y = K.where(condition, x1, x2)
-        wanted = K.result_type(*(x for x in (x1, x2)))
-        return y if y.dtype == wanted else y.astype(wanted)
+        self.save(condition, K.shape(x1), K.shape(x2))
+        return K.where(condition, x1, x2)
 
     def backward(self, dy):
         condition, shape1, shape2 = self.saved
@@ -169,33 +253,40 @@ class StopGradient(Operator):
 
 
 def _unary(name, doc):
-    table_name = name
+    prepare = convert if name in _KEEP_INTEGERS else floating
 
     def function(x):
-        return Unary(table_name)(_floating(x) if name not in _KEEP_INTEGERS else convert(x))
+        return Unary(name)(prepare(x))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     return function
 
 
-_KEEP_INTEGERS = ("abs", "negative", "sign", "square", "relu", "ceil", "floor")
-
-
-def _floating(x):
-    x = convert(x)
-    return x if K.is_float(x.dtype) else Cast(K.floatx())(x)
+_KEEP_INTEGERS = ("abs", "negative", "sign", "square", "relu", "trunc")
 
 
 abs = absolute = _unary("abs", "|x|, element by element.")
+arccos = _unary("arccos", "The angle in [0, pi] whose cosine is x.")
+arccosh = _unary("arccosh", "The inverse of the hyperbolic cosine.")
+arcsin = _unary("arcsin", "The angle in [-pi/2, pi/2] whose sine is x.")
+arcsinh = _unary("arcsinh", "The inverse of the hyperbolic sine.")
+arctan = _unary("arctan", "The angle in [-pi/2, pi/2] whose tangent is x.")
+arctanh = _unary("arctanh", "The inverse of the hyperbolic tangent.")
+cbrt = _unary("cbrt", "The cube root.")
 ceil = _unary("ceil", "The smallest integers not below x; no gradient passes.")
 cos = _unary("cos", "cos(x), x in radians.")
 cosh = _unary("cosh", "The hyperbolic cosine.")
 erf = _unary("erf", "The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.")
 exp = _unary("exp", "e to the power x.")
+exp2 = _unary("exp2", "2 to the power x.")
+deg2rad = _unary("deg2rad", "Degrees as radians.")
+rad2deg = _unary("rad2deg", "Radians as degrees.")
 expm1 = _unary("expm1", "exp(x) - 1, exact near 0.")
 floor = _unary("floor", "The largest integers not above x; no gradient passes.")
 log = _unary("log", "The natural logarithm.")
+log10 = _unary("log10", "The logarithm to base 10.")
+log2 = _unary("log2", "The logarithm to base 2.")
 log1p = _unary("log1p", "log(1 + x), exact near 0.")
 negative = _unary("negative", "-x.")
 reciprocal = _unary("reciprocal", "1 / x.")
@@ -207,6 +298,7 @@ sqrt = _unary("sqrt", "The square root.")
 square = _unary("square", "x times x.")
 tan = _unary("tan", "tan(x), x in radians.")
 tanh = _unary("tanh", "The hyperbolic tangent.")
+trunc = _unary("trunc", "x without the digits after the point; no gradient passes.")
 relu = _unary("relu", "max(x, 0).")
 sigmoid = _unary("sigmoid", "1 / (1 + exp(-x)).")
 softplus = _unary("softplus", "log(1 + exp(x)).")
@@ -214,29 +306,42 @@ softplus = _unary("softplus", "log(1 + exp(x)).")
 
 def round(x, decimals=0):
     """The nearest numbers with `decimals` digits after the point, ties to even; no gradient passes."""
-    x = convert(x)
-    return StopGradient()(K.round(x.value if isinstance(x, Variable) else x, decimals))
+    return K.round(stop_gradient(x), decimals)
 
 
-def _binary(name, doc):
+def _binary(name, doc, floats=False):
     def function(x1, x2):
-        return Binary(name)(operand(x1), operand(x2))
+        a, b = operands(x1, x2)
+        if floats:
+            a, b = floating(a), floating(b)
+        return Binary(name)(a, b)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     return function
 
 
+def divide(x1, x2):
+    """x1 / x2 with broadcasting; integers give floats."""
+    a, b = operands(x1, x2)
+    u, v = (x.value if isinstance(x, Variable) else x for x in (a, b))
+    if not any(isinstance(x, K.ndarray) and x.dtype.kind == "f" for x in (u, v)):
+        a, b = floating(u), floating(v)
+    return Binary("divide")(a, b)
+
+
+true_divide = divide
 add = _binary("add", "x1 + x2 with broadcasting.")
 subtract = _binary("subtract", "x1 - x2 with broadcasting.")
 multiply = _binary("multiply", "x1 * x2 with broadcasting.")
-divide = _binary("divide", "x1 / x2 with broadcasting.")
-true_divide = divide
 power = _binary("power", "x1 to the power x2 with broadcasting.")
+arctan2 = _binary("arctan2", "The angle of the point (x2, x1), in (-pi, pi].", floats=True)
+hypot = _binary("hypot", "sqrt(x1^2 + x2^2) without overflow.", floats=True)
 maximum = _binary("maximum", "The larger of x1 and x2, element by element.")
 minimum = _binary("minimum", "The smaller of x1 and x2, element by element.")
 mod = _binary("mod", "The remainder of x1 / x2, with the sign of x2.")
-logaddexp = _binary("logaddexp", "log(exp(x1) + exp(x2)) without overflow.")
+logaddexp = _binary("logaddexp", "log(exp(x1) + exp(x2)) without overflow.", floats=True)
+logaddexp2 = _binary("logaddexp2", "log2(2^x1 + 2^x2) without overflow.", floats=True)
 
 
 def where(condition, x1=None, x2=None):
@@ -247,60 +352,29 @@ def where(condition, x1=None, x2=None):
         return K.nonzero(condition)
     if x1 is None or x2 is None:
         raise ValueError("`x1` and `x2` either both should be `None` or both should have non-None value.")
-    return Where()(condition, operand(x1), operand(x2))
+    return Where()(condition, *operands(x1, x2))
 
 
 def clip(x, x_min, x_max):
     """x limited to [x_min, x_max]."""
-    low, high = (getattr(v, "value", v) for v in (x_min, x_max))
-    return Clip(low, high)(convert(x))
+    x = convert(x)
+    dtype = (x.value if isinstance(x, Variable) else x).dtype
+    if dtype.kind != "f" and any(isinstance(v, float) for v in (x_min, x_max)):
+        x, dtype = floating(x), K.storage_dtype(K.floatx())
+    low, high = (v if isinstance(v, (int, float)) else stop_gradient(v).astype(dtype) for v in (x_min, x_max))
+    return Clip(low, high)(x)
 
 
 def cast(x, dtype):
     """x in another dtype."""
     x = convert(x)
-    return x if x.dtype == K.storage_dtype(dtype) else Cast(dtype)(x)
+    held = x.value if isinstance(x, Variable) else x
+    return x if held.dtype == K.storage_dtype(dtype) else Cast(dtype)(x)
 
 
 def stop_gradient(variable):
     """The values of x, through which no gradient passes."""
     return variable.value if isinstance(variable, Variable) else convert(variable)
-
-
-def _compare(name, kernel):
-    def function(x1, x2):
-        a, b = (x.value if isinstance(x, Variable) else x for x in (operand(x1), operand(x2)))
-        return kernel(a, b)
-
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Element by element: {name.replace('_', ' ')}, as booleans."
-    return function
-
-
-equal = _compare("equal", K.equal)
-not_equal = _compare("not_equal", K.not_equal)
-greater = _compare("greater", K.greater)
-greater_equal = _compare("greater_equal", K.greater_equal)
-less = _compare("less", K.less)
-less_equal = _compare("less_equal", K.less_equal)
-logical_and = _compare("logical_and", K.logical_and)
-logical_or = _compare("logical_or", K.logical_or)
-floor_divide = _compare("floor_divide", K.floor_divide)
-
-
-def logical_not(x):
-    """Element by element: not x."""
-    return K.logical_not(stop_gradient(x))
-
-
-def isnan(x):
-    """Element by element: whether x is not a number."""
-    return K.isnan(stop_gradient(x))
-
-
-def isfinite(x):
-    """Element by element: whether x is neither infinite nor NaN."""
-    return K.isfinite(stop_gradient(x))
 
 
 install_arithmetic(
@@ -316,20 +390,11 @@ install_arithmetic(
         "__pow__": power,
         "__rpow__": lambda a, b: power(b, a),
         "__mod__": mod,
-        "__floordiv__": floor_divide,
+        "__rmod__": lambda a, b: mod(b, a),
         "__neg__": negative,
         "__pos__": lambda a: a,
         "__abs__": abs,
-        "__eq__": equal,
-        "__ne__": not_equal,
-        "__lt__": less,
-        "__le__": less_equal,
-        "__gt__": greater,
-        "__ge__": greater_equal,
+        "astype": cast,
     },
-    {
-        **{name: globals()[name] for name in (*Unary.table, *Binary.table) if name in globals()},
-        "absolute": abs,
-        **{n: globals()[n] for n in "equal not_equal greater greater_equal less less_equal".split()},
-    },
+    {**{name: globals()[name] for name in (*Unary.table, *Binary.table) if name in globals()}, "absolute": abs},
 )

@@ -1,10 +1,11 @@
-"""Losses as operators: cross-entropies from logits or probabilities, and the losses that go element by element."""
+"""Cross-entropies as operators, from logits or from probabilities, and the sum that ends every loss."""
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.variable import Variable
 from kerasnp.ops.activation import log_softmax, softmax
 from kerasnp.ops.elementwise import convert, stop_gradient
+from kerasnp.ops.pointwise_losses import BinaryCrossEntropy, SigmoidCrossEntropy
 from kerasnp.ops.shape import moveaxis, one_hot, reshape
 
 
@@ -21,6 +22,29 @@ class SoftmaxCrossEntropy(Operator):
 
     def backward(self, dy):
         return K.softmax_cross_entropy_grad(self.saved[0], self.labels, dy)
+
+
+class SoftmaxCrossEntropyLent(Operator):
+    """The same, where the softmax p of x is known already: loss = -log(p[label]), from x where p has underflowed."""
+
+    def __init__(self, labels, p):
+        self.labels, self.p = labels, p
+
+    def forward(self, x):
+        p, labels = self.p, self.labels
+        rows = K.arange(len(labels))
+        picked = p[rows, labels]
+        self.save(p, rows)
+        if len(rows) and picked.min() < 1e-30:
+            return -K.log_softmax(x, -1)[rows, labels]
+        K.log(picked, out=picked)
+        return K.negative(picked, out=picked)
+
+    def backward(self, dy):
+        p, rows = self.saved
+        dx = p * dy[:, None]
+        dx[rows, self.labels] -= dy
+        return dx
 
 
 class SoftmaxCrossEntropyDense(Operator):
@@ -83,93 +107,6 @@ class CrossEntropyDense(Operator):
         return dt, dp * (dy / total)
 
 
-class Pointwise(Operator):
-    """loss = mean of f(t, x) over `axis` (None: no mean), with t and x broadcast against each other.
-
-    Subclasses write `value(t, x)` and its derivatives `slope_x(t, x)`, `slope_t(t, x)`.
-    """
-
-    def __init__(self, axis=-1):
-        self.axis = axis
-
-    def forward(self, t, x):
-        f = self.value(t, x)
-        self.save(t, x, f.shape)
-        if self.axis is None:
-            return f
-        return K.asarray(f.sum(axis=self.axis) / max(f.shape[self.axis], 1))
-
-    def backward(self, dy):
-        t, x, shape = self.saved
-        if self.axis is not None:
-            dy = K.expand_dims(dy / shape[self.axis], self.axis)
-        dt = K.unbroadcast(self.slope_t(t, x) * dy, t.shape) if self.wants(0) else None
-        dx = K.unbroadcast(self.slope_x(t, x) * dy, x.shape) if self.wants(1) else None
-        return dt, dx
-
-    def value(self, t, x):
-        """f(t, x)."""
-        raise NotImplementedError
-
-    def slope_x(self, t, x):
-        """df/dx."""
-        raise NotImplementedError
-
-    def slope_t(self, t, x):
-        """df/dt; as it stands, for an f of x - t alone."""
-        return -self.slope_x(t, x)
-
-
-class SquaredError(Pointwise):
-    """f = (x - t)^2."""
-
-    def value(self, t, x):
-        d = x - t
-        return d * d
-
-    def slope_x(self, t, x):
-        return 2 * (x - t)
-
-
-class AbsoluteError(Pointwise):
-    """f = |x - t|."""
-
-    def value(self, t, x):
-        return K.abs(x - t)
-
-    def slope_x(self, t, x):
-        return K.sign(x - t)
-
-
-class SigmoidCrossEntropy(Pointwise):
-    """f = max(x, 0) - x * t + log(1 + exp(-|x|)), the cross-entropy of t with sigmoid(x)."""
-
-    def value(self, t, x):
-        return K.sigmoid_cross_entropy(x, t)
-
-    def slope_x(self, t, x):
-        return K.sigmoid(x) - t
-
-    def slope_t(self, t, x):
-        return -x
-
-
-class BinaryCrossEntropy(Pointwise):
-    """f = -t * log(p) - (1 - t) * log(1 - p), p kept within [eps, 1 - eps]."""
-
-    def value(self, t, x):
-        p = K.clip(x, K.epsilon(), 1 - K.epsilon())
-        return -(t * K.log(p) + (1 - t) * K.log(1 - p))
-
-    def slope_x(self, t, x):
-        p = K.clip(x, K.epsilon(), 1 - K.epsilon())
-        return (p - t) / (p * (1 - p)) * (p == x)
-
-    def slope_t(self, t, x):
-        p = K.clip(x, K.epsilon(), 1 - K.epsilon())
-        return K.log(1 - p) - K.log(p)
-
-
 class Total(Operator):
     """y = sum(x) / divisor, a scalar."""
 
@@ -219,21 +156,28 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     target, output = stop_gradient(target), convert(output)
     if axis not in (-1, len(output.shape) - 1):
         output = moveaxis(output, axis, -1)
+    return sparse_rows(target, output, SoftmaxCrossEntropy if from_logits else CrossEntropy)
+
+
+def sparse_rows(target, output, operator, *options):
+    """Run `operator(labels, *options)` on the rows of `output`; the result has the shape of the labels."""
     shape = output.shape
     if target.shape != shape[:-1]:
         target = _sparse_labels(target, shape)
-    labels = target.reshape(-1).astype(K.int64, copy=False)
+    labels = target if target.dtype == K.int64 else target.astype(K.int64)
+    if len(shape) != 2 or not labels.flags.c_contiguous:
+        labels = labels.reshape(-1)
     # Read as unsigned, a negative label is a huge one: a single pass finds both kinds of stray.
-    if labels.size and int(labels.view("u8").max()) >= shape[-1]:
+    if labels.size and K.maximum.reduce(labels.view("u8")) >= shape[-1]:
         stray = labels[(labels < 0) | (labels >= shape[-1])][0]
         raise ValueError(
             f"sparse_categorical_crossentropy: labels must be integers from 0 to {shape[-1] - 1}, since the output has "
             f"{shape[-1]} classes (shape {shape}). Received: a label {stray}. Give the last layer more units, or number the "
             "classes from 0."
         )
-    flat = output if len(shape) == 2 else reshape(output, (-1, shape[-1]))
-    loss = (SoftmaxCrossEntropy if from_logits else CrossEntropy)(labels)(flat)
-    return loss if len(shape) == 2 else reshape(loss, shape[:-1])
+    if len(shape) == 2:
+        return operator(labels, *options)(output)
+    return reshape(operator(labels, *options)(reshape(output, (-1, shape[-1]))), shape[:-1])
 
 
 def _sparse_labels(target, shape):

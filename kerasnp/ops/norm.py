@@ -2,7 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
-from kerasnp.ops.elementwise import convert, square, subtract
+from kerasnp.ops.elementwise import _floating, convert, square, subtract
 from kerasnp.ops.reduce import mean
 
 
@@ -17,13 +17,16 @@ class BatchNormTraining(Operator):
         parameters = [p.reshape(kept) for p in parameters]
         gamma = parameters[0] if self.scale else None
         beta = parameters[-1] if self.center else None
-        y, x_hat, inverse_std, mean, variance = K.batch_norm_train(x, gamma, beta, self.axes, self.epsilon)
-        self.save(x_hat, inverse_std, gamma)
+        y, mean, variance = K.batch_norm_train(x, gamma, beta, self.axes, self.epsilon)
+        self.save(x, mean, variance, gamma)
         return y, mean.reshape(-1), variance.reshape(-1)
 
-    def backward(self, dy, dmean=None, dvariance=None):
-        x_hat, inverse_std, gamma = self.saved
-        dx, dgamma, dbeta = K.batch_norm_grad(dy, x_hat, inverse_std, gamma, self.axes, self.wants(0))
+    def backward(self, dy, dmean, dvariance):
+        x, mean, variance, gamma = self.saved
+        dx, dgamma, dbeta = K.batch_norm_grad(
+            dy, x, mean, variance, gamma, self.axes, self.epsilon, dmean.reshape(mean.shape), dvariance.reshape(mean.shape),
+            self.wants(0),
+        )  # fmt: skip
         parameters = [dgamma] * self.scale + [dbeta] * self.center
         return dx, *(g.reshape(-1) for g in parameters)
 
@@ -50,15 +53,75 @@ class BatchNorm(Operator):
         inverse = 1 / K.sqrt(variance + x.dtype.type(self.epsilon))
         slope = inverse if gamma is None else inverse * gamma
         dx = dy * slope if self.wants(0) else None
-        rest = [K.column_sums(dy, axes).reshape(-1)]
-        sum_dy = rest[0].reshape(mean.shape)
+        sum_dy = K.column_sums(dy, axes).reshape(mean.shape)
         dgamma = None
         if self.wants(2) or (self.scale and self.wants(3)):
-            dgamma = (K.column_sums(dy * x, axes).reshape(mean.shape) - sum_dy * mean) * inverse
+            dgamma = K.column_sums(dy * (x - mean), axes).reshape(mean.shape) * inverse
         dmean = -sum_dy * slope if self.wants(1) else None
         dvariance = dgamma * slope * inverse * -0.5 if self.wants(2) else None
         gradients = [dmean, dvariance] + [dgamma] * self.scale + [sum_dy] * self.center
         return dx, *(None if g is None else g.reshape(-1) for g in gradients)
+
+
+class LayerNorm(Operator):
+    """y = (x - mean) / sqrt(var + epsilon) * gamma + beta, mean and var of every sample over `axes`; gamma, beta broadcast."""
+
+    def __init__(self, axes, epsilon, scale=True, center=True):
+        self.axes, self.epsilon, self.scale, self.center = axes, epsilon, scale, center
+
+    def forward(self, x, *parameters):
+        x_hat, inverse_std = K.standardize(x, self.axes, self.epsilon)
+        self.save(x_hat, inverse_std, parameters)
+        y = x_hat * parameters[0] if self.scale else x_hat
+        return y + parameters[-1] if self.center else y
+
+    def backward(self, dy):
+        x_hat, inverse_std, parameters = self.saved
+        gradients = [K.unbroadcast(dy * x_hat, parameters[0].shape) if self.wants(1) else None] if self.scale else []
+        gradients += [K.unbroadcast(dy, parameters[-1].shape)] if self.center else []
+        dx = None
+        if self.wants(0):
+            dx = K.standardize_grad(dy * parameters[0] if self.scale else dy, x_hat, inverse_std, self.axes)
+        return dx, *gradients
+
+
+class RmsNorm(Operator):
+    """y = x / sqrt(mean(x^2) + epsilon) * scale, the mean over `axes`; scale broadcasts."""
+
+    def __init__(self, axes, epsilon):
+        self.axes, self.epsilon = axes, epsilon
+
+    def forward(self, x, scale=None):
+        inverse = 1 / K.sqrt(K.mean(x * x, axis=self.axes, keepdims=True) + x.dtype.type(self.epsilon))
+        x_hat = x * inverse
+        self.save(x_hat, inverse, scale)
+        return x_hat if scale is None else x_hat * scale
+
+    def backward(self, dy):
+        x_hat, inverse, scale = self.saved
+        dscale = K.unbroadcast(dy * x_hat, scale.shape) if scale is not None else None
+        dy = dy if scale is None else dy * scale
+        dx = (dy - x_hat * K.mean(dy * x_hat, axis=self.axes, keepdims=True)) * inverse if self.wants(0) else None
+        return dx, dscale
+
+
+class Normalize(Operator):
+    """y = x / sqrt(max(sum(x^2), epsilon^2)), the sum over `axes`."""
+
+    def __init__(self, axes, epsilon):
+        self.axes, self.epsilon = axes, epsilon
+
+    def forward(self, x):
+        length = K.sqrt(K.sum(x * x, axis=self.axes, keepdims=True))
+        inverse = 1 / K.maximum(length, x.dtype.type(self.epsilon))
+        y = x * inverse
+        self.save(y, inverse, length > self.epsilon)
+        return y
+
+    def backward(self, dy):
+        y, inverse, long = self.saved
+        # Below epsilon the length is a constant.
+        return (dy - y * K.where(long, K.sum(dy * y, axis=self.axes, keepdims=True), 0)) * inverse
 
 
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
@@ -71,6 +134,35 @@ def batch_normalization_training(x, axes, scale=None, offset=None, epsilon=1e-3)
     """x normalized by its own mean and variance over `axes`, times `scale`, plus `offset`; and that mean and variance."""
     given = [p for p in (scale, offset) if p is not None]
     return BatchNormTraining(axes, epsilon, scale is not None, offset is not None)(*map(convert, (x, *given)))
+
+
+def _axes(axis, ndim):
+    return tuple(sorted(a % ndim for a in (axis if isinstance(axis, (list, tuple)) else (axis,))))
+
+
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
+    """x normalized by the mean and variance of every sample over `axis`, times gamma, plus beta (Ba et al., 2016)."""
+    x = convert(x)
+    given = [convert(p) for p in (gamma, beta) if p is not None]
+    return LayerNorm(_axes(axis, len(x.shape)), epsilon, gamma is not None, beta is not None)(x, *given)
+
+
+def rms_normalization(x, scale=None, axis=-1, epsilon=None):
+    """x divided by its root mean square over `axis`, times scale (Zhang and Sennrich, 2019)."""
+    x = convert(x)
+    op = RmsNorm(_axes(axis, len(x.shape)), K.epsilon() if epsilon is None else epsilon)
+    return op(x) if scale is None else op(x, convert(scale))
+
+
+def normalize(x, axis=-1, order=2, epsilon=None):
+    """x divided by its Euclidean length over `axis`, or by epsilon where that is larger.
+
+    Raises: ValueError for another order than 2.
+    """
+    if order != 2:
+        raise ValueError(f"normalize: only the Euclidean length is supported. Received: order={order!r}; use order=2.")
+    x = _floating(x)
+    return Normalize(_axes(axis, len(x.shape)), K.epsilon() if epsilon is None else epsilon)(x)
 
 
 def moments(x, axes, keepdims=False, synchronized=False):

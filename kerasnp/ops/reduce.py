@@ -1,5 +1,7 @@
 """Operators that reduce axes."""
 
+import math
+
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.variable import install_arithmetic
@@ -42,7 +44,7 @@ class Mean(Reduction):
 
     def backward(self, dy):
         (shape,) = self.saved
-        share = dy.dtype.type(max(dy.size, 1) / max(int(K.prod(shape)), 1))
+        share = dy.dtype.type((dy.size or 1) / (math.prod(shape) or 1))
         return K.broadcast_to(self.spread(dy * share, shape), shape)
 
 
@@ -202,16 +204,6 @@ def argmin(x, axis=None, keepdims=False):
 def argsort(x, axis=-1):
     """The indices that sort x along an axis, equal elements in order, int32."""
     return K.argsort(stop_gradient(x), axis=axis, kind="stable").astype(K.int32)
-
-
-def all(x, axis=None, keepdims=False):
-    """Whether all elements hold, over the axes."""
-    return K.asarray(stop_gradient(convert(x)).astype(bool).all(axis=axis, keepdims=keepdims))
-
-
-def any(x, axis=None, keepdims=False):
-    """Whether any element holds, over the axes."""
-    return K.asarray(stop_gradient(convert(x)).astype(bool).any(axis=axis, keepdims=keepdims))
 
 
 install_arithmetic({"sum": sum, "mean": mean, "max": max, "min": min}, {})

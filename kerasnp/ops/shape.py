@@ -2,6 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.tape import current
 from kerasnp.autodiff.variable import Variable, install_arithmetic
 from kerasnp.ops.elementwise import cast, convert, stop_gradient
 
@@ -377,14 +378,14 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
 
 
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
-    """x as an array; under a tape a recorded Variable is handed back as it is.
+    """x as an array; under a tape a Variable is handed back as it is, so that gradients reach it.
 
     Raises: ValueError for `sparse=True` or `ragged=True`.
     """
     if sparse or ragged:
         raise ValueError("convert_to_tensor: sparse and ragged tensors are not supported; pass a dense array.")
     if isinstance(x, Variable):
-        if x.creator is None:
+        if x.creator is None and current() is None:
             return K.tensor(x.value, dtype)
         return x if dtype is None else cast(x, dtype)
     return K.tensor(x, dtype)
@@ -401,7 +402,6 @@ install_arithmetic(
         "reshape": lambda x, *newshape: reshape(x, newshape[0] if len(newshape) == 1 else newshape),
         "transpose": lambda x, *axes: transpose(x, (axes[0] if len(axes) == 1 else axes) or None),
         "T": property(transpose),
-        "astype": cast,
     },
     {},
 )

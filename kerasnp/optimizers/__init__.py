@@ -1,1 +1,39 @@
-""""""
+"""Optimizers, under the names of `keras.optimizers`."""
+
+from kerasnp.optimizers import schedules
+from kerasnp.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from kerasnp.optimizers.ftrl import Ftrl
+from kerasnp.optimizers.loss_scale import LossScaleOptimizer
+from kerasnp.optimizers.optimizer import Optimizer
+from kerasnp.optimizers.rms import Adadelta, AdaGrad, Adagrad, RMSProp, RMSprop
+from kerasnp.optimizers.sgd import SGD, Momentum, Nesterov
+from kerasnp.optimizers.sign import Lion
+from kerasnp.optimizers.trust import Adafactor, Lamb
+from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+from kerasnp.utils import registry
+
+
+def get(identifier):
+    """An optimizer from its name, configuration, class or instance.
+
+    >>> get("adam").name
+    'adam'
+
+    Raises: ValueError for what is none.
+    """
+    found = registry.get("optimizers", identifier)
+    if not isinstance(found, Optimizer):
+        raise ValueError(
+            f"Could not interpret optimizer identifier: {identifier!r}. Expected a name, a configuration, or an Optimizer."
+        )
+    return found
+
+
+def serialize(optimizer):
+    """The configuration of an optimizer."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config, custom_objects=None):
+    """The optimizer that `serialize` described."""
+    return deserialize_keras_object(config, custom_objects, family="optimizers")

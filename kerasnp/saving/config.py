@@ -6,6 +6,8 @@ import types
 
 import numpy as np
 
+from kerasnp import backend as K
+from kerasnp.saving import functional, limits, loading, versions
 from kerasnp.utils import registry
 
 # Modules a file may name, and the family where their classes are looked up. Nothing else is imported for a file.
@@ -69,7 +71,7 @@ def serialize_keras_object(obj):
         return {"module": obj.__module__, "class_name": obj.__name__, "config": {}, "registered_name": get_registered_name(obj)}
     if not hasattr(obj, "get_config"):
         raise ValueError(f"Cannot serialize {obj!r}: it has no get_config(); give it one, or leave it out.")
-    cls = type(obj)
+    cls = vars(type(obj)).get("saved_as", type(obj))  # Momentum is written as the SGD that it is
     built_in = cls.__module__.startswith("kerasnp.")
     serialized = {
         "module": public_module(cls),
@@ -117,35 +119,67 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, family
         return config
     if "class_name" not in config:
         if "config" in config:
-            raise TypeError(f"Could not parse config: it names no 'class_name'. Received: {config}")
+            raise TypeError(f"Could not parse config: it names no 'class_name'. Received: {_short(config)}")
         return {k: deserialize_keras_object(v) for k, v in config.items()}
     name, inner = config["class_name"], config.get("config")
     if not isinstance(name, str):
-        raise TypeError(f"Could not parse config: 'class_name' must be a string. Received: class_name={name!r}")
-    if name == "__tuple__":
-        return tuple(deserialize_keras_object(v) for v in inner["value"])
-    if name == "__numpy__":
-        return np.array(inner["value"], dtype=inner["dtype"])
+        raise TypeError(f"Could not parse config: 'class_name' must be a string. Received: class_name={_short(name)}")
+    if name in VALUES:
+        return VALUES[name](inner)
     if name == "function":
         return find(inner, config, family)
-    if name == "__lambda__":
-        raise ValueError(
-            "Requested the deserialization of a Python lambda: code inside a file is never run; pass the function itself "
-            "through custom_objects."
-        )
     if name == "DTypePolicy":
         return importlib.import_module("kerasnp.dtype_policies").get(config)
-    cls = find(name, config, family)
-    if not isinstance(cls, type):
-        return cls
-    inner = {} if inner is None else inner
-    if not isinstance(inner, dict):
-        raise TypeError(f"Could not parse the config of {name}: it must be a dictionary. Received: {inner!r}")
-    obj = cls.from_config(dict(inner))
-    build_config = config.get("build_config")
-    if build_config and hasattr(obj, "build_from_config") and not getattr(obj, "built", True):
-        obj.build_from_config(build_config)
+    return build_object(config, name, {} if inner is None else inner, family)
+
+
+def build_object(config, name, inner, family):
+    """The instance of the class `name` that the configuration `inner` describes."""
+    title = inner.get("name") if isinstance(inner, dict) else None
+    title = f'{name} "{title}"' if isinstance(title, str) else name
+    state = loading.current()
+    with limits.place(title) if state is not None else contextlib.nullcontext():
+        name, inner = functional.as_sequential(name, inner)
+        cls = find(name, config, family)
+        if not isinstance(cls, type):
+            return cls
+        if not isinstance(inner, dict):
+            raise TypeError(f"Could not parse the config of {name}: it must be a dictionary. Received: {_short(inner)}")
+        if cls.__module__.startswith("kerasnp."):
+            inner = versions.modernize(cls, name, inner)
+        obj = cls.from_config(dict(inner))
+        build_config = config.get("build_config")
+        if isinstance(build_config, dict) and hasattr(obj, "build_from_config") and not getattr(obj, "built", True):
+            obj.build_from_config(build_config)
+    if state is not None and config["class_name"] != type(obj).__name__:
+        state.note(obj, config["class_name"])
     return obj
+
+
+def refuse_lambda(inner):
+    raise ValueError(
+        "Requested the deserialization of a Python lambda: code inside a file is never run; pass the function itself "
+        "through custom_objects."
+    )
+
+
+def array_value(inner):
+    """A `__numpy__` or `__tensor__` entry."""
+    return np.array(inner["value"], dtype=K.storage_dtype(K.standardize_dtype(str(inner["dtype"]))))
+
+
+# Entries that are values, not objects.
+VALUES = {
+    "__tuple__": lambda inner: tuple(deserialize_keras_object(v) for v in inner["value"]),
+    "__numpy__": array_value,
+    "__tensor__": array_value,
+    "__lambda__": refuse_lambda,
+}
+
+
+def _short(value):
+    text = repr(value)
+    return text if len(text) < 200 else text[:197] + "..."
 
 
 def find(name, config, family=None):
@@ -156,8 +190,8 @@ def find(name, config, family=None):
         if custom is not None:
             return custom
     if not isinstance(name, str):
-        raise TypeError(f"Could not parse config: a function must be given by its name. Received: {name!r}")
-    name = name.rpartition(">")[2]
+        raise TypeError(f"Could not parse config: a function must be given by its name. Received: {_short(name)}")
+    name = versions.rename_class(name.rpartition(">")[2])
     module = str(config.get("module") or "")
     named = [f for f in FAMILIES if f in module.split(".")]
     families = dict.fromkeys([*([family] if family else []), *named, *FAMILIES])
@@ -166,7 +200,7 @@ def find(name, config, family=None):
         if found is not None:
             return found
     raise TypeError(
-        f"Could not locate class {name!r} (module {module!r}): kerasnp does not have it; pass it with "
+        f"Could not locate class {_short(name)} (module {_short(module)}): kerasnp does not have it; pass it with "
         "custom_objects={...} or register it with @kerasnp.saving.register_keras_serializable()."
     )
 

@@ -475,7 +475,8 @@ class Dataset:
             if self.layout == 0:
                 array[...] = np.frombuffer(self.data, self.dtype, self.size).reshape(self.shape)
             elif self.layout == 1:
-                self.file.read_into(self.address, array)
+                if self.nbytes:
+                    self.file.read_into(self.address, array)
             else:
                 self.read_chunks(array)
             if self.bfloat16:

@@ -169,6 +169,7 @@ def _download(origin: str, path: str, file_hash: str | None, algorithm: str) -> 
 
 def _fetch(origin: str, file: IO[bytes], digest: hashlib._Hash, title: str) -> None:
     from http.client import HTTPException
+    from urllib.error import URLError
     from urllib.request import urlopen
 
     from tqdm import tqdm
@@ -185,7 +186,8 @@ def _fetch(origin: str, file: IO[bytes], digest: hashlib._Hash, title: str) -> N
                     received += len(block)
                     bar.update(len(block))
     except (OSError, HTTPException) as error:
-        raise OSError(f"get_file: the download from {origin} failed: {error}") from error
+        reason = error.reason if type(error) is URLError else error
+        raise OSError(f"get_file: the download from {origin} failed: {reason}") from error
     if total is not None and received < total:
         raise OSError(f"get_file: the download from {origin} ended after {received} of {total} bytes.")
 
@@ -243,6 +245,8 @@ def _extract_zip(archive: zipfile.ZipFile, root: str) -> None:
 
 def _extract_tar(tar: tarfile.TarFile, root: str) -> None:
     members = [(member, _parts(member.name)) for member in tar.getmembers()]
+    while tar.fileobj is not None and tar.fileobj.read(BLOCK):
+        pass  # up to the checksum gzip has behind its data, which tarfile itself never reads
     for member, parts in members:
         if member.issym():
             _check_target(member.linkname, parts)

@@ -1,6 +1,6 @@
 """Progress: a tqdm bar on a terminal or in a notebook, one plain line per epoch in a file.
 
-A bar reads the clock at each step and draws itself at most ten times a second; tqdm is imported when the first one is drawn.
+A bar reads the clock at each step and draws itself at most ten times a second; tqdm is imported for the first drawing.
 """
 
 import functools
@@ -100,7 +100,7 @@ def format_step_time(seconds):
     return f"{seconds * 1e3:.1f}ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _tqdm_class(kind):
     if kind == "notebook" and importlib.util.find_spec("ipywidgets"):
         from tqdm.notebook import tqdm
@@ -127,11 +127,12 @@ class Bar:
         kind: `"terminal"`, `"notebook"` or `"plain"` (draws nothing before `finish`); default is what stdout can show.
         unit: what is counted; `"B"` counts bytes, with prefixes.
         interval: the least time between two drawings, in seconds.
+        order: the order of the numbers, a function such as `sorted`; default is that of the dictionary.
     """
 
-    def __init__(self, kind=None, unit="step", interval=INTERVAL):
+    def __init__(self, kind=None, unit="step", interval=INTERVAL, order=list):
         self.kind = display_kind() if kind is None else kind
-        self.unit, self.interval = unit, interval
+        self.unit, self.interval, self.order = unit, interval, order
         self.total = self.description = self._drawn = None
         self.n = self.first = 0
         self.begun = self.last = time.perf_counter()
@@ -144,12 +145,13 @@ class Bar:
     def __exit__(self, *error):
         self.hide()
 
-    def begin(self, total=None, description="", first=0):
-        """Start counting towards `total` (None: unknown) from `first`."""
+    def begin(self, total=None, description="", first=0, delay=0.0):
+        """Start counting towards `total` (None: unknown) from `first`; the first `delay` seconds show nothing."""
         self.hide()
         self.total, self.description = total, description
         self.n = self.first = first
         self.begun = self.last = time.perf_counter()
+        self._next = max(self._next, self.begun + delay if delay else 0.0)
         if self.begun >= self._next:
             self._draw()
 
@@ -168,7 +170,7 @@ class Bar:
     def _draw(self, logs=None, note=None):
         begun = time.perf_counter()
         if logs is not None:
-            note = format_logs(logs())
+            note = format_logs(dict(self.order((logs() or {}).items())))
         spent = time.perf_counter() - begun
         try:
             if self._drawn is None:
@@ -190,9 +192,18 @@ class Bar:
     def _open(self):
         in_bytes = self.unit == "B"
         drawn = _tqdm_class(self.kind)(
-            total=self.total, desc=self.description, initial=self.first, file=sys.stdout, leave=False, dynamic_ncols=True,
-            mininterval=0, miniters=0, unit="B" if in_bytes else f" {self.unit}s", unit_scale=in_bytes, unit_divisor=1024,
-        )  # fmt: skip
+            total=self.total,
+            desc=self.description,
+            initial=self.first,
+            file=sys.stdout,
+            leave=False,
+            dynamic_ncols=True,
+            mininterval=0,
+            miniters=0,
+            unit="B" if in_bytes else f" {self.unit}s",
+            unit_scale=in_bytes,
+            unit_divisor=1024,
+        )
         # The work may have begun long before the first drawing.
         drawn.start_t = drawn.last_print_t = drawn._time() - (time.perf_counter() - self.begun)
         return drawn

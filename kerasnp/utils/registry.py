@@ -155,6 +155,8 @@ def singular(family):
 def unknown(family, name):
     """The sentence for a name that is not in `family`, with the nearest ones that are."""
     names = sorted({getattr(item, "__name__", "") for item in members(family)})
-    near = difflib.get_close_matches(name, names + [n.lower() for n in names], n=3)
+    # Every spelling that is found, except class names run together in lower case.
+    run_together = {n.lower() for n in names if to_snake_case(n) != n.lower()}
+    near = difflib.get_close_matches(name, sorted(_families.get(family, {}).keys() - run_together), n=3)
     hint = f"Did you mean {', '.join(map(repr, near))}?" if near else f"Known names: {', '.join(names)}."
     return f"Unknown {singular(family)}: {name!r}. {hint}"

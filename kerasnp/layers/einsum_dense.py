@@ -1,0 +1,134 @@
+"""EinsumDense: an affine layer for any arrangement of axes."""
+
+import re
+
+from kerasnp import activations, constraints, initializers, ops, regularizers
+from kerasnp.layers.layer import Layer
+
+
+class EinsumDense(Layer):
+    """activation(einsum(equation, x, kernel) + bias), for inputs with any number of axes.
+
+    >>> EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")(ops.ones((2, 32, 128))).shape
+    (2, 32, 64)
+
+    Args:
+        equation: an einsum of the inputs and the kernel, such as `"ab,bc->ac"`; `...` may stand for batch axes.
+        output_shape: the output's shape without the batch axes; None where an axis follows the inputs.
+        activation: a name or function; none by default.
+        bias_axes: the letters of the output axes that the bias has, such as `"c"`; no bias by default.
+        kernel_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
+        kernel_constraint, bias_constraint: projections after each update.
+
+    Shapes: by the equation; the kernel's letters get their lengths from the input's shape and `output_shape`.
+
+    Raises: ValueError for an equation that is malformed or does not fit the shapes.
+    """
+
+    def __init__(
+        self,
+        equation,
+        output_shape,
+        activation=None,
+        bias_axes=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.equation = equation
+        self._inputs, self._kernel, self._outputs = self._parse(equation)
+        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.activation = activations.get(activation)
+        self.bias_axes = bias_axes
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def _parse(self, equation):
+        axes = r"((?:\.\.\.)?[a-zA-Z]+|[a-zA-Z]+\.\.\.)"
+        match = re.fullmatch(f"{axes},([a-zA-Z]+)->{axes}", equation.replace(" ", ""))
+        if not match:
+            raise ValueError(
+                f"{self._who}: equation must be an einsum of the inputs and the kernel, such as 'ab,bc->ac' or '...b,bc->...c'. "
+                f"Received: equation={equation!r}"
+            )
+        return match.groups()
+
+    def _lengths(self, input_shape):
+        """The length of every letter, and the lengths of the axes that `...` stands for."""
+        inputs, outputs = self._inputs.replace("...", ""), self._outputs.replace("...", "")
+        free = len(input_shape) - len(inputs)
+        if free < 0 or (free > 0 and "..." not in self._inputs):
+            raise ValueError(
+                f"{self._who}: the inputs of {self.equation!r} have {len(inputs)} axes. Received: input shape {tuple(input_shape)}"
+            )
+        before = free if self._inputs.startswith("...") else 0
+        lengths = dict(zip(inputs, input_shape[before:]))
+        # output_shape leaves out leading axes: the batch at least, unless `...` stands for it.
+        wanted = dict(zip(reversed(outputs), reversed(self.output_shape)))
+        if len(self.output_shape) > len(outputs):
+            raise ValueError(
+                f"{self._who}: output_shape must not have more axes than the output of {self.equation!r}. "
+                f"Received: output_shape={self.output_shape}"
+            )
+        for letter, n in wanted.items():
+            if n is not None and lengths.setdefault(letter, n) not in (n, None):
+                raise ValueError(
+                    f"{self._who}: output_shape and input disagree about the axis {letter!r} of {self.equation!r}. "
+                    f"Received: output_shape={self.output_shape}, input shape {tuple(input_shape)}"
+                )
+            lengths[letter] = lengths.get(letter) if n is None else n
+        return lengths, tuple(input_shape[:before] if before else input_shape[len(inputs) :])
+
+    def build(self, input_shape):
+        lengths, rest = self._lengths(input_shape)
+        shape = tuple(lengths.get(letter) for letter in self._kernel)
+        if None in shape:
+            raise ValueError(
+                f"{self._who}: the axes of the kernel {self._kernel!r} in {self.equation!r} must have known lengths. "
+                f"Received: input shape {tuple(input_shape)}, output_shape={self.output_shape}"
+            )
+        self.kernel = self.add_weight(
+            shape, self.kernel_initializer, regularizer=self.kernel_regularizer, constraint=self.kernel_constraint, name="kernel"
+        )
+        self.bias = None
+        if self.bias_axes is not None:
+            outputs = self._outputs.replace("...", "")
+            if not set(self.bias_axes) <= set(outputs):
+                raise ValueError(
+                    f"{self._who}: bias_axes must be axes of the output of {self.equation!r}. "
+                    f"Received: bias_axes={self.bias_axes!r}"
+                )
+            tail = outputs[min(outputs.index(letter) for letter in self.bias_axes) :]
+            shape = tuple(lengths[letter] if letter in self.bias_axes else 1 for letter in tail)
+            self.bias = self.add_weight(
+                shape + (1,) * (len(rest) if self._outputs.endswith("...") else 0),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+
+    def call(self, inputs):
+        y = ops.einsum(self.equation, inputs, self.kernel)
+        if self.bias is not None:
+            y = y + self.bias
+        return self.activation(y)
+
+    def compute_output_shape(self, input_shape):
+        lengths, rest = self._lengths(input_shape)
+        named = tuple(lengths.get(letter) for letter in self._outputs.replace("...", ""))
+        return (*rest, *named) if self._outputs.startswith("...") else (*named, *rest)
+
+    def get_config(self):
+        """The constructor arguments; Keras writes `activity_regularizer` even where there is none."""
+        return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}

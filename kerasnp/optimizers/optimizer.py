@@ -1,0 +1,481 @@
+"""Optimizer: everything but the rule. Blocks, threads, clipping, decay, averaging, accumulation, saving."""
+
+import warnings
+from itertools import repeat
+from operator import attrgetter, is_
+
+from kerasnp import backend as K
+from kerasnp.autodiff.variable import Variable
+from kerasnp.optimizers.schedules import LearningRateSchedule
+from kerasnp.optimizers.settings import Settings, is_number
+from kerasnp.optimizers.storage import Storage, for_blocks, norm
+
+_constraint, _overwritten = attrgetter("constraint"), attrgetter("overwrite_with_gradient")
+
+
+class Optimizer(Settings, abstract=True):
+    """Base of all optimizers: changes variables by their gradients.
+
+    A subclass names its `slots`, arrays of zeros like the weights, and writes `update`, its rule on one flat block, in
+    place. Blocks, threads, clipping, decay, averaging and saving are seen to here. (A subclass in the manner of Keras, with
+    `build`, `add_variable_from_reference` and `update_step(gradient, variable, learning_rate)`, works as well.)
+
+    >>> import kerasnp
+    >>> class SignDescent(Optimizer):
+    ...     def update(self, w, g, step):
+    ...         w -= step * kerasnp.backend.sign(g)
+    >>> w = kerasnp.Variable([1.0, 1.0])
+    >>> SignDescent(learning_rate=0.5).apply([[3.0, -4.0]], [w])
+    >>> w.numpy()
+    array([0.5, 1.5], dtype=float32)
+
+    Args:
+        learning_rate: a number, a `LearningRateSchedule`, or a function without arguments that returns a number.
+        weight_decay: each update first shrinks the weights by the factor `1 - learning_rate * weight_decay`.
+        clipnorm: the largest norm a variable's gradient may have; longer ones are scaled down.
+        clipvalue: gradients are cut to [-clipvalue, clipvalue].
+        global_clipnorm: the largest norm all gradients together may have.
+        use_ema: keep a moving average of the weights, which training ends with.
+        ema_momentum: share of the old average that stays, in [0, 1].
+        ema_overwrite_frequency: every so many steps the weights become their average; None: only at the end.
+        loss_scale_factor: gradients are divided by it; `scale_loss` multiplies the loss by it.
+        gradient_accumulation_steps: update once in so many steps, with the mean of the gradients.
+        name: default is the class name in snake case, made unique.
+
+    Raises: ValueError for an argument out of its range, or unknown.
+    """
+
+    # Slots come in files variable by variable, [m1, v1, m2, v2, ...]; late slots follow, each for all variables.
+    slots: tuple = ()
+    late_slots: tuple = ()
+    # False: the rule looks at a whole variable, its norm for example.
+    blockwise = True
+
+    # -- the rule: what a subclass writes ---------------------------------------------------------------------------
+
+    def step(self, lr, t, real):
+        """What `update` receives as `step`.
+
+        Args:
+            lr: the learning rate, a float.
+            t: the number of this update, from 1.
+            real: rounds a float to the precision of the weights.
+        """
+        return lr
+
+    def update(self, w, g, *slots_and_step):
+        """Change the weights `w` and the slots in place, given their gradient `g`."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: write update(self, w, g, *slots, step), which changes w and the slots in place."
+        )
+
+    def initial_value(self, slot):
+        """What a slot is filled with at first."""
+        return 0.0
+
+    def update_step(self, gradient, variable, learning_rate):
+        """The rule in the manner of Keras: one variable, changed by `assign`."""
+        raise NotImplementedError(f"{type(self).__name__}: write update(self, w, g, *slots, step).")
+
+    # -- variables --------------------------------------------------------------------------------------------------
+
+    def build(self, variables):
+        """Make the slots for these variables; called by the first `apply`."""
+        if self.built:
+            return
+        self._trainable_variables = variables = list(variables)
+        self.built = True
+        if self.use_ema:
+            self._make_slot("average")
+        if self.gradient_accumulation_steps:
+            self._make_slot("gradient_accumulator")
+        self._make_slots()
+        self._lay_out()
+
+    def _make_slots(self):
+        for name in (*self.slots, *self.late_slots):
+            self._make_slot(name)
+        own, late = ([self._slots[n] for n in names] for names in (self.slots, self.late_slots))
+        self._ordered = [s for of_variable in zip(*own) for s in of_variable] + [s for slot in late for s in slot]
+
+    def _make_slot(self, name):
+        self._slots[name] = [self.make_slot(v, name) for v in self._trainable_variables]
+
+    def make_slot(self, variable, name):
+        """The slot `name` for one variable: by default an array like it, full of `initial_value(name)`."""
+        array = K.full(variable.shape, self.initial_value(name), variable.value.dtype)
+        return self._own(array, variable.dtype, f"{_flat_name(variable)}_{name}")
+
+    def _own(self, value, dtype, name):
+        variable = Variable(value, dtype=dtype, trainable=False, name=name)
+        variable.path = f"{self.name}/{name}"
+        return variable
+
+    def add_variable(self, shape, initializer="zeros", dtype=None, aggregation="none", layout=None, name=None):
+        """A further variable of the optimizer, saved after the others."""
+        variable = Variable(initializer, shape, dtype, trainable=False, aggregation=aggregation, name=name)
+        variable.path = f"{self.name}/{variable.name}"
+        self._added.append(variable)
+        return variable
+
+    def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
+        """A further variable with the shape and dtype of `reference_variable`."""
+        like = reference_variable
+        return self.add_variable(like.shape, initializer, like.dtype, name=f"{_flat_name(like)}_{name or 'slot'}")
+
+    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
+        """One further variable for each of `trainable_variables`; a list of them for a list of names."""
+        if isinstance(name, (list, tuple)):
+            starts = [initializer] * len(name) if isinstance(initializer, str) else initializer
+            return tuple(self.add_optimizer_variables(trainable_variables, n, i) for n, i in zip(name, starts))
+        return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
+
+    @property
+    def variables(self):
+        """Everything that files keep: iteration, learning rate (unless scheduled), averages, accumulators, slots."""
+        own = [self._iterations]
+        if isinstance(self._learning_rate, Variable):
+            own.append(self._learning_rate)
+        for name in ("average", "gradient_accumulator"):
+            own += self._slots.get(name, [])
+        return own + self._ordered + self._added
+
+    def _lay_out(self):
+        """Move the variables into flat arrays, those of one dtype together."""
+        variables = self._trainable_variables
+        self._index = {id(v): i for i, v in enumerate(variables)}
+        self._storages = []
+        for dtype in dict.fromkeys(v.value.dtype for v in variables):
+            indices = [i for i, v in enumerate(variables) if v.value.dtype == dtype]
+            slots = {name: [own[i] for i in indices] for name, own in self._slots.items()}
+            decays = [self._use_weight_decay(variables[i]) for i in indices]
+            storage = Storage([variables[i] for i in indices], slots, decays, whole=not self.blockwise or self._keras_rule)
+            self._storages.append((indices, storage))
+
+    @property
+    def _keras_rule(self):
+        return type(self).update_step is not Optimizer.update_step
+
+    # -- one step ---------------------------------------------------------------------------------------------------
+
+    def apply_gradients(self, grads_and_vars):
+        """`apply` for pairs (gradient, variable); returns `iterations`."""
+        grads, variables = zip(*grads_and_vars)
+        self.apply(list(grads), list(variables))
+        return self.iterations
+
+    def apply(self, grads, trainable_variables=None):
+        """Change the variables by one step.
+
+        Args:
+            grads: a gradient for each variable, None where there is none.
+            trainable_variables: the variables; default are those of `build`.
+
+        Raises: ValueError for a variable the optimizer was not built with, a gradient of another shape than its variable,
+            or no gradient at all.
+        """
+        grads = list(grads)
+        if not grads:
+            return
+        grads = self._in_order(grads, trainable_variables)
+        if self._storages is None:
+            self._lay_out()
+        pieces = []
+        for indices, storage in self._storages:
+            own = grads if len(indices) == len(grads) else [grads[i] for i in indices]
+            pieces += storage.pieces(storage.take(own))
+        if self.loss_scale_factor is not None:
+            for p in pieces:
+                p.g *= 1 / self.loss_scale_factor
+        if self._accumulated(pieces):
+            self._clip(pieces)
+            self._update(pieces)
+        if self.use_ema:
+            self._average()
+        for p in pieces:
+            if any(map(_constraint, p.variables)):
+                for v in p.variables:
+                    if v.constraint is not None:
+                        v.assign(v.constraint(v.value))
+        self._iterations.value[...] = int(self._iterations.value) + 1
+
+    def _in_order(self, grads, variables):
+        """The gradients in the order of the variables the optimizer was built with."""
+        if variables is None:
+            if not self.built:
+                raise ValueError(
+                    "When passing `grads` without `variables`, the optimizer must already be built on a list of variables. "
+                    "Call `optimizer.build(trainable_variables)` first."
+                )
+            variables = self._trainable_variables
+            if len(grads) != len(variables):
+                raise ValueError(
+                    f"Optimizer {self.name!r}: expected one gradient for each of its {len(variables)} variables. "
+                    f"Received: {len(grads)} gradients; name the variables: optimizer.apply(grads, variables)."
+                )
+        else:
+            variables = list(variables)
+            if len(grads) != len(variables):
+                raise ValueError(
+                    f"Optimizer {self.name!r}: expected one gradient for each variable. "
+                    f"Received: {len(grads)} gradients and {len(variables)} variables."
+                )
+            self.build(variables)
+        own = self._trainable_variables
+        if any(map(is_, grads, repeat(None))):
+            self._check_gradients(grads, variables)
+        if len(variables) != len(own) or not all(map(is_, variables, own)):
+            given = dict(zip(map(self._get_variable_index, variables), grads))
+            grads = [given.get(i) for i in range(len(own))]
+        if any(map(_overwritten, own)):
+            for i, v in enumerate(own):
+                if v.overwrite_with_gradient and grads[i] is not None:
+                    v.assign(grads[i])
+                    grads[i] = None
+        return grads
+
+    def _check_gradients(self, grads, variables):
+        missing = [v.path for v, g in zip(variables, grads) if g is None]
+        if len(missing) == len(grads):
+            raise ValueError(
+                f"No gradients provided for any variable: the loss depends on none of {', '.join(map(repr, missing))}."
+            )
+        warnings.warn(
+            f"Gradients do not exist for variables {', '.join(map(repr, missing))} when minimizing the loss: "
+            "they stay as they are.",
+            stacklevel=4,
+        )
+
+    def _get_variable_index(self, variable):
+        if self.built and self._index is None:
+            self._lay_out()
+        try:
+            return self._index[id(variable)]
+        except (KeyError, TypeError):
+            raise ValueError(
+                f"Unknown variable: {getattr(variable, 'path', variable)!r}. Optimizer {self.name!r} can only be called for "
+                "the variables it was originally built with; make a new optimizer for other variables."
+            ) from None
+
+    def _accumulated(self, pieces):
+        """Add to the accumulators; True when it is time to update, with their mean as the gradient."""
+        steps = self.gradient_accumulation_steps
+        if not steps:
+            return True
+        due = (int(self._iterations.value) + 1) % steps == 0
+        for p in pieces:
+            if due:
+                p.g += p.slots["gradient_accumulator"]
+                p.g /= steps
+            else:
+                p.slots["gradient_accumulator"] += p.g
+        if due:
+            for accumulator in self._slots["gradient_accumulator"]:
+                accumulator.value.fill(0)
+        return due
+
+    def _clip(self, pieces):
+        if self.clipnorm is not None and self.clipnorm > 0:
+            for g in [g for p in pieces for g in p.gradients]:
+                length = norm(g)
+                if length > self.clipnorm:
+                    g *= self.clipnorm / length
+        elif self.global_clipnorm is not None and self.global_clipnorm > 0:
+            length = sum([norm(g) ** 2 for p in pieces for g in p.gradients]) ** 0.5
+            if not length <= self.global_clipnorm:  # a norm that is not a number spreads, as in Keras
+                for p in pieces:
+                    p.g *= self.global_clipnorm / length
+        elif self.clipvalue is not None and self.clipvalue > 0:
+            for p in pieces:
+                K.clip(p.g, -self.clipvalue, self.clipvalue, out=p.g)
+
+    def _update(self, pieces):
+        lr, t = self._current_learning_rate(), self._updates + 1
+        names = (*self.slots, *self.late_slots)
+        if self._keras_rule:
+            self._update_in_the_manner_of_keras(pieces, lr)
+            return
+        self.before_update(t)
+        for p in pieces:
+            real = p.w.dtype.type
+            rate = float(real(lr * p.multiplier))
+            step = self.step(rate, t, lambda x: float(real(x)))  # noqa: B023
+            keep = 1 - rate * self.weight_decay if self.weight_decay is not None and p.decays else 1
+
+            def rule(w, g, *slots):
+                if keep != 1:  # noqa: B023
+                    w *= keep  # noqa: B023
+                self.update(w, g, *slots, step)  # noqa: B023
+
+            arrays = [p.w, p.g, *[p.slots[n] for n in names]]
+            if self.blockwise:
+                for_blocks(rule, arrays)
+            else:
+                rule(*arrays)
+
+    def before_update(self, t):
+        """Called once in each update, before the rule sees the blocks."""
+
+    def _update_in_the_manner_of_keras(self, pieces, lr):
+        for p in pieces:
+            (variable,) = p.variables
+            rate = lr * p.multiplier
+            if self.weight_decay is not None and p.decays:
+                variable.value *= 1 - rate * self.weight_decay
+            self.update_step(p.g.copy(), variable, p.w.dtype.type(rate))
+
+    def _average(self):
+        """average = momentum * average + (1 - momentum) * w for every variable; at first, the weights themselves."""
+        step = int(self._iterations.value) + 1
+        overwrite = self.ema_overwrite_frequency and step % self.ema_overwrite_frequency == 0
+        for _, storage in self._storages:
+            momentum = float(storage.real(self.ema_momentum)) if self._updates else 0.0
+
+            def blend(w, average):
+                average *= momentum  # noqa: B023
+                average += K.multiply(w, 1 - momentum, K.scratch(w))  # noqa: B023
+                if overwrite:
+                    w[...] = average
+
+            for p in storage.pieces((True,) * len(storage.variables)):
+                for_blocks(blend, [p.w, p.slots["average"]])
+
+    def finalize_variable_values(self, var_list):
+        """End of training: with `use_ema` the variables take their averages.
+
+        Raises: ValueError where `var_list` is not what the optimizer was built with.
+        """
+        if not self.use_ema or not self.built:
+            return
+        var_list = list(var_list)
+        if len(var_list) != len(self._trainable_variables):
+            raise ValueError(
+                f"Optimizer {self.name!r} keeps averages of {len(self._trainable_variables)} variables. "
+                f"Received: var_list of length {len(var_list)}"
+            )
+        for variable in var_list:
+            variable.assign(self._slots["average"][self._get_variable_index(variable)].value)
+
+    def stateless_apply(self, optimizer_variables, grads, trainable_variables):
+        """One step on values: returns (new trainable values, new optimizer values), and nothing of its own changes.
+
+        Raises: ValueError before `build`, or where a list has another length than the optimizer's own.
+        """
+        if not self.built:
+            raise ValueError(
+                "To call `stateless_apply`, Optimizer must be built (i.e. its variables must have been created). "
+                "You can build it via `optimizer.build(trainable_variables)`."
+            )
+        own = [*self._trainable_variables, *self.variables]
+        given = [*trainable_variables, *optimizer_variables]
+        if len(given) != len(own) or len(trainable_variables) != len(self._trainable_variables):
+            raise ValueError(
+                f"stateless_apply: expected {len(self._trainable_variables)} trainable and {len(self.variables)} optimizer "
+                f"variables. Received: {len(trainable_variables)} and {len(optimizer_variables)}"
+            )
+        before = [v.numpy() for v in own]
+        try:
+            for variable, value in zip(own, [K.array(getattr(v, "value", v)) for v in given]):
+                variable.assign(value)
+            self.apply(grads)
+            after = [v.numpy() for v in own]
+        finally:
+            for variable, value in zip(own, before):
+                variable.assign(value)
+        n = len(self._trainable_variables)
+        return after[:n], after[n:]
+
+    # -- values of the optimizer's variables ------------------------------------------------------------------------
+
+    def save_own_variables(self, store):
+        """Put the variables into `store` under "0", "1", ..."""
+        for i, variable in enumerate(self.variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store):
+        """Take the variables from what `save_own_variables` stored; another number of them is skipped with a warning."""
+        values = [store[str(i)] for i in range(len(store.keys()))]
+        if not any(len(layout) == len(values) for layout in self._layouts()):
+            warnings.warn(
+                f"Skipping variable loading for optimizer {self.name!r}, because it has {len(self.variables)} variables "
+                f"whereas the saved optimizer has {len(values)} variables.",
+                stacklevel=2,
+            )
+            return
+        self.set_variables(values)
+
+    def set_variables(self, values):
+        """Set the optimizer's variables by position; what Keras 2 saved (no learning rate) fits too.
+
+        Raises: ValueError where number or shapes fit no layout; nothing has changed then.
+        """
+        values = [K.asarray(getattr(v, "value", v)[()]) for v in values]
+        shapes = [v.shape for v in values]
+        for layout in self._layouts():
+            if len(layout) == len(values) and all(v is None or v.shape == s for v, s in zip(layout, shapes)):
+                for variable, value in zip(layout, values):
+                    if variable is not None:
+                        variable.assign(value)
+                self._loaded(layout)
+                return
+        raise ValueError(
+            f"Optimizer {self.name!r}: expected values for its {len(self.variables)} variables, of shapes "
+            f"{[v.shape for v in self.variables]}. Received: {len(values)} values of shapes {shapes}"
+        )
+
+    set_weights = set_variables
+
+    def _layouts(self):
+        """Lists of variables as files may hold them: Keras 3, Keras 2, and either one never trained."""
+        own = self.variables
+        yield own
+        scheduled = not isinstance(self._learning_rate, Variable)
+        yield own if scheduled else [own[0], *own[2:]]
+        yield own[: 1 if scheduled else 2]
+        yield own[:1]
+
+    def _loaded(self, layout):
+        """Called when the variables of `layout` have been set."""
+
+    @property
+    def iterations(self):
+        """The number of updates so far, a Variable; with accumulation, of the completed ones."""
+        if self.gradient_accumulation_steps:
+            return Variable(K.asarray(self._updates, K.int64), trainable=False, name="iteration")
+        return self._iterations
+
+    @property
+    def _updates(self):
+        return int(self._iterations.value) // (self.gradient_accumulation_steps or 1)
+
+    @property
+    def learning_rate(self):
+        """The learning rate: a Variable, or the current value of a schedule. It can be set to a number or a schedule."""
+        rate = self._learning_rate
+        if isinstance(rate, Variable):
+            return rate
+        return rate(self._iterations) if isinstance(rate, LearningRateSchedule) else rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        if isinstance(self._learning_rate, LearningRateSchedule) and is_number(value):
+            raise TypeError(
+                f"Optimizer {self.name!r} was created with a LearningRateSchedule, so its learning rate is not settable to a "
+                f"number: create it with a float learning_rate, or set another schedule. Received: {value!r}"
+            )
+        if is_number(value) and isinstance(self._learning_rate, Variable):
+            self._learning_rate.assign(value)
+        else:
+            self._learning_rate = self._rate(value)
+
+    def _current_learning_rate(self):
+        rate = self.learning_rate
+        return float(getattr(rate, "value", rate))
+
+    def __getstate__(self):
+        # Copies have arrays of their own: they lay them out anew.
+        return {**self.__dict__, "_storages": None, "_index": None}
+
+
+def _flat_name(variable):
+    return variable.path.replace("/", "_")

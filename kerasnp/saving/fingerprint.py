@@ -1,0 +1,140 @@
+"""What a model put out when it was saved, kept in the file and compared when it is loaded.
+
+A sample made by a formula goes through the layers one by one; a few numbers of each output are stored. A model that answers
+differently after loading is an error that names the first layer that differs, instead of a surprise later. Keras ignores the
+entry. Models without a fixed answer (stateful, random) and costly ones get none.
+"""
+
+import json
+import math
+
+import numpy as np
+
+from kerasnp import backend as K
+from kerasnp.saving import limits
+
+MEMBER = "kerasnp_fingerprint.json"
+ATTRIBUTE = "kerasnp_fingerprint"
+
+ROWS, SAMPLES = 2, 12
+MAX_COST = 100_000_000  # multiplications for one row
+MAX_INPUT = 1 << 18
+# The lengths to try where a shape leaves one open.
+OPEN_LENGTHS = (8, 32, 128)
+
+
+def members(model):
+    """The member to put into a `.keras` file: [(name, bytes)], or none."""
+    found = text(model)
+    return [(MEMBER, found.encode())] if found else []
+
+
+def text(model):
+    """The fingerprint of a model as JSON, or None."""
+    if not getattr(model, "built", False) or getattr(model, "_build_shape", None) is None:
+        return None
+    for length in OPEN_LENGTHS:
+        shape = [length if d is None else d for d in model._build_shape[1:]]
+        if not affordable(model, shape):
+            return None
+        below = number_of_keys(model)
+        try:
+            first, second = (outputs(model, sample(shape, below)) for _ in range(2))
+        except Exception:
+            continue  # too short for its kernels, or not made for such numbers
+        if first == second and all(math.isfinite(v) for entry in first for v in entry["values"]):
+            return json.dumps({"shape": shape, "below": below, "layers": first})
+        return None
+    return None
+
+
+def number_of_keys(model):
+    """For a first layer that looks numbers up: how many it knows; else None."""
+    if getattr(model, "casts_integers", True):
+        return None
+    first = model.layers[0] if getattr(model, "layers", None) else model
+    while getattr(first, "layers", None):
+        first = first.layers[0]
+    return getattr(first, "input_dim", 2)
+
+
+def sample(shape, below):
+    """ROWS samples: a fixed wave, or key numbers below `below`."""
+    n = ROWS * math.prod(shape)
+    ramp = np.arange(n)
+    values = (ramp * 7 + 1) % below if below else np.sin(ramp * 1.7 + 0.3)
+    return values.astype(np.int32 if below else K.floatx()).reshape(ROWS, *shape)
+
+
+def affordable(model, shape):
+    """Whether a model can be run on a sample of `shape` in a few hundredths of a second, and always answers alike."""
+    cost, batch_shape = 0, (ROWS, *shape)
+    if math.prod(batch_shape) > MAX_INPUT:
+        return False
+    for layer in model.layers:
+        if any(getattr(inner, "stateful", False) for inner in layer._flatten_layers()):
+            return False
+        try:
+            after = layer.compute_output_shape(batch_shape)
+            sizes = [math.prod(s[1:]) for s in (batch_shape, after)]
+            places = max(math.prod(s[1:-1]) for s in (batch_shape, after))
+        except Exception:
+            return False
+        cost += sum(w.size for w in layer.weights) * places + 10 * sum(sizes)
+        if cost > MAX_COST:
+            return False
+        batch_shape = after
+    return True
+
+
+def outputs(model, x):
+    """[{"name", "shape", "values", "scale"}] of every layer in turn."""
+    found = []
+    try:
+        for layer in model.layers:
+            x = layer(x, training=False)
+            flat = np.asarray(getattr(x, "value", x)).reshape(-1).astype(np.float64)
+            picked = flat[:: max(1, -(-flat.size // SAMPLES))]
+            scale = float(np.abs(flat).max(initial=0))
+            values = [float(f"{v:.7g}") for v in picked]
+            found.append({"name": layer.name, "shape": list(x.shape), "values": values, "scale": float(f"{scale:.7g}")})
+    finally:
+        model._clear_losses()
+    return found
+
+
+def compare(model, stored, file):
+    """Compare a loaded model with what its file says it put out.
+
+    Raises: ValueError naming the first layer that differs.
+    """
+    if stored is None:
+        return
+    where = f"{file}: {MEMBER}"
+    stored = limits.parse_json(stored, where)
+    with limits.place(where):
+        shape, below, layers = stored["shape"], stored["below"], stored["layers"]
+        expected = [(list(e["shape"]), [float(v) for v in e["values"]], float(e["scale"])) for e in layers]
+        declared = model._build_shape
+        fits = declared is not None and len(shape) == len(declared) - 1
+        if not fits or any(d is not None and d != n for d, n in zip(declared[1:], shape)) or below != number_of_keys(model):
+            raise ValueError(f"it is for inputs of shape {shape}, but the model takes {declared}.")
+        if len(expected) != len(model.layers):
+            raise ValueError(f"it is for {len(expected)} layers, but the model has {len(model.layers)}.")
+        if not all(isinstance(n, int) and 0 < n for n in shape) or not affordable(model, shape):
+            raise ValueError("it asks for more computation than a fingerprint may.")
+    for i, (layer, entry, (shape, values, scale)) in enumerate(zip(model.layers, outputs(model, sample(shape, below)), expected)):
+        tolerance = (1e-3 if "float32" in layer.compute_dtype or "float64" in layer.compute_dtype else 5e-2) * (scale + 1e-6)
+        same = entry["shape"] == shape and len(entry["values"]) == len(values)
+        off = max((abs(a - b) for a, b in zip(entry["values"], values)), default=0.0) if same else math.inf
+        if not off <= tolerance:
+            raise ValueError(
+                f'{file}: the model does not answer as it did when it was saved. The first layer that differs is '
+                f'{type(layer).__name__} "{layer.name}" (number {i + 1} of {len(expected)}): for the sample kept in the file it '
+                f"gives {_few(entry['values'])} of shape {entry['shape']}; it gave {_few(values)} of shape {shape}. Its weights in "
+                "the file were damaged or changed, or its code is another; restore the file, or save the model again."
+            )
+
+
+def _few(values):
+    return "[" + ", ".join(f"{v:.5g}" for v in values[:4]) + (", ...]" if len(values) > 4 else "]")

@@ -1,0 +1,335 @@
+"""load_model, save_model, load_weights, save_weights: one door for every file format."""
+
+import contextlib
+import io
+import json
+import os
+import warnings
+
+from kerasnp.saving import (
+    fingerprint, hdf5, hdf5_write, keras_file, legacy, limits, loading, training, versions_out, weights,
+)  # fmt: skip
+from kerasnp.saving.atomic import atomic_write
+from kerasnp.saving.config import custom_object_scope, deserialize_keras_object, serialize_keras_object
+
+# The layout that is written, as Keras names it.
+VERSION = "3.15.1"
+
+
+# -- opening --------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def opened(source):
+    """(stream, name) of a path or an open binary file."""
+    if hasattr(source, "read"):
+        name = getattr(source, "name", None)
+        name = name if isinstance(name, str) else type(source).__name__
+        if isinstance(source, io.TextIOBase):
+            raise ValueError(f"{name} was opened as text: open it with mode 'rb'.")
+        if not (hasattr(source, "seek") and hasattr(source, "readinto") and source.seekable()):
+            source = io.BytesIO(source.read())
+        place = source.tell()
+        try:
+            yield source, name
+        finally:
+            source.seek(place)
+        return
+    try:
+        path = os.fspath(source)
+    except TypeError:
+        raise ValueError(f"filepath must be a path or an open binary file. Received: {source!r}") from None
+    path = os.fsdecode(path)
+    if os.path.isdir(path):
+        saved_model = os.path.exists(os.path.join(path, "saved_model.pb"))
+        raise ValueError(
+            f"{path} is a folder"
+            + (", a TensorFlow SavedModel, which only TensorFlow can read: save the model as .keras or .h5." if saved_model else ".")
+        )
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"File not found: filepath={path}. Check the path; the current folder is {os.getcwd()}.")
+    with open(path, "rb") as stream:
+        yield stream, path
+
+
+def content(stream, name):
+    """"zip" or "hdf5", by the first bytes."""
+    stream.seek(0)
+    head = stream.read(8)
+    if head == hdf5.SIGNATURE:
+        return "hdf5"
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return "zip"
+    kind = "it is empty" if not head else f"it begins with {head!r}"
+    raise ValueError(
+        f"{name} is neither a .keras file (a ZIP) nor an HDF5 file: {kind}. It may be cut off, or of another kind, such as a "
+        "page that was downloaded instead of the file."
+    )
+
+
+# -- models ---------------------------------------------------------------------------------------------------------
+
+
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+    """The model in a file that any Keras since 2.0 wrote: `.keras`, or `.h5` with architecture and weights.
+
+    >>> import io, kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(1)])
+    >>> stream = io.BytesIO()
+    >>> save_model(model, stream)
+    >>> load_model(stream).count_params()
+    3
+
+    The content decides the format, not the name. Nothing inside the file is run or opened; what is not known is refused by
+    name.
+
+    Args:
+        filepath: a path, or an open binary file.
+        custom_objects: {name: class or function} that the file uses and kerasnp does not have.
+        compile: restore optimizer, loss and metrics, so that training goes on where it stopped.
+        safe_mode: accepted; loading is always safe.
+
+    Raises: ValueError or OSError naming the file, the place in it and the problem.
+    """
+    with opened(filepath) as (stream, name), custom_object_scope(custom_objects):
+        with limits.place(name):
+            if content(stream, name) == "zip":
+                return load_keras_file(keras_file.KerasFile(stream, name), compile)
+            return load_legacy(hdf5.open_file(stream, name), name, compile)
+
+
+def load_keras_file(file, compile):
+    root = file.weights()
+    with limits.place(f"{file.name}: {keras_file.CONFIG}"), file_state(file.name, file.version, root) as state:
+        model = build_model(file.config)
+        config = file.config.get("compile_config")
+    group = root.get("optimizer/vars")
+    datasets = weights.numbered(group) if isinstance(group, hdf5.Group) else []
+    with loading.loading(state):
+        plan = weights.plan_tree(model, root)
+        finish(model, plan, state, config if compile else None, ([], datasets))
+    fingerprint.compare(model, file.extra(fingerprint.MEMBER), file.name)
+    return model
+
+
+def load_legacy(root, name, compile):
+    config = legacy.read_json(root, "model_config", name)
+    if config is None:
+        kind = "weights only" if "layer_names" in root.attributes or "layers" in root else "no Keras model"
+        raise ValueError(
+            f"it holds {kind}: there is no 'model_config'. Build the model in code and call model.load_weights({name!r})."
+        )
+    version = legacy.version_of(root)
+    if version < (2,):
+        raise ValueError(f"it was written by Keras {'.'.join(map(str, version))}; files are read from Keras 2.0 on.")
+    with limits.place("attribute 'model_config'"), file_state(name, version, root) as state:
+        model = build_model(config)
+    with loading.loading(state):
+        group = root.get("model_weights")
+        if not isinstance(group, hdf5.Group):
+            raise ValueError("the group 'model_weights' is missing; the file is not complete.")
+        plan = legacy.plan_layers(model, group)
+        settings, optimizer_state = None, ([], [])
+        if compile and "training_config" in root.attributes:
+            with warned(name, "its compile settings (optimizer, loss, metrics) are not"):
+                settings = training.from_training_config(legacy.read_json(root, "training_config", name))
+                optimizer_state = legacy.optimizer_values(root)
+        finish(model, plan, state, settings, optimizer_state)
+    fingerprint.compare(model, root.attributes.get(fingerprint.ATTRIBUTE), name)
+    return model
+
+
+@contextlib.contextmanager
+def warned(name, what):
+    """Turn an error into a warning that the model is loaded but `what`."""
+    try:
+        yield
+    except Exception as e:
+        warnings.warn(f"{name}: the model is loaded, but {what}: {e}", stacklevel=5)
+
+
+@contextlib.contextmanager
+def file_state(name, version, root):
+    """The Loading of a file whose weights lie below `root`."""
+    state = loading.Loading(name, version, sum(d.size for d in root.datasets()))
+    with loading.loading(state):
+        yield state
+
+
+def build_model(config):
+    """The model of a configuration, built, its weights still without values."""
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise ValueError("it must hold a dictionary with 'class_name' and 'config'.")
+    model = deserialize_keras_object(config, family="models")
+    if not hasattr(model, "layers") or not hasattr(model, "compile_from_config"):
+        raise ValueError(f"it describes a {config['class_name']!r}, which is not a model.")
+    return model
+
+
+def finish(model, plan, state, compile_config, optimizer_state):
+    """Compile a new model, fill its weights, and make sure that none was forgotten."""
+    plan.check(state.name)
+    if compile_config:
+        training.restore(model, compile_config, optimizer_state, state.name)
+    plan.read_in_place()
+    for variable, _ in plan.pairs:
+        state.fill(variable)
+    for layer, _ in plan.custom:
+        for variable in layer.variables:
+            state.fill(variable)
+    if state.waiting:
+        left = ", ".join(repr(v.path) for v in state.waiting.values())
+        raise ValueError(f"the file has no values for {left}.")
+
+
+def save_model(model, filepath, overwrite=True, include_optimizer=True, zipped=None, **kwargs):
+    """Write a model to `.keras`, or to `.h5` in the classic layout, for Keras and `load_model` to read.
+
+    The file is complete when it appears under its name; a failure leaves what was there before.
+
+    Args:
+        filepath: a path ending in `.keras`, `.h5` or `.hdf5`, or an open binary file, which receives a `.keras`.
+        overwrite: replace an existing file.
+        include_optimizer: write compile settings and the optimizer's state too.
+        zipped: accepted; `.keras` is always a ZIP.
+
+    Raises: ValueError for another suffix, OSError where the file cannot be written.
+    """
+    unknown = set(kwargs) - {"save_format", "save_traces", "options", "signatures"}
+    if unknown:
+        raise ValueError(f"The following argument(s) are not supported: {sorted(unknown)}.")
+    if not getattr(model, "built", True) and not model.layers:
+        raise ValueError(f"Model {model.name!r} has no layers to save.")
+    suffix = ".keras" if hasattr(filepath, "write") else os.path.splitext(os.fsdecode(os.fspath(filepath)))[1].lower()
+    if suffix == ".keras":
+        write = write_keras
+    elif suffix in (".h5", ".hdf5"):
+        write = write_legacy
+    else:
+        raise ValueError(
+            f"Invalid filepath extension for saving. Please add either a `.keras` or `.h5` extension. Received: filepath={filepath}."
+        )
+    if hasattr(filepath, "write"):
+        filepath.write(in_memory(write, model, include_optimizer))
+    else:
+        with atomic_write(filepath, overwrite) as stream:
+            write(stream, model, include_optimizer)
+
+
+def in_memory(write, *args):
+    buffer = io.BytesIO()
+    write(buffer, *args)
+    return buffer.getbuffer()
+
+
+def write_keras(stream, model, include_optimizer):
+    config = serialize_keras_object(model)
+    tree = hdf5_write.Node()
+    weights.put_tree(model, tree, include_optimizer)
+    if not include_optimizer:
+        config.pop("compile_config", None)
+    extras = fingerprint.members(model)
+    keras_file.write_keras_file(stream, config, tree, VERSION, extras)
+
+
+def write_legacy(stream, model, include_optimizer):
+    tree = hdf5_write.Node()
+    config = versions_out.plain_model_config(serialize_keras_object(model))
+    tree.attributes.update(keras_version=VERSION, backend="numpy", model_config=json.dumps(config))
+    legacy.put_layers(model, tree.group("model_weights"), VERSION)
+    if include_optimizer and model.compiled:
+        settings = versions_out.training_config(model.get_compile_config())
+        tree.attributes["training_config"] = json.dumps(settings)
+        names, arrays = training.optimizer_part(model)
+        group = tree.group("optimizer_weights")
+        group.attributes["weight_names"] = legacy.name_list(names)
+        for n, a in zip(names, arrays):
+            group.put(n, a)
+    text = fingerprint.text(model)
+    if text:
+        tree.attributes[fingerprint.ATTRIBUTE] = text
+    hdf5_write.Writer(tree).write(stream)
+
+
+def model_from_json(json_string, custom_objects=None):
+    """A model with new weights from what `to_json` returned, in any version of Keras.
+
+    Raises: ValueError for text that is no JSON or describes no model.
+    """
+    config = limits.parse_json(json_string, "json_string")
+    version = config.get("keras_version") if isinstance(config, dict) else None
+    state = loading.Loading("json_string", loading.parse_version(version) if version else loading.THIS)
+    with limits.place("json_string"), custom_object_scope(custom_objects), loading.loading(state):
+        model = build_model(config)
+        settings = config.get("compile_config")
+    if settings:
+        with warned("json_string", "its compile settings are not"):
+            model.compile_from_config(training.modern(settings))
+    return model
+
+
+# -- weights --------------------------------------------------------------------------------------------------------
+
+
+def save_weights(model, filepath, overwrite=True):
+    """Write the weights: to `*.weights.h5` in the layout of Keras 3, to any other `.h5` in the classic one.
+
+    Raises: ValueError before the model is built, or for another suffix.
+    """
+    path = os.fsdecode(os.fspath(filepath))
+    if not path.endswith((".h5", ".hdf5")):
+        raise ValueError(f"The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: filepath={filepath}")
+    if not model.built:
+        raise ValueError(
+            f"Model {model.name!r} has no weights yet: build it first, by calling it on data or model.build(input_shape)."
+        )
+    tree = hdf5_write.Node()
+    if path.endswith(".weights.h5"):
+        weights.put_tree(model, tree)
+    else:
+        legacy.put_layers(model, tree, VERSION)
+    with atomic_write(path, overwrite) as stream:
+        hdf5_write.Writer(tree).write(stream)
+
+
+def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
+    """Read the weights of a built model from any of Keras's files; nothing changes unless all of them fit.
+
+    Args:
+        model: a built model.
+        filepath: a path or an open binary file: `.weights.h5`, classic `.h5`, or a whole model.
+        skip_mismatch: leave out layers that do not fit, with one warning that lists them.
+        by_name: match layers by name (classic `.h5` only).
+
+    Raises: ValueError listing each layer with what was expected and what the file has.
+    """
+    unknown = set(kwargs) - {"objects_to_skip"}
+    if unknown:
+        raise ValueError(f"Invalid keyword arguments: {sorted(unknown)}")
+    with opened(filepath) as (stream, name), limits.place(name):
+        if not model.built:
+            raise ValueError(
+                f"model {model.name!r} has no weights yet, so there is nothing to load into. Call it on data or "
+                "model.build(input_shape) first, or put an Input in front of its layers."
+            )
+        if content(stream, name) == "zip":
+            root = keras_file.KerasFile(stream, name).weights()
+        else:
+            root = hdf5.open_file(stream, name)
+        classic = root.get("model_weights") or root
+        state = ([], [])
+        if "layer_names" in classic.attributes or "layer_names0" in classic.attributes:
+            plan = legacy.plan_layers(model, classic, by_name)
+        elif by_name:
+            raise ValueError("by_name=True needs a classic .h5 file, in which weights are filed under the names of layers.")
+        else:
+            plan = weights.plan_tree(model, root)
+            group = root.get("optimizer/vars")
+            state = ([], weights.numbered(group) if isinstance(group, hdf5.Group) else [])
+            if not plan.pairs and not plan.custom and model.weights and "layers" not in root and not plan.extra:
+                raise ValueError("it holds no weights of a Keras model.")
+        plan.check(name, skip_mismatch)
+        plan.read_and_assign()
+        if state[1] and getattr(model, "compiled", False) and model.optimizer is not None:
+            with warned(name, "the state of its optimizer is not"):
+                training.set_optimizer(model, *state)

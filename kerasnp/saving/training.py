@@ -1,0 +1,184 @@
+"""Compile settings and optimizer state: from files of every age, and for files that Keras reads."""
+
+import warnings
+
+import numpy as np
+
+from kerasnp.saving import loading
+from kerasnp.utils.naming import to_snake_case
+
+COMPILE_KEYS = (
+    "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile",
+)  # fmt: skip
+
+
+# -- compile settings -----------------------------------------------------------------------------------------------
+
+
+def from_training_config(config):
+    """The compile configuration of Keras 3 from the `training_config` of a legacy file."""
+    if not isinstance(config, dict):
+        raise ValueError(f"training_config must be a dictionary. Received: {config!r}")
+    config = dict(config)
+    optimizer = config.pop("optimizer_config", None) or config.pop("optimizer", None)
+    return {**{k: v for k, v in config.items() if k in COMPILE_KEYS}, "optimizer": optimizer}
+
+
+def modern(config):
+    """A compile configuration of any age in today's words."""
+    config = {k: v for k, v in config.items() if k in COMPILE_KEYS and v is not None}
+    if isinstance(config.get("optimizer"), dict):
+        config["optimizer"] = optimizer(config["optimizer"])
+    if "loss" in config:
+        config["loss"] = each(config["loss"], loss)
+    for key in ("metrics", "weighted_metrics"):
+        if key in config:
+            config[key] = each(config[key], metric)
+    return config
+
+
+def each(value, change):
+    """`change` applied to the entries of nested lists and dictionaries."""
+    if isinstance(value, dict) and "class_name" not in value:
+        return {k: each(v, change) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        value = [each(v, change) for v in value if v is not None]
+        return value[0] if len(value) == 1 and isinstance(value[0], list) else value  # one output: [[...]]
+    return change(value)
+
+
+def optimizer(config):
+    """An optimizer's configuration; a wrapper that scaled losses for half precision gives way to what it wrapped."""
+    name = str(config.get("class_name", "")).rpartition(">")[2]
+    if name == "LossScaleOptimizer":
+        inner = config.get("config", {})
+        inner = inner.get("inner_optimizer") or inner.get("optimizer")
+        if isinstance(inner, dict):
+            return optimizer(inner)
+    return config
+
+
+def loss(value):
+    """A loss: its name or configuration, filed among the losses."""
+    if isinstance(value, dict) and value.get("class_name") != "function":
+        return {**value, "module": value.get("module") or "keras.losses"}
+    return value
+
+
+def metric(value):
+    """A metric; Keras 2 wrote `"accuracy"` as a wrapper around the function it stood for."""
+    if not isinstance(value, dict) or value.get("class_name") == "function":
+        return value
+    inner = value.get("config") or {}
+    if value.get("class_name") in ("MeanMetricWrapper", "SumOverBatchSizeMetricWrapper"):
+        fn = inner.get("fn")
+        fn = fn.get("config") if isinstance(fn, dict) else fn
+        name = inner.get("name")
+        if name in (fn, to_snake_case(str(fn))) or fn is None:
+            return fn or name
+        if name in ("accuracy", "acc", "crossentropy", "ce"):
+            return name
+        return {"module": "keras.metrics", "class_name": "MeanMetricWrapper", "config": {**inner, "fn": fn}}
+    return {**value, "module": value.get("module") or "keras.metrics"}
+
+
+def restore(model, config, optimizer_state, file):
+    """Compile the model as a file says and give its optimizer the state it had; what cannot be read is named in one warning.
+
+    Args:
+        config: today's compile configuration (`modern`), or None.
+        optimizer_state: `(names, datasets)`, or None.
+    """
+    try:
+        model.compile_from_config(modern(config))
+    except Exception as e:
+        warnings.warn(
+            f"{file}: the model is loaded, but its compile settings (optimizer, loss, metrics) are not: {e} "
+            "Call model.compile(...) to train or evaluate it.",
+            stacklevel=4,
+        )
+        return
+    try:
+        names, datasets = optimizer_state
+        if datasets:
+            set_optimizer(model, names, datasets)
+    except Exception as e:
+        warnings.warn(
+            f"{file}: the model is loaded and compiled, but the state of its optimizer is not: {e} "
+            "Training goes on as with a new optimizer.",
+            stacklevel=4,
+        )
+
+
+# -- optimizer state ------------------------------------------------------------------------------------------------
+
+
+def set_optimizer(model, names, datasets):
+    """Give the optimizer of a compiled, built model the values of `datasets`, which files keep in several orders."""
+    own = model.optimizer
+    own.build(model.trainable_variables)
+    largest = sum(v.size for v in own.variables) + 64
+    if sum(d.size for d in datasets) > 2 * largest:
+        raise ValueError(f"the file holds {sum(d.size for d in datasets)} numbers for an optimizer of {largest}.")
+    values = [d.read() for d in datasets]
+    orders = [values]
+    weights = model.trainable_variables
+    if len(weights) > 1:
+        orders.insert(0 if grouped_by_slot(names) else 1, by_variable(values, len(weights)))
+    problem = None
+    for order in orders:
+        if order is None:
+            continue
+        try:
+            own.set_variables(order)
+            return
+        except ValueError as e:
+            problem = problem or e
+    raise problem
+
+
+# How slots were called by optimizers that kept all of one slot together: TensorFlow's `dense/kernel/m:0`.
+OLD_SLOTS = frozenset(
+    "m v vhat momentum rms mg accumulator linear accum_grad accum_var average".split()
+)
+
+
+def grouped_by_slot(names):
+    """Whether the names are those of optimizers before 2.11, which list one slot of all variables, then the next."""
+    last = [n.rpartition("/")[2].partition(":")[0] for n in names[1:]]
+    return bool(last) and all(n in OLD_SLOTS for n in last) and len(set(last)) > 1
+
+
+def by_variable(values, n):
+    """[t, m1, m2, ..., v1, v2, ...] as [t, m1, v1, m2, v2, ...], or None where the numbers do not allow it."""
+    head = 1
+    while head < len(values) and values[head].ndim == 0 and (len(values) - head) % n:
+        head += 1
+    slots = values[head:]
+    # Old standalone Keras kept an empty `vhat` per variable beside Adam's two slots.
+    while len(slots) >= 3 * n and all(v.shape == (1,) for v in slots[-n:]):
+        slots = slots[:-n]
+    if not slots or len(slots) % n:
+        return None
+    groups = [slots[i : i + n] for i in range(0, len(slots), n)]
+    return [values[0], *(s for of_variable in zip(*groups) for s in of_variable)]
+
+
+def optimizer_part(model):
+    """(names, arrays) of the optimizer's variables for a legacy file."""
+    names, arrays = [], []
+    for variable in model.optimizer.variables:
+        path = variable.path if "/" in variable.path else f"{model.optimizer.name}/{variable.name}"
+        name, n = path, 0
+        while name in names:
+            n += 1
+            name = f"{path}_{n}"
+        names.append(name)
+        arrays.append(np.asarray(variable.value))
+    return names, arrays
+
+
+def warn_dropped(file, what):
+    """One warning about what a file said that could not be kept."""
+    state = loading.current()
+    warnings.warn(f"{state.name if state else file}: {what}", stacklevel=4)

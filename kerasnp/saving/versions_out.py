@@ -1,0 +1,61 @@
+"""Configurations in the words that both Keras 2 and Keras 3 understand, for the classic `.h5`."""
+
+from kerasnp.saving.training import COMPILE_KEYS
+
+# Keys that Keras 2 does not know, with the value that may be left out.
+KERAS3_ONLY = {
+    "quantization_config": None, "optional": False, "synchronized": False, "renorm": False, "renorm_clipping": None,
+    "renorm_momentum": 0.99, "zero_output_for_mask": False, "seed": None, "input_axes": None, "output_axes": None,
+    "noise_shape": None, "rms_scaling": False, "loss_scale_factor": None, "gradient_accumulation_steps": None,
+    "build_input_shape": ...,
+}  # fmt: skip
+RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}, "InputLayer": {"batch_shape": "batch_input_shape"}}
+# Keras 3 cannot read the short names back from a classic file.
+LONG_NAMES = {
+    "mse": "mean_squared_error", "mae": "mean_absolute_error", "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error", "bce": "binary_crossentropy", "kld": "kl_divergence",
+}  # fmt: skip
+
+
+def plain_model_config(config):
+    """`{"class_name", "config"}` of a model, and of everything inside."""
+    return plain(config)
+
+
+def plain(value):
+    """A configuration without what only Keras 3 writes."""
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "class_name" not in value:
+        return {k: plain(v) for k, v in value.items()}
+    name, config = value.get("registered_name") or value["class_name"], value.get("config")
+    if value["class_name"] == "DTypePolicy":
+        return config["name"]
+    if value["class_name"] == "function":
+        return config
+    if isinstance(config, dict):
+        renamed = RENAMED.get(name, {})
+        config = {renamed.get(k, k): plain(v) for k, v in config.items() if not left_out(k, v)}
+    return {"class_name": name, "config": config}
+
+
+def left_out(key, value):
+    return key in KERAS3_ONLY and (KERAS3_ONLY[key] is ... or value == KERAS3_ONLY[key])
+
+
+def training_config(config):
+    """The `training_config` of a classic file from a compile configuration."""
+    found = {k: plain(config.get(k)) for k in COMPILE_KEYS if k != "optimizer"}
+    for key in ("loss", "metrics", "weighted_metrics"):
+        found[key] = long_names(found.get(key))
+    return {**found, "optimizer_config": plain(config["optimizer"])}
+
+
+def long_names(value):
+    if isinstance(value, list):
+        return [long_names(v) for v in value]
+    if isinstance(value, dict) and "class_name" not in value:
+        return {k: long_names(v) for k, v in value.items()}
+    return LONG_NAMES.get(value.lower(), value) if isinstance(value, str) else value

@@ -1,0 +1,248 @@
+"""The tree of `.weights.h5`: groups that follow the attributes of objects, not the names of layers.
+
+A model is the root; `layers/dense_1/vars/0` is the first weight of its second Dense, `layers/lstm/cell/vars` holds those of
+the cell of an LSTM. Class names in snake case are numbered per container.
+"""
+
+import warnings
+
+import numpy as np
+
+from kerasnp.saving import loading
+from kerasnp.saving.hdf5 import Dataset, Group
+from kerasnp.utils.naming import to_snake_case
+
+# Attributes by which a layer or model keeps its books; what they hold is reached by another name, or is no weight.
+SKIPPED = frozenset("_weights _layers _seed_generators _losses _metrics _input_layer _functional".split())
+# Older Keras 2.x writes the second, on Windows with backslashes.
+LAYERS = ("layers", "_layer_checkpoint_dependencies")
+
+
+def is_layer(value):
+    return hasattr(value, "_own_weights") and hasattr(value, "trainable_weights")
+
+
+def class_name(layer):
+    """The class name under which a layer stands in the file being loaded, or its own."""
+    state = loading.current()
+    return (state.written_as.get(id(layer)) if state else None) or type(layer).__name__
+
+
+def walk(model):
+    """[(path, layer)] of the model and every layer inside, in the order and under the names of the tree."""
+    found, seen = [], set()
+
+    def visit(layer, path):
+        if id(layer) in seen:
+            return
+        seen.add(id(layer))
+        found.append((path, layer))
+        for name, value in attributes(layer):
+            if is_layer(value):
+                visit(value, join(path, name))
+            elif isinstance(value, (list, tuple, set, dict)):
+                counts = {}
+                for item in value.values() if isinstance(value, dict) else value:
+                    if is_layer(item):
+                        key = to_snake_case(class_name(item))
+                        n = counts[key] = counts.get(key, -1) + 1
+                        visit(item, join(path, name, f"{key}_{n}" if n else key))
+
+    visit(model, "")
+    return found
+
+
+def attributes(layer):
+    """(name, value) of what may hold layers: those of a stack first."""
+    if type(layer).__name__ == "Sequential" or any(c.__name__ == "Sequential" for c in type(layer).__mro__):
+        yield "layers", layer.layers
+    yield from sorted((k, v) for k, v in vars(layer).items() if k not in SKIPPED)
+
+
+def join(*parts):
+    return "/".join(p for p in parts if p)
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+def layer_groups(root):
+    """{path: group} of every group that has `vars`, with old spellings of the path made new."""
+    groups = {}
+
+    def visit(group, path):
+        for name, child in group.children.items():
+            if not isinstance(child, Group):
+                continue
+            parts = [("layers" if p in LAYERS else p) for p in name.replace("\\", "/").split("/")]
+            if parts[-1] == "vars":
+                groups[join(path, *parts[:-1])] = child
+            else:
+                visit(child, join(path, *parts))
+
+    visit(root, "")
+    return groups
+
+
+def numbered(group):
+    """The datasets "0", "1", ... of a `vars` group, in the order of their numbers."""
+    if group is None:
+        return []
+    entries = [(int(k), v) for k, v in group.children.items() if k.isdecimal() and len(k) < 9 and isinstance(v, Dataset)]
+    return [v for _, v in sorted(entries, key=lambda e: e[0])]
+
+
+def plan_tree(model, root):
+    """Which dataset goes to which weight: a Plan for the tree below `root`."""
+    groups = layer_groups(root)
+    plan = Plan()
+    used = set()
+    for path, layer in walk(model):
+        own = layer._own_weights()
+        group = groups.get(path)
+        used.add(path)
+        datasets = numbered(group)
+        where = f"group {join(path, 'vars')!r}"
+        if group is not None and isinstance(group.attributes.get("name"), str):
+            where += f' of layer "{group.attributes["name"]}"'
+        if not loads_itself(layer):
+            plan.layer(layer, own, datasets, where)
+        elif group is not None:
+            plan.custom.append((layer, {str(i): d for i, d in enumerate(datasets)}))
+    for path, group in groups.items():
+        if path not in used and numbered(group) and not path.startswith(("optimizer", "metrics")):
+            if path.rpartition("/")[2].startswith("seed_generator"):
+                continue
+            plan.extra.append(f"{join(path, 'vars')} {[d.shape for d in numbered(group)]}")
+    return plan
+
+
+def loads_itself(layer):
+    """Whether a user's class reads its own part of the file, as Keras allows."""
+    return hasattr(layer, "load_own_variables") and not type(layer).__module__.startswith("kerasnp.")
+
+
+class Plan:
+    """What will be read into which weight. Nothing changes before `check` has passed."""
+
+    def __init__(self):
+        self.pairs, self.custom = [], []
+        self.missing, self.misfits, self.extra = [], [], []
+        self.filled = 0
+
+    def layer(self, layer, own, datasets, where, convert=None):
+        """Match the weights of a layer with the datasets found for it, by position."""
+        who = f'{type(layer).__name__} "{layer.name}"'
+        if own and not datasets:
+            self.missing.append(f"{who} needs {shapes(own)}, but the file has nothing for it ({where})")
+        elif len(own) != len(datasets):
+            self.misfits.append(f"{who} has {len(own)} weights {shapes(own)}, {where} has {len(datasets)} {shapes(datasets)}")
+        else:
+            pairs = []
+            for i, (variable, dataset) in enumerate(zip(own, datasets)):
+                value = Converted(dataset, convert, i, variable) if convert else dataset
+                if variable.shape != value.shape:
+                    self.misfits.append(
+                        f"{who} {variable.name!r} has the shape {variable.shape}, {where} has {value.shape}"
+                    )
+                    return
+                if not np.can_cast(value.dtype, variable.value.dtype, "same_kind") and not value.bfloat16:
+                    self.misfits.append(f"{who} {variable.name!r} is {variable.dtype}, {where} has {value.dtype}")
+                    return
+                pairs.append((variable, value))
+            self.pairs += pairs
+            self.filled += bool(pairs)
+
+    def check(self, file, skip_mismatch=False):
+        """Raise one error that lists everything that does not fit, or warn of it and go on without.
+
+        Raises: ValueError.
+        """
+        problems = self.misfits + self.missing
+        if problems and not skip_mismatch:
+            raise ValueError(
+                f"{file}: the weights do not fit the model, which stays as it was. {listing(problems)}"
+                + (f" Not used from the file: {listing(self.extra)}" if self.extra else "")
+                + " Build the model as it was when the file was written, or pass skip_mismatch=True to leave out what does "
+                "not fit."
+            )
+        if problems or self.extra:
+            skipped = f"skipped: {listing(problems)}" if problems else ""
+            extra = f"not used, because the model has no layer for it: {listing(self.extra)}" if self.extra else ""
+            warnings.warn(f"{file}: {' '.join(filter(None, [skipped, extra]))}", stacklevel=2)
+
+    def read_in_place(self):
+        """Read every value straight into its weight: for a new model that nobody has seen yet."""
+        for variable, dataset in self.pairs:
+            dataset.read(out=variable.value)
+        self._custom()
+
+    def read_and_assign(self):
+        """Read every value, and only then change the model."""
+        values = [(variable, dataset.read()) for variable, dataset in self.pairs]
+        stores = [(layer, {k: d.read() for k, d in store.items()}) for layer, store in self.custom]
+        for variable, value in values:
+            variable.assign(value)
+        for layer, store in stores:
+            layer.load_own_variables(store)
+
+    def _custom(self):
+        for layer, store in self.custom:
+            layer.load_own_variables({k: d.read() for k, d in store.items()})
+
+
+class Converted:
+    """A dataset seen through a function that turns an old layout into today's."""
+
+    bfloat16 = False
+
+    def __init__(self, dataset, convert, index, variable):
+        self.dataset, self.convert, self.index = dataset, convert, index
+        self.dtype = dataset.dtype
+        # The size must be right before anything is read; the function keeps the number of elements or halves it.
+        self.shape = variable.shape if dataset.size in (variable.size, 2 * variable.size) else dataset.shape
+        self.target = variable.shape
+
+    def read(self, out=None):
+        value = self.convert(self.index, self.dataset.read(), self.target)
+        if out is None:
+            return value
+        out[...] = value
+        return out
+
+
+def shapes(items):
+    return "[" + ", ".join(str(i.shape) for i in items) + "]"
+
+
+def listing(items, most=20):
+    more = f"; and {len(items) - most} more" if len(items) > most else ""
+    return "; ".join(items[:most]) + more + "."
+
+
+# -- writing --------------------------------------------------------------------------------------------------------
+
+
+def put_tree(model, node, include_optimizer=True):
+    """Put every weight of the model under `node`, as Keras lays them out, and those of its optimizer."""
+    for path, layer in walk(model):
+        group = node.group(join(path, "vars"))
+        group.attributes["name"] = layer.name
+        if hasattr(layer, "save_own_variables") and not type(layer).__module__.startswith("kerasnp."):
+            store = {}
+            layer.save_own_variables(store)
+            for name, value in store.items():
+                group.put(str(name), np.asarray(value))
+        else:
+            put_variables(group, layer._own_weights())
+    optimizer = getattr(model, "optimizer", None)
+    if include_optimizer and optimizer is not None and getattr(model, "compiled", False):
+        group = node.group("optimizer/vars")
+        group.attributes["name"] = optimizer.name
+        put_variables(group, optimizer.variables)
+
+
+def put_variables(group, variables):
+    for i, variable in enumerate(variables):
+        extra = {"dtype": "bfloat16"} if variable.dtype == "bfloat16" else {}
+        group.put(str(i), variable.value, **extra)

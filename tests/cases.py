@@ -1,0 +1,229 @@
+"""Samples of what every class is called with; the sweeps run over the registry and look here by name."""
+
+# class name -> list of (constructor arguments, input shape with the batch axis).
+# A layer within a layer is written (class name, arguments), a function by the name of an activation: see `resolve`.
+LAYERS = {
+    "Activation": [({"activation": "relu"}, (4, 5)), ({"activation": "softmax"}, (2, 3, 4))],
+    "ActivityRegularization": [({"l1": 0.1, "l2": 0.2}, (4, 5))],
+    "AdaptiveAveragePooling1D": [
+        ({"output_size": 3}, (2, 7, 4)),
+        ({"output_size": 2, "data_format": "channels_first"}, (2, 4, 7)),
+    ],
+    "AdaptiveAveragePooling2D": [
+        ({"output_size": (2, 3)}, (2, 5, 7, 3)),
+        ({"output_size": 3, "data_format": "channels_first"}, (2, 2, 6, 4)),
+        ({"output_size": 4}, (2, 3, 3, 2)),
+    ],
+    "AdaptiveAveragePooling3D": [({"output_size": (2, 1, 3)}, (2, 3, 4, 5, 2))],
+    "AdaptiveMaxPooling1D": [({"output_size": 3}, (2, 7, 4)), ({"output_size": 2, "data_format": "channels_first"}, (2, 4, 7))],
+    "AdaptiveMaxPooling2D": [
+        ({"output_size": (2, 3)}, (2, 5, 7, 3)),
+        ({"output_size": 3, "data_format": "channels_first"}, (2, 2, 6, 4)),
+        ({"output_size": 4}, (2, 3, 3, 2)),
+    ],
+    "AdaptiveMaxPooling3D": [({"output_size": (2, 1, 3)}, (2, 3, 4, 5, 2))],
+    "AlphaDropout": [({"rate": 0.3, "seed": 3}, (4, 5)), ({"rate": 0.5, "noise_shape": (None, 1, 3), "seed": 4}, (2, 6, 3))],
+    "AveragePooling1D": [
+        ({"pool_size": 2}, (2, 7, 3)),
+        ({"pool_size": 3, "strides": 2, "padding": "same", "data_format": "channels_first"}, (2, 3, 8)),
+    ],
+    "AveragePooling2D": [
+        ({"pool_size": 2}, (2, 6, 5, 3)),
+        ({"pool_size": (3, 2), "strides": (2, 1), "padding": "same"}, (2, 7, 4, 3)),
+        ({"pool_size": 2, "data_format": "channels_first"}, (2, 3, 6, 5)),
+    ],
+    "AveragePooling3D": [
+        ({"pool_size": 2}, (2, 4, 5, 3, 2)),
+        ({"pool_size": (2, 3, 1), "strides": (1, 2, 2), "padding": "same"}, (2, 3, 5, 4, 2)),
+    ],
+    "BatchNormalization": [
+        ({}, (6, 5)),
+        ({"momentum": 0.7, "epsilon": 0.01}, (3, 4, 5, 2)),
+        ({"axis": 1, "center": False}, (3, 2, 4, 5)),
+        ({"scale": False}, (4, 3, 2)),
+        ({"center": False, "scale": False}, (5, 3)),
+    ],
+    "Conv1D": [
+        ({"filters": 4, "kernel_size": 3}, (2, 9, 2)),
+        ({"filters": 3, "kernel_size": 3, "padding": "causal", "dilation_rate": 2, "activation": "relu"}, (2, 8, 2)),
+        ({"filters": 4, "kernel_size": 4, "strides": 3, "padding": "same", "groups": 2}, (2, 10, 4)),
+        ({"filters": 2, "kernel_size": 2, "data_format": "channels_first", "use_bias": False}, (2, 3, 7)),
+    ],
+    "Conv1DTranspose": [
+        ({"filters": 4, "kernel_size": 3}, (2, 5, 2)),
+        ({"filters": 3, "kernel_size": 4, "strides": 2, "padding": "same", "activation": "relu"}, (2, 5, 2)),
+        ({"filters": 2, "kernel_size": 2, "strides": 3}, (2, 4, 3)),
+        ({"filters": 2, "kernel_size": 3, "strides": 2, "padding": "same", "output_padding": 1}, (2, 4, 3)),
+        ({"filters": 2, "kernel_size": 3, "dilation_rate": 2, "data_format": "channels_first"}, (2, 3, 5)),
+    ],
+    "Conv2D": [
+        ({"filters": 3, "kernel_size": 3}, (2, 6, 7, 2)),
+        ({"filters": 4, "kernel_size": (2, 3), "strides": (2, 1), "padding": "same", "activation": "relu"}, (2, 5, 6, 1)),
+        ({"filters": 4, "kernel_size": 3, "dilation_rate": (2, 1), "use_bias": False}, (2, 7, 6, 3)),
+        ({"filters": 6, "kernel_size": 2, "groups": 2, "activation": "tanh"}, (3, 4, 5, 4)),
+        ({"filters": 2, "kernel_size": (3, 1), "data_format": "channels_first", "activation": "elu"}, (2, 3, 5, 4)),
+    ],
+    "Conv2DTranspose": [
+        ({"filters": 4, "kernel_size": 3}, (2, 4, 3, 2)),
+        ({"filters": 3, "kernel_size": (4, 3), "strides": 2, "padding": "same", "activation": "tanh"}, (2, 3, 4, 2)),
+        ({"filters": 2, "kernel_size": 3, "strides": (2, 3), "output_padding": (1, 2)}, (2, 3, 2, 3)),
+        ({"filters": 2, "kernel_size": (5, 2), "strides": 2, "padding": "same", "output_padding": 0}, (2, 3, 3, 3)),
+        ({"filters": 2, "kernel_size": 2, "dilation_rate": (2, 1), "padding": "same", "use_bias": False}, (2, 4, 3, 2)),
+        ({"filters": 3, "kernel_size": 2, "strides": 2, "data_format": "channels_first"}, (2, 2, 3, 4)),
+    ],
+    "Conv3D": [
+        ({"filters": 3, "kernel_size": 2}, (2, 4, 3, 5, 2)),
+        ({"filters": 2, "kernel_size": (1, 3, 2), "strides": (1, 2, 1), "padding": "same", "activation": "relu"}, (2, 2, 5, 4, 2)),
+        ({"filters": 2, "kernel_size": 2, "groups": 2, "dilation_rate": (1, 2, 1)}, (2, 3, 4, 3, 2)),
+        ({"filters": 2, "kernel_size": 2, "data_format": "channels_first"}, (2, 3, 3, 4, 3)),
+    ],
+    "Conv3DTranspose": [
+        ({"filters": 2, "kernel_size": 2}, (2, 2, 3, 2, 3)),
+        ({"filters": 2, "kernel_size": (2, 3, 1), "strides": (2, 1, 2), "padding": "same", "activation": "relu"}, (2, 2, 3, 2, 2)),
+    ],
+    "Cropping1D": [({}, (2, 6, 3)), ({"cropping": (0, 2)}, (2, 5, 3))],
+    "Cropping2D": [
+        ({"cropping": 1}, (2, 5, 6, 2)),
+        ({"cropping": ((1, 0), (2, 1)), "data_format": "channels_first"}, (2, 2, 5, 6)),
+        ({}, (2, 3, 3, 1)),
+    ],
+    "Cropping3D": [({}, (2, 4, 3, 5, 2)), ({"cropping": (0, 1, 2)}, (2, 2, 4, 6, 2))],
+    "Dense": [
+        ({"units": 3}, (4, 5)),
+        ({"units": 2, "activation": "gelu"}, (2, 3, 4)),
+        ({"units": 4, "activation": "relu", "use_bias": False}, (3, 2)),
+    ],
+    "DepthwiseConv1D": [
+        ({"kernel_size": 3}, (2, 7, 3)),
+        ({"kernel_size": 2, "depth_multiplier": 2, "strides": 2, "padding": "same", "activation": "relu"}, (2, 7, 2)),
+    ],
+    "DepthwiseConv2D": [
+        ({"kernel_size": 3}, (2, 5, 6, 3)),
+        ({"kernel_size": (2, 3), "depth_multiplier": 2, "strides": 2, "padding": "same", "activation": "relu"}, (2, 5, 6, 2)),
+        ({"kernel_size": 2, "dilation_rate": 2, "use_bias": False, "data_format": "channels_first"}, (2, 3, 5, 6)),
+    ],
+    "Dropout": [
+        ({"rate": 0.4, "seed": 3}, (4, 5)),
+        ({"rate": 0.25, "noise_shape": (None, 1, 3), "seed": 4}, (2, 6, 3)),
+        ({"rate": 0.0}, (4, 5)),
+        ({"rate": 1}, (2, 3)),
+    ],
+    "ELU": [({}, (4, 5)), ({"alpha": 0.5}, (2, 3, 4))],
+    "EinsumDense": [
+        ({"equation": "ab,bc->ac", "output_shape": 4, "bias_axes": "c", "activation": "relu"}, (3, 5)),
+        ({"equation": "abc,cd->abd", "output_shape": (None, 4)}, (2, 3, 5)),
+        ({"equation": "abc,cde->abde", "output_shape": (None, 2, 4), "bias_axes": "de"}, (2, 3, 5)),
+        ({"equation": "abc,bd->adc", "output_shape": (4, None), "bias_axes": "d"}, (2, 3, 5)),
+        ({"equation": "...x,xy->...y", "output_shape": 4, "bias_axes": "y"}, (2, 3, 2, 5)),
+        ({"equation": "ab...,bc->ac...", "output_shape": 4, "bias_axes": "c"}, (2, 3, 2, 2)),
+    ],
+    "Embedding": [({"input_dim": 7, "output_dim": 3}, (4, 5)), ({"input_dim": 7, "output_dim": 2}, (6,))],
+    "Flatten": [({}, (2, 3, 4)), ({"data_format": "channels_first"}, (2, 3, 4, 5)), ({}, (3, 4)), ({}, (3,))],
+    "GaussianDropout": [({"rate": 0.3, "seed": 3}, (4, 5))],
+    "GaussianNoise": [({"stddev": 0.3, "seed": 3}, (4, 5))],
+    "GlobalAveragePooling1D": [({}, (2, 5, 3)), ({"keepdims": True, "data_format": "channels_first"}, (2, 3, 5))],
+    "GlobalAveragePooling2D": [
+        ({}, (2, 5, 4, 3)),
+        ({"keepdims": True}, (2, 5, 4, 3)),
+        ({"data_format": "channels_first"}, (2, 3, 5, 4)),
+    ],
+    "GlobalAveragePooling3D": [({}, (2, 3, 2, 4, 3)), ({"keepdims": True}, (2, 3, 2, 4, 3))],
+    "GlobalMaxPooling1D": [({}, (2, 5, 3)), ({"keepdims": True, "data_format": "channels_first"}, (2, 3, 5))],
+    "GlobalMaxPooling2D": [
+        ({}, (2, 5, 4, 3)),
+        ({"keepdims": True, "data_format": "channels_first"}, (2, 3, 5, 4)),
+    ],
+    "GlobalMaxPooling3D": [({}, (2, 3, 2, 4, 3)), ({"data_format": "channels_first"}, (2, 3, 2, 4, 3))],
+    "GroupNormalization": [
+        ({"groups": 2}, (3, 4, 5, 6)),
+        ({"groups": -1, "center": False}, (3, 5, 4)),
+        ({"groups": 3, "axis": 1, "epsilon": 0.1}, (2, 6, 4, 3)),
+        ({"groups": 1, "scale": False}, (3, 4)),
+    ],
+    "Identity": [({}, (4, 5))],
+    "Lambda": [({"function": "relu"}, (4, 5)), ({"function": "softplus", "output_shape": (3, 4)}, (2, 3, 4))],
+    "LayerNormalization": [
+        ({}, (4, 5)),
+        ({"axis": [1, 2], "epsilon": 0.1}, (3, 4, 5)),
+        ({"axis": 1, "center": False}, (3, 4, 5)),
+        ({"axis": [1, 3], "scale": False}, (3, 4, 2, 5)),
+        ({"rms_scaling": True}, (4, 5)),
+    ],
+    "LeakyReLU": [({}, (4, 5)), ({"negative_slope": 0.1}, (2, 3, 4))],
+    "Masking": [({}, (3, 4, 2)), ({"mask_value": 0.5}, (3, 4, 2))],
+    "MaxPooling1D": [
+        ({}, (2, 7, 3)),
+        ({"pool_size": 3, "strides": 2, "padding": "same", "data_format": "channels_first"}, (2, 3, 8)),
+    ],
+    "MaxPooling2D": [
+        ({}, (2, 6, 5, 3)),
+        ({"pool_size": 3, "strides": 2, "padding": "same"}, (2, 7, 6, 2)),
+        ({"pool_size": (1, 2), "strides": 1, "data_format": "channels_first"}, (2, 3, 6, 5)),
+    ],
+    "MaxPooling3D": [
+        ({}, (2, 4, 5, 3, 2)),
+        ({"pool_size": (2, 3, 1), "strides": (1, 2, 2), "padding": "same"}, (2, 3, 5, 4, 2)),
+    ],
+    "PReLU": [({"alpha_initializer": "random_normal"}, (4, 5)), ({"shared_axes": [1, 2]}, (2, 3, 4, 5))],
+    "Permute": [({"dims": (2, 1)}, (2, 3, 4)), ({"dims": (3, 1, 2)}, (2, 3, 4, 5))],
+    "RMSNormalization": [({}, (4, 5)), ({"axis": [1, 2], "epsilon": 0.1}, (3, 4, 5)), ({"axis": 1}, (3, 4, 5))],
+    "ReLU": [({}, (4, 5)), ({"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}, (3, 4, 5))],
+    "RepeatVector": [({"n": 3}, (4, 5))],
+    "Reshape": [({"target_shape": (2, -1)}, (3, 8)), ({"target_shape": (12,)}, (2, 3, 4)), ({"target_shape": (-1,)}, (2, 3, 4))],
+    "SeparableConv1D": [
+        ({"filters": 4, "kernel_size": 3}, (2, 7, 3)),
+        ({"filters": 2, "kernel_size": 2, "depth_multiplier": 2, "strides": 2, "padding": "same"}, (2, 7, 2)),
+    ],
+    "SeparableConv2D": [
+        ({"filters": 4, "kernel_size": 3, "activation": "relu"}, (2, 5, 6, 3)),
+        ({"filters": 2, "kernel_size": (2, 3), "depth_multiplier": 2, "strides": 2, "padding": "same"}, (2, 5, 6, 2)),
+        ({"filters": 3, "kernel_size": 2, "use_bias": False, "data_format": "channels_first"}, (2, 2, 4, 5)),
+    ],
+    "Softmax": [({}, (4, 5)), ({"axis": 1}, (2, 3, 4)), ({"axis": [1, 2]}, (2, 3, 4))],
+    "SpatialDropout1D": [({"rate": 0.5, "seed": 3}, (3, 4, 5))],
+    "SpatialDropout2D": [
+        ({"rate": 0.5, "seed": 3}, (3, 2, 4, 5)),
+        ({"rate": 0.5, "seed": 3, "data_format": "channels_first"}, (3, 5, 2, 4)),
+    ],
+    "SpatialDropout3D": [({"rate": 0.5, "seed": 3}, (3, 2, 2, 3, 5))],
+    "SpectralNormalization": [
+        ({"layer": ("Dense", {"units": 3})}, (4, 5)),
+        ({"layer": ("Conv2D", {"filters": 3, "kernel_size": 2}), "power_iterations": 3}, (2, 4, 5, 2)),
+    ],
+    "UnitNormalization": [({}, (4, 5)), ({"axis": [1, 2]}, (3, 4, 5)), ({"axis": 1}, (3, 4, 5))],
+    "UpSampling1D": [({}, (2, 4, 3)), ({"size": 3}, (2, 4, 3))],
+    "UpSampling2D": [
+        ({}, (2, 3, 4, 2)),
+        ({"size": (2, 3), "data_format": "channels_first"}, (2, 3, 2, 4)),
+        ({"size": (2, 3), "interpolation": "bilinear"}, (2, 3, 4, 2)),
+        ({"interpolation": "bicubic", "data_format": "channels_first"}, (2, 2, 5, 4)),
+        ({"interpolation": "lanczos3"}, (2, 5, 4, 2)),
+        ({"size": 3, "interpolation": "lanczos5"}, (2, 4, 7, 2)),
+    ],
+    "UpSampling3D": [({}, (2, 2, 3, 2, 2)), ({"size": (1, 2, 3), "data_format": "channels_first"}, (2, 2, 2, 3, 2))],
+    "ZeroPadding1D": [({}, (2, 4, 3)), ({"padding": (0, 2)}, (2, 4, 3))],
+    "ZeroPadding2D": [
+        ({}, (2, 3, 4, 2)),
+        ({"padding": ((1, 0), (2, 3)), "data_format": "channels_first"}, (2, 2, 3, 4)),
+        ({"padding": (0, 2)}, (2, 3, 4, 2)),
+    ],
+    "ZeroPadding3D": [({}, (2, 2, 3, 2, 2)), ({"padding": (0, 1, 2)}, (2, 2, 3, 2, 2))],
+}
+
+# Layers that no data pass through.
+UNCALLED_LAYERS = {"InputLayer"}
+# Layers whose output for a sample depends on the rest of the batch, even outside of training.
+MIXING_LAYERS = set()
+# Layers of integer inputs: the bound of the integers.
+INTEGER_LAYERS = {"Embedding": 7}
+
+
+def resolve(package, arguments):
+    """Constructor arguments with the layers and functions of `package`, kerasnp or Keras."""
+    made = dict(arguments)
+    if "layer" in made:
+        name, inner = made["layer"]
+        made["layer"] = getattr(package.layers, name)(**inner)
+    if "function" in made:
+        made["function"] = getattr(package.activations, made["function"])
+    return made

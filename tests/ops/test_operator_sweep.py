@@ -1,0 +1,279 @@
+"""Every operator there is, whether or not somebody thought of testing it: found by its class, tried on its cases."""
+
+import importlib
+import pkgutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kerasnp
+from kerasnp import Tape, Variable, gradcheck, ops
+from kerasnp import backend as K
+from kerasnp.autodiff import Operator
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from op_cases import CASES  # noqa: E402
+
+
+def _subclasses(cls):
+    for sub in cls.__subclasses__():
+        if sub.__module__.startswith("kerasnp."):
+            deeper = list(_subclasses(sub))
+            # A class with members of its own is a family, such as Reduction, and is tried through them.
+            yield from deeper or [sub]
+
+
+def _names():
+    for module in pkgutil.iter_modules(ops.__path__):
+        importlib.import_module(f"kerasnp.ops.{module.name}")
+    for cls in _subclasses(Operator):
+        table = getattr(cls, "table", None)
+        yield from [cls.__name__] if table is None else [f"{cls.__name__}[{entry}]" for entry in table]
+
+
+NAMES = sorted(set(_names()))
+EACH = [pytest.param(case, id=f"{name}-{i}") for name in NAMES for i, case in enumerate(CASES.get(name, ()))]
+every_case = pytest.mark.parametrize("case", EACH)
+
+
+def tuple_of(y):
+    return y if isinstance(y, tuple) else (y,)
+
+
+def values(y):
+    return [np.asarray(v) for v in tuple_of(y)]
+
+
+def is_float(a):
+    return a.dtype.kind == "f"
+
+
+def weights_for(outputs):
+    return [np.random.default_rng(3).standard_normal(y.shape).astype(y.dtype) for y in outputs]
+
+
+def run(case, arrays, wanted=None, function=None):
+    """Forward and backward: the outputs, and the gradient of each input (None where there is none)."""
+    variables = [Variable(a, dtype=a.dtype, trainable=is_float(a) and (wanted is None or i in wanted)) for i, a in enumerate(arrays)]
+    with Tape() as tape:
+        outputs = tuple_of((function or case.operator(arrays))(*variables))
+    traced = [y for y in outputs if isinstance(y, Variable) and is_float(y.value)]
+    return values(outputs), tape.gradient(traced, variables, weights_for(traced)) if traced else [None] * len(arrays)
+
+
+def assert_same(one, other, rtol=1e-9, atol=1e-11):
+    assert len(one) == len(other)
+    for a, b in zip(one, other):
+        if a is None or b is None:
+            assert a is None and b is None
+            continue
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_has_cases(name):
+    assert name in CASES, f"operator {name} has no cases: add some to tests/op_cases.py"
+
+
+@every_case
+def test_gradient(case):
+    arrays = case.arrays()
+    if not case.differentiable:
+        assert run(case, arrays)[1] == [None] * len(arrays)
+        return
+    errors = gradcheck(lambda *v: case.operator(arrays)(*v), *arrays, rtol=case.rtol)
+    assert len(errors) == sum(map(is_float, arrays))
+
+
+@every_case
+def test_inputs_are_not_written(case):
+    arrays = case.arrays()
+    copies = [a.copy() for a in arrays]
+    variables = [Variable(a, dtype=a.dtype, trainable=is_float(a)) for a in arrays]
+    for v in variables:
+        v.value.flags.writeable = False
+    with Tape() as tape:
+        outputs = tuple_of(case.operator(arrays)(*variables))
+    traced = [y for y in outputs if isinstance(y, Variable) and is_float(y.value)]
+    before = [y.value.copy() for y in traced]
+    if traced:
+        tape.gradient(traced, variables, weights_for(traced))
+    assert_same([v.value for v in variables], copies, rtol=0, atol=0)
+    assert_same([y.value for y in traced], before, rtol=0, atol=0)
+
+
+@every_case
+def test_upstream_gradient_is_not_written(case):
+    arrays = case.arrays()
+    if not case.differentiable:
+        pytest.skip("no gradient")
+    op = case.operator(arrays)
+    with Tape(persistent=True):
+        outputs = tuple_of(op(*[Variable(a, dtype=a.dtype, trainable=is_float(a)) for a in arrays]))
+    dys = weights_for(outputs)
+    for dy in dys:
+        dy.flags.writeable = op.consumes_dy
+    copies = [dy.copy() for dy in dys]
+    op.backward(*dys)
+    if not op.consumes_dy:
+        assert_same(dys, copies, rtol=0, atol=0)
+
+
+@every_case
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dtype_stays(case, dtype):
+    arrays = case.arrays(dtype)
+    arrays = [a.astype(dtype) if is_float(a) else a for a in arrays]
+    op = case.operator(arrays)
+    outputs, gradients = run(case, arrays, function=op)
+    if type(op).__name__ != "Cast":
+        assert {y.dtype.name for y in outputs} == {dtype}
+    assert {g.dtype.name for g in gradients if g is not None} <= {dtype}
+    # What backward returns has this type too, before the tape could set it right.
+    op = case.operator(arrays)
+    with Tape(persistent=True):
+        recorded = tuple_of(op(*[Variable(a, dtype=a.dtype, trainable=is_float(a)) for a in arrays]))
+    raw = tuple_of(op.backward(*weights_for(values(recorded))))
+    if type(op).__name__ != "Cast":
+        assert {g.dtype.name for g in raw if g is not None} <= {dtype}
+
+
+@every_case
+def test_float32_is_near_float64(case):
+    arrays = case.arrays("float32")
+    narrow = run(case, arrays)
+    wide = run(case, [a.astype("float64") if is_float(a) else a for a in arrays])
+    for a, b in zip(narrow, wide):
+        assert_same(a, b, rtol=2e-4, atol=2e-4)
+
+
+@every_case
+@pytest.mark.parametrize("layout", ["fortran", "strided"])
+def test_any_memory_layout(case, layout):
+    arrays = case.arrays()
+    expected = run(case, arrays)
+
+    def laid_out(a):
+        if a.ndim == 0:
+            return a
+        if layout == "fortran":
+            return np.asfortranarray(a)
+        wide = np.zeros((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)
+        wide[..., ::2] = a
+        return wide[..., ::2]
+
+    variables = [Variable(a, dtype=a.dtype, trainable=is_float(a)) for a in arrays]
+    for v in variables:
+        v.value = laid_out(v.value)
+    with Tape() as tape:
+        outputs = tuple_of(case.operator(arrays)(*variables))
+    assert_same(values(outputs), expected[0])
+    traced = [y for y in outputs if isinstance(y, Variable) and is_float(y.value)]
+    if traced:
+        spread = [np.asfortranarray(w) for w in weights_for(traced)]
+        assert_same(tape.gradient(traced, variables, spread), expected[1])
+
+
+@every_case
+@pytest.mark.parametrize("batch", [1, 0])
+def test_batch_of_one_and_none(case, batch):
+    if not case.batched:
+        pytest.skip("no batch to cut")
+    arrays = case.arrays(batch=batch)
+    outputs, gradients = run(case, arrays)
+    for a, g in zip(arrays, gradients):
+        assert g is None or g.shape == a.shape
+        assert g is None or np.isfinite(g).all()
+    full, _ = run(case, case.arrays())
+    for y, whole in zip(outputs, full):
+        assert y.ndim == whole.ndim and y.dtype == whole.dtype
+        if not case.mixes:
+            np.testing.assert_allclose(y, whole[:batch], rtol=1e-9, atol=1e-11)
+
+
+@every_case
+def test_second_call_is_unaffected_by_the_first(case):
+    first, second = case.arrays(seed=1), case.arrays(seed=2)
+    expected = [run(case, first), run(case, second)]
+    variables = [[Variable(a, dtype=a.dtype, trainable=is_float(a)) for a in arrays] for arrays in (first, second)]
+    with Tape(persistent=True) as tape:
+        outputs = [tuple_of(case.operator(a)(*v)) for a, v in zip((first, second), variables)]
+    for i in (0, 1):
+        traced = [y for y in outputs[i] if isinstance(y, Variable) and is_float(y.value)]
+        assert_same(values(outputs[i]), expected[i][0], rtol=0, atol=0)
+        if traced:
+            assert_same(tape.gradient(traced, variables[i], weights_for(traced)), expected[i][1], rtol=0, atol=0)
+
+
+@every_case
+def test_only_wanted_gradients(case):
+    arrays = case.arrays()
+    floats = [i for i, a in enumerate(arrays) if is_float(a)]
+    if not case.differentiable:
+        pytest.skip("no gradient")
+    _, everything = run(case, arrays)
+    for i in floats:
+        _, gradients = run(case, arrays, wanted=[i])
+        assert [j for j, g in enumerate(gradients) if g is not None] == [i]
+        np.testing.assert_allclose(gradients[i], everything[i], rtol=1e-9, atol=1e-12)
+    if len(floats) > 1:
+        op = case.operator(arrays)
+        variables = [Variable(a, dtype=a.dtype, trainable=i != floats[0] and is_float(a)) for i, a in enumerate(arrays)]
+        with Tape(persistent=True):
+            outputs = tuple_of(op(*variables))
+        skipped = op.backward(*weights_for(values(outputs)))[floats[0]]
+        # Reshaped or cut out of dy, it costs nothing to return.
+        assert skipped is None or type(op).__name__ in ("Concatenate", "Stack")
+
+
+@every_case
+def test_recorded_equals_unrecorded(case):
+    arrays = case.arrays("float32")
+    bare = tuple_of(case.operator(arrays)(*arrays))
+    assert not any(isinstance(y, Variable) for y in bare)
+    assert_same(list(bare), run(case, arrays)[0], rtol=0, atol=0)
+    op = case.operator(arrays)
+    op(*arrays)
+    assert op.saved == ()
+
+
+@every_case
+def test_equals_its_twin_of_primitives(case):
+    if case.twin is None:
+        pytest.skip("no twin")
+    arrays = case.arrays()
+    for a, b in zip(run(case, arrays), run(case, arrays, function=case.twin)):
+        assert_same(a, b, rtol=1e-7, atol=1e-9)
+
+
+@every_case
+def test_equals_its_definition(case):
+    arrays = case.arrays()
+    fast = run(case, arrays)
+    with K.using("reference"):
+        slow = run(case, arrays)
+    for a, b in zip(fast, slow):
+        assert_same(a, b, rtol=1e-8, atol=1e-10)
+
+
+class SlightlyWrong(Operator):
+    """y = x^2, with a gradient 0.1 % too large."""
+
+    def forward(self, x):
+        self.save(x)
+        return x * x
+
+    def backward(self, dy):
+        return 2.002 * self.saved[0] * dy
+
+
+def test_the_check_notices_a_thousandth():
+    with pytest.raises(ValueError, match="input 0"):
+        gradcheck(lambda x: SlightlyWrong()(x), np.random.default_rng(0).standard_normal((3, 4)))
+
+
+def test_public():
+    assert kerasnp.Operator is Operator
