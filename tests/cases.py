@@ -214,6 +214,8 @@ LAYERS = {
 UNCALLED_LAYERS = {"InputLayer"}
 # Layers whose output for a sample depends on the rest of the batch, even outside of training.
 MIXING_LAYERS = set()
+# Layers that change their trainable weights in every training call.
+SELF_CHANGING_LAYERS = {"SpectralNormalization"}
 # Layers of integer inputs: the bound of the integers.
 INTEGER_LAYERS = {"Embedding": 7}
 

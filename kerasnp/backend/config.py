@@ -77,7 +77,7 @@ def standardize_dtype(dtype):
         return floatx()
     if isinstance(dtype, str):
         name = dtype
-    elif dtype in (int, float, bool, str):
+    elif isinstance(dtype, type) and dtype in (int, float, bool, str):
         name = {int: "int32", float: floatx(), bool: "bool", str: "string"}[dtype]
     else:
         name = getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))

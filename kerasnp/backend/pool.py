@@ -1,77 +1,176 @@
-"""Pooling over one to three spatial axes, and its gradients."""
+"""Pooling over one to three spatial axes, and its gradients.
 
+Arrays are (n, *space, channels) in shape and in any order in memory, which results share. The work is done in blocks that
+stay in the cache, over axes in the order they have in memory; batch and channels are axes with a window of one.
+"""
+
+import itertools
 import math
 
 import numpy as np
 
-from . import arena, threads
+from . import arena, layout, threads
 from .conv import output_size
 
 __all__ = ["avg_pool", "avg_pool_grad", "max_pool", "max_pool_grad"]
 
+BLOCK = 1 << 16  # elements in a block: 256 KB in float32, and a few such arrays fit a level 2 cache
+
 
 def max_pool(x, size, strides, padding):
-    """y = the maximum of every window; the padding never wins.     x (n, *spatial, c)   ->   y (n, *positions, c)"""
-    positions, cells = _cells(x.shape, size, strides, padding)
-    y = np.full((len(x), *positions, x.shape[-1]), -np.inf, x.dtype)
-    for target, source in cells:
-        np.maximum(y[target], x[source], out=y[target])
-    return y
-
-
-def max_pool_grad(x, y, dy, size, strides, padding):
-    """dx: every dy goes to the first maximum of its window."""
-    _, cells = _cells(x.shape, size, strides, padding)
-    dx = np.zeros_like(x)
-    left = np.array(dy)
-    for target, source in cells:
-        share = left[target] * ((x[source] == y[target]) | np.isnan(x[source]))
-        dx[source] += share
-        left[target] -= share
-    return dx
+    """y = the maximum of every window; the padding never wins.     x (n, *space, c)   ->   y (n, *positions, c)"""
+    lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+    return _pool(x, np.maximum, lowest, size, strides, padding)
 
 
 def avg_pool(x, size, strides, padding):
     """y = the mean of the elements in every window, the padding not counted."""
-    positions, cells = _cells(x.shape, size, strides, padding)
-    y = np.zeros((len(x), *positions, x.shape[-1]), x.dtype)
-    for target, source in cells:
-        y[target] += x[source]
-    y /= _counts(x.shape, size, strides, padding).astype(x.dtype)
-    return y
+    return _pool(x, np.add, 0, size, strides, padding, mean=True)
+
+
+def max_pool_grad(x, y, dy, size, strides, padding):
+    """dx: every dy goes to the first maximum of its window."""
+    order = layout.memory_order(x)
+    axes = _axes(x.shape, size, strides, padding, order)
+    x, y, dy = (layout.ordered(a, order) for a in (x, y, dy))
+
+    def sharing(block):
+        y_block, dy_block = y[block], dy[block]
+        free = np.ones(y_block.shape, bool)  # windows whose maximum is yet to come
+
+        def share(target, source, out):
+            wins = np.equal(x[source], y_block[target])
+            wins &= free[target]
+            np.greater(free[target], wins, out=free[target])
+            wins = wins.view(np.int8).astype(dy.dtype)  # numpy has vector instructions for this, but not from booleans
+            return np.multiply(wins, dy_block[target], out=out)
+
+        return share
+
+    return layout.natural(_scatter(sharing, axes, dy), order)
 
 
 def avg_pool_grad(dy, x_shape, size, strides, padding):
-    """dx: every dy is shared out evenly among the elements of its window."""
-    _, cells = _cells(x_shape, size, strides, padding)
-    dx = np.zeros(x_shape, dy.dtype)
-    share = dy / _counts(x_shape, size, strides, padding).astype(dy.dtype)
-    for target, source in cells:
-        dx[source] += share[target]
+    """dx: every dy is shared evenly among the elements of its window."""
+    order = layout.memory_order(dy)
+    axes = _axes(x_shape, size, strides, padding, order)
+    dy = layout.ordered(dy, order) * _one_over_count(axes, dy.dtype)
+
+    def sharing(block):
+        part = dy[block]
+        return lambda target, source, out: np.add(part[target], 0, out=out)
+
+    return layout.natural(_scatter(sharing, axes, dy), order)
+
+
+def _pool(x, combine, start, size, strides, padding, mean=False):
+    """Windows are combined along one axis after the other."""
+    order = layout.memory_order(x)
+    axes = _axes(x.shape, size, strides, padding, order)
+    x = layout.ordered(x, order)
+    y = arena.empty([axis.positions for axis in axes], x.dtype)
+    pooled = [i for i, axis in enumerate(axes) if not axis.whole]
+    scale = _one_over_count(axes, x.dtype) if mean else None
+
+    def piece(first, last):
+        y_part = y[first:last]
+        part = x if pooled and pooled[0] == 0 else x[first:last]
+        for i in pooled:
+            begin, end = (first, last) if i == 0 else (0, axes[i].positions)
+            shape = (*part.shape[:i], end - begin, *part.shape[i + 1 :])
+            out = y_part if i == pooled[-1] else arena.empty(shape, x.dtype)
+            _combine(combine, start, part, out, axes[i].cells(begin, end), (slice(None),) * i)
+            part = out
+        if part is not y_part:
+            y_part[...] = part
+        if mean:
+            y_part *= scale[first:last] if len(scale) > 1 else scale
+
+    threads.parallel(piece, len(y), _grain(len(y), x.size))
+    return layout.natural(y, order)
+
+
+def _combine(combine, start, x, out, cells, before):
+    """out = the windows of x along one axis, combined; `before` stands for the axes before it."""
+    targets = [out[(*before, target)] for target, _ in cells]
+    sources = [x[(*before, source)] for _, source in cells]
+    if len(cells) > 1 and all(target.shape == out.shape for target in targets):
+        combine(sources.pop(), sources.pop(), out=out)
+    else:
+        out[...] = start
+    for target, source in zip(targets, sources):
+        combine(target, source, out=target)
+
+
+def _scatter(sharing, axes, dy):
+    """dx, where `sharing(block)(target, source, out)` is what windows `target` of a block of dy give to elements `source`."""
+    dx = arena.empty([axis.n for axis in axes], dy.dtype)
+    if not dy.size:
+        dx[...] = 0
+    disjoint = all(axis.window <= axis.stride for axis in axes)
+    full = disjoint and all(axis.whole or axis.positions * axis.window == axis.n for axis in axes)
+    cut = 0 if disjoint else next(i for i, axis in enumerate(axes) if axis.whole)
+    before = (slice(None),) * cut
+
+    def piece(first, last):
+        if not full:
+            dx[(*before, axes[cut].own(first, last))] = 0
+        share = sharing((*before, slice(first, last)))
+        cells = [axis.cells(*((first, last) if i == cut else (0, axis.positions))) for i, axis in enumerate(axes)]
+        for cell in itertools.product(*cells):
+            target, source = zip(*cell)
+            out = dx[source]
+            if disjoint:
+                share(target, source, out)
+            else:
+                out += share(target, source, np.empty(out.shape, out.dtype))
+
+    threads.parallel(piece, axes[cut].positions, _grain(axes[cut].positions, dx.size))
     return dx
 
 
-def _cells(x_shape, size, strides, padding):
-    """The positions, and for every cell of the window the part of y and the part of x that meet there."""
-    axes = list(zip(x_shape[1:-1], size, strides, padding, strict=True))
-    positions = tuple(output_size(n, k, s, 1, p) for n, k, s, p in axes)
-    cells = []
-    for cell in np.ndindex(*size):
-        target, source = [slice(None)], [slice(None)]
-        for i, m, (n, _, s, p) in zip(cell, positions, axes, strict=True):
-            first = max(0, -(-(p[0] - i) // s))
-            last = min(m, (n - 1 + p[0] - i) // s + 1)
-            target.append(slice(first, max(first, last)))
-            start = first * s + i - p[0]
-            source.append(slice(start, max(start, (last - 1) * s + i - p[0] + 1), s) if last > first else slice(0, 0))
-        cells.append((tuple(target), tuple(source)))
-    return positions, cells
+def _axes(x_shape, size, strides, padding, order):
+    axes = zip(x_shape, (1, *size, 1), (1, *strides, 1), ((0, 0), *padding, (0, 0)), strict=True)
+    axes = [_Axis(*axis) for axis in axes]
+    return [axes[i] for i in order]
 
 
-def _counts(x_shape, size, strides, padding):
-    """How many elements every window holds, (*positions, 1)."""
-    positions, cells = _cells(x_shape, size, strides, padding)
-    counts = np.zeros((1, *positions, 1))
-    for target, _ in cells:
-        counts[target] += 1
-    return np.maximum(counts, 1)[0]
+class _Axis:
+    """The windows along one axis of n elements."""
+
+    def __init__(self, n, window, stride, padding):
+        self.n, self.window, self.stride, self.before = n, window, stride, padding[0]
+        self.positions = output_size(n, window, stride, 1, padding)
+        self.whole = window == stride == 1 and padding == (0, 0)
+
+    def cells(self, first, last):
+        """For every cell of the windows first, ..., last - 1: those of them that have it, counted from `first`, and where."""
+        cells = []
+        for i in range(self.window):
+            lo = max(first, -(-(self.before - i) // self.stride))
+            hi = max(lo, min(last, (self.n - 1 + self.before - i) // self.stride + 1))
+            start = lo * self.stride + i - self.before
+            cells.append((slice(lo - first, hi - first), slice(start, start + (hi - lo) * self.stride, self.stride)))
+        return cells
+
+    def own(self, first, last):
+        """The elements from those windows to the next; the first and the last have what lies beyond."""
+        start = max(0, first * self.stride - self.before) if first else 0
+        return slice(start, max(0, last * self.stride - self.before) if last < self.positions else self.n)
+
+
+def _one_over_count(axes, dtype):
+    """1 / the number of elements in every window, broadcast against y; one number where all are equal."""
+    counts = np.ones((1,) * len(axes))
+    for i, axis in enumerate(axes):
+        along = np.zeros(axis.positions)
+        for target, _ in axis.cells(0, axis.positions):
+            along[target] += 1
+        if np.unique(along).size <= 1:
+            along = along[:1]
+        counts = counts * along.reshape((-1,) + (1,) * (len(axes) - 1 - i))
+    return (1 / np.maximum(counts, 1)).astype(dtype)
+
+
+def _grain(n, elements):
+    return max(1, BLOCK * n // max(1, elements))

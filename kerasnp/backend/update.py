@@ -1,4 +1,4 @@
-"""Optimizer updates: long flat arrays for the weights, cut into blocks that fit the cache and are shared among threads."""
+"""Optimizer updates: long flat arrays, cut into blocks that fit the cache and are shared among threads."""
 
 import math
 import threading
@@ -39,8 +39,8 @@ def scratch(like, index=0):
 
 
 def squared_norm(x):
-    """The sum of squares as a Python float: block by block and in order, so the same bits with any number of threads."""
-    x = x.reshape(-1)
+    """The sum of squares as a float, block by block and in order: the same bits with any number of threads."""
+    x = x.reshape(-1) if x.dtype != np.float16 else x.reshape(-1).astype(np.float32)
     starts = range(0, x.size, BLOCK)
     parts = [0.0] * len(starts)
 

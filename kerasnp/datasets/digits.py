@@ -27,7 +27,7 @@ POINTS = 64  # pen positions along a digit: about a pixel apart, so a round pen 
 CHUNK = 128  # images drawn together; 10,000 take 1.4 s by 32, 1.0 s by 128, 0.9 s by 512 (Xeon 2.5 GHz, one core)
 
 # How unlike the images are. After training on 10,000, a linear classifier gets 89 % right and LeNet-5 99 %; SHIFT moves
-# the former by 5 % per pixel and hardly the latter.
+# the former by some 6 % per pixel and hardly the latter.
 WOBBLE = 0.03  # standard deviation of a node, in hundreds of units
 BEND = 0.18  # of a lattice point, likewise
 WIDTH, HEIGHT = 0.12, 0.08  # of the stretch

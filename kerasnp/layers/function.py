@@ -87,5 +87,5 @@ class Lambda(Layer):
     @classmethod
     def from_config(cls, config):
         """The layer that `get_config` described; its functions must be known by name."""
-        named = {k: deserialize_keras_object(v) for k, v in config.items() if k in ("function", "output_shape", "mask")}
-        return cls(**{**config, **named})
+        named = {k: v for k, v in config.items() if k in ("function", "output_shape", "mask")}
+        return cls(**{**config, **{k: deserialize_keras_object(v, family="activations") for k, v in named.items()}})

@@ -18,6 +18,9 @@ class SpatialLayer(Layer, abstract=True):
 
     rank = 2
 
+    def _ints(self, name, value):
+        return check.int_tuple(name, value, self.rank, self._who)
+
     def _set_data_format(self, data_format):
         self.data_format = K.standardize_data_format(data_format)
 
@@ -47,9 +50,6 @@ class SpatialLayer(Layer, abstract=True):
 
 class WindowLayer(SpatialLayer, abstract=True):
     """Base of convolution and pooling: a window that moves over the spatial axes."""
-
-    def _ints(self, name, value):
-        return check.int_tuple(name, value, self.rank, self._who)
 
     def _window_output(self, input_shape, spatial, window, strides, dilation):
         """The spatial sizes after a window has moved over sizes of which some may be None."""

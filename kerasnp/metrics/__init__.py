@@ -4,7 +4,7 @@ from kerasnp.losses.crossentropy import (  # noqa: F401
     binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy,
 )  # fmt: skip
 from kerasnp.losses.regression import mean_absolute_error, mean_squared_error  # noqa: F401
-from kerasnp.metrics.accuracy import (  # noqa: F401
+from kerasnp.metrics.classification import (  # noqa: F401
     Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy, accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy,
     sparse_top_k_categorical_accuracy, top_k_categorical_accuracy,

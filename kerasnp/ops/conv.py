@@ -194,7 +194,9 @@ def conv_transpose(
         conv_transpose_size(n, k, s, padding, o, d)
         for n, k, s, o, d in zip(x.shape[1:-1], window, strides, extra, dilation)
     )
-    pads = explicit_padding(padding, sizes, window, strides, dilation)
+    # What is cut off the full output, half of it, rounded down, at the beginning.
+    cuts = [max(0, (n - 1) * s + (k - 1) * d + 1 - m) for n, m, k, s, d in zip(x.shape[1:-1], sizes, window, strides, dilation)]
+    pads = tuple((cut // 2, cut - cut // 2) for cut in cuts)
     fused = fused_activation(activation)
     op = ConvTranspose(sizes, strides, pads, dilation, fused)
     y = op(x, kernel) if bias is None else op(x, kernel, bias)

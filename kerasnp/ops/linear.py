@@ -70,14 +70,20 @@ class Einsum(Operator):
     @staticmethod
     def _gradient(i, xs, inputs, output, dy):
         own, shape = inputs[i], xs[i].shape
+        letters = "".join(dict.fromkeys(own))
         others = [(s, x) for j, (s, x) in enumerate(zip(inputs, xs)) if j != i]
         available = set(output).union(*(s for s, _ in others))
-        kept = [c for c in own if c in available]
+        kept = [c for c in letters if c in available]
         g = K.einsum(",".join([output, *(s for s, _ in others)]) + "->" + "".join(kept), dy, *(x for _, x in others), optimize=True)
         sizes = dict(zip(own, shape))
         # Axes that occur nowhere else were summed over: every element of them has the same gradient.
-        g = g.reshape([sizes[c] if c in available else 1 for c in own]) if len(kept) < len(own) else g
-        return K.broadcast_to(g, shape)
+        g = K.broadcast_to(g.reshape([sizes[c] if c in available else 1 for c in letters]), [sizes[c] for c in letters])
+        if letters == own:
+            return g
+        # A letter twice reads a diagonal; einsum gives a view of it to write to.
+        dx = K.zeros(shape, dy.dtype)
+        K.einsum(f"{own}->{letters}", dx)[...] = g
+        return dx
 
 
 def _expand_ellipsis(subscripts, ndims, out_ndim):

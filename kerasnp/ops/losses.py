@@ -107,6 +107,30 @@ class CrossEntropyDense(Operator):
         return dt, dp * (dy / total)
 
 
+class CosineProximity(Operator):
+    """loss = -sum(t / |t| * x / |x|) along an axis; a vector shorter than eps is divided by eps."""
+
+    def __init__(self, axis=-1):
+        self.axis = axis
+
+    def forward(self, t, x):
+        sizes = [K.maximum(K.sqrt(K.square(v).sum(axis=self.axis, keepdims=True)), K.epsilon()) for v in (t, x)]
+        t, x = t / sizes[0], x / sizes[1]
+        product = t * x
+        self.save(t, x, sizes)
+        return K.asarray(-product.sum(axis=self.axis))
+
+    def backward(self, dy):
+        t, x, sizes = self.saved
+        dy = K.expand_dims(dy, self.axis)
+        cosine = (t * x).sum(axis=self.axis, keepdims=True)
+        dt = K.unbroadcast(self._slope(x, t, cosine, sizes[0]) * dy, t.shape) if self.wants(0) else None
+        return dt, (K.unbroadcast(self._slope(t, x, cosine, sizes[1]) * dy, x.shape) if self.wants(1) else None)
+
+    def _slope(self, other, own, cosine, size):
+        return (own * cosine * (size > K.epsilon()) - other) / size
+
+
 class Total(Operator):
     """y = sum(x) / divisor, a scalar."""
 

@@ -2,6 +2,8 @@
 
 import math
 
+import math
+
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.variable import install_arithmetic
@@ -89,12 +91,12 @@ class Prod(Reduction):
         axes = tuple(range(x.ndim)) if self.axis is None else K.array(self.axis).reshape(-1) % x.ndim
         kept = [a for a in range(x.ndim) if a not in axes]
         order = (*kept, *(int(a) for a in axes))
-        rows = x.transpose(order).reshape([x.shape[a] for a in kept] + [-1])
+        rows = x.transpose(order).reshape([x.shape[a] for a in kept] + [math.prod(x.shape[int(a)] for a in axes)])
         # The product of all others, from the left times from the right, is right even where some x are zero.
         ones = K.ones((*rows.shape[:-1], 1), x.dtype)
         left = K.concatenate([ones, K.cumprod(rows, -1)[..., :-1]], -1)
         right = K.concatenate([ones, K.cumprod(rows[..., ::-1], -1)[..., :-1]], -1)[..., ::-1]
-        others = (left * right).reshape([x.shape[a] for a in order])
+        others = (left * right).reshape([x.shape[int(a)] for a in order])
         return self.spread(dy, x.shape) * others.transpose([int(a) for a in K.argsort(order)])
 
 

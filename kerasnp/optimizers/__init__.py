@@ -12,6 +12,12 @@ from kerasnp.optimizers.trust import Adafactor, Lamb
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import registry
 
+__all__ = [
+    "Adadelta", "Adafactor", "AdaGrad", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion",
+    "LossScaleOptimizer", "Momentum", "Nadam", "Nesterov", "Optimizer", "RMSProp", "RMSprop", "SGD", "deserialize",
+    "get", "schedules", "serialize",
+]  # fmt: skip
+
 
 def get(identifier):
     """An optimizer from its name, configuration, class or instance.
@@ -24,7 +30,8 @@ def get(identifier):
     found = registry.get("optimizers", identifier)
     if not isinstance(found, Optimizer):
         raise ValueError(
-            f"Could not interpret optimizer identifier: {identifier!r}. Expected a name, a configuration, or an Optimizer."
+            f"Could not interpret optimizer identifier: {identifier!r}. Expected a name, a configuration, or an "
+            "Optimizer."
         )
     return found
 

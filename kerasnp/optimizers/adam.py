@@ -45,7 +45,7 @@ class Adam(Optimizer):
         m += K.multiply(K.subtract(g, m, d), 1 - self.beta_1, d)
         v += K.multiply(K.subtract(K.square(g, d), v, d), 1 - self.beta_2, d)
         for largest in late:
-            v = K.maximum(largest, v, largest)
+            v = K.maximum(largest, v, out=largest)
         w -= K.multiply(K.divide(m, K.add(K.sqrt(v, d), self.epsilon, d), d), step, d)
 
 
@@ -98,7 +98,7 @@ class Adamax(Optimizer):
         d = K.scratch(w)
         m += K.multiply(K.subtract(g, m, d), 1 - self.beta_1, d)
         u *= self.beta_2
-        K.maximum(u, K.abs(g, d), u)
+        K.maximum(u, K.abs(g, d), out=u)
         w -= K.multiply(K.divide(m, K.add(u, self.epsilon, d), d), step, d)
 
 

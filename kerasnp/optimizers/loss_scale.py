@@ -8,6 +8,6 @@ class LossScaleOptimizer(Optimizer):
 
     def __init__(self, inner_optimizer=None, initial_scale=32768.0, dynamic_growth_steps=2000, **kwargs):
         raise ValueError(
-            "LossScaleOptimizer is not supported: gradients are float32 here and do not underflow. Use the inner optimizer "
-            "itself; for a fixed scale it takes `loss_scale_factor`."
+            "LossScaleOptimizer is not supported: gradients are float32 here and do not underflow. Use the inner "
+            "optimizer itself; for a fixed scale it takes `loss_scale_factor`."
         )

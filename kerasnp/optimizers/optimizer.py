@@ -5,20 +5,18 @@ from itertools import repeat
 from operator import attrgetter, is_
 
 from kerasnp import backend as K
-from kerasnp.autodiff.variable import Variable
-from kerasnp.optimizers.schedules import LearningRateSchedule
-from kerasnp.optimizers.settings import Settings, is_number
+from kerasnp.optimizers.state import State
 from kerasnp.optimizers.storage import Storage, for_blocks, norm
 
 _constraint, _overwritten = attrgetter("constraint"), attrgetter("overwrite_with_gradient")
 
 
-class Optimizer(Settings, abstract=True):
+class Optimizer(State, abstract=True):
     """Base of all optimizers: changes variables by their gradients.
 
     A subclass names its `slots`, arrays of zeros like the weights, and writes `update`, its rule on one flat block, in
-    place. Blocks, threads, clipping, decay, averaging and saving are seen to here. (A subclass in the manner of Keras, with
-    `build`, `add_variable_from_reference` and `update_step(gradient, variable, learning_rate)`, works as well.)
+    place. Blocks, threads, clipping, decay, averaging and saving are seen to here. (A subclass in the manner of Keras,
+    with `build`, `add_variable_from_reference` and `update_step(gradient, variable, learning_rate)`, works as well.)
 
     >>> import kerasnp
     >>> class SignDescent(Optimizer):
@@ -45,9 +43,6 @@ class Optimizer(Settings, abstract=True):
     Raises: ValueError for an argument out of its range, or unknown.
     """
 
-    # Slots come in files variable by variable, [m1, v1, m2, v2, ...]; late slots follow, each for all variables.
-    slots: tuple = ()
-    late_slots: tuple = ()
     # False: the rule looks at a whole variable, its norm for example.
     blockwise = True
 
@@ -69,10 +64,6 @@ class Optimizer(Settings, abstract=True):
             f"{type(self).__name__}: write update(self, w, g, *slots, step), which changes w and the slots in place."
         )
 
-    def initial_value(self, slot):
-        """What a slot is filled with at first."""
-        return 0.0
-
     def update_step(self, gradient, variable, learning_rate):
         """The rule in the manner of Keras: one variable, changed by `assign`."""
         raise NotImplementedError(f"{type(self).__name__}: write update(self, w, g, *slots, step).")
@@ -80,65 +71,10 @@ class Optimizer(Settings, abstract=True):
     # -- variables --------------------------------------------------------------------------------------------------
 
     def build(self, variables):
-        """Make the slots for these variables; called by the first `apply`."""
-        if self.built:
-            return
-        self._trainable_variables = variables = list(variables)
-        self.built = True
-        if self.use_ema:
-            self._make_slot("average")
-        if self.gradient_accumulation_steps:
-            self._make_slot("gradient_accumulator")
-        self._make_slots()
-        self._lay_out()
-
-    def _make_slots(self):
-        for name in (*self.slots, *self.late_slots):
-            self._make_slot(name)
-        own, late = ([self._slots[n] for n in names] for names in (self.slots, self.late_slots))
-        self._ordered = [s for of_variable in zip(*own) for s in of_variable] + [s for slot in late for s in slot]
-
-    def _make_slot(self, name):
-        self._slots[name] = [self.make_slot(v, name) for v in self._trainable_variables]
-
-    def make_slot(self, variable, name):
-        """The slot `name` for one variable: by default an array like it, full of `initial_value(name)`."""
-        array = K.full(variable.shape, self.initial_value(name), variable.value.dtype)
-        return self._own(array, variable.dtype, f"{_flat_name(variable)}_{name}")
-
-    def _own(self, value, dtype, name):
-        variable = Variable(value, dtype=dtype, trainable=False, name=name)
-        variable.path = f"{self.name}/{name}"
-        return variable
-
-    def add_variable(self, shape, initializer="zeros", dtype=None, aggregation="none", layout=None, name=None):
-        """A further variable of the optimizer, saved after the others."""
-        variable = Variable(initializer, shape, dtype, trainable=False, aggregation=aggregation, name=name)
-        variable.path = f"{self.name}/{variable.name}"
-        self._added.append(variable)
-        return variable
-
-    def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
-        """A further variable with the shape and dtype of `reference_variable`."""
-        like = reference_variable
-        return self.add_variable(like.shape, initializer, like.dtype, name=f"{_flat_name(like)}_{name or 'slot'}")
-
-    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
-        """One further variable for each of `trainable_variables`; a list of them for a list of names."""
-        if isinstance(name, (list, tuple)):
-            starts = [initializer] * len(name) if isinstance(initializer, str) else initializer
-            return tuple(self.add_optimizer_variables(trainable_variables, n, i) for n, i in zip(name, starts))
-        return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
-
-    @property
-    def variables(self):
-        """Everything that files keep: iteration, learning rate (unless scheduled), averages, accumulators, slots."""
-        own = [self._iterations]
-        if isinstance(self._learning_rate, Variable):
-            own.append(self._learning_rate)
-        for name in ("average", "gradient_accumulator"):
-            own += self._slots.get(name, [])
-        return own + self._ordered + self._added
+        """Make the slots for these variables and move everything into flat arrays; called by the first `apply`."""
+        if not self.built:
+            super().build(variables)
+            self._lay_out()
 
     def _lay_out(self):
         """Move the variables into flat arrays, those of one dtype together."""
@@ -149,8 +85,8 @@ class Optimizer(Settings, abstract=True):
             indices = [i for i, v in enumerate(variables) if v.value.dtype == dtype]
             slots = {name: [own[i] for i in indices] for name, own in self._slots.items()}
             decays = [self._use_weight_decay(variables[i]) for i in indices]
-            storage = Storage([variables[i] for i in indices], slots, decays, whole=not self.blockwise or self._keras_rule)
-            self._storages.append((indices, storage))
+            whole = not self.blockwise or self._keras_rule
+            self._storages.append((indices, Storage([variables[i] for i in indices], slots, decays, whole)))
 
     @property
     def _keras_rule(self):
@@ -171,8 +107,8 @@ class Optimizer(Settings, abstract=True):
             grads: a gradient for each variable, None where there is none.
             trainable_variables: the variables; default are those of `build`.
 
-        Raises: ValueError for a variable the optimizer was not built with, a gradient of another shape than its variable,
-            or no gradient at all.
+        Raises: ValueError for a variable the optimizer was not built with, a gradient of another shape than its
+            variable, or no gradient at all.
         """
         grads = list(grads)
         if not grads:
@@ -204,8 +140,8 @@ class Optimizer(Settings, abstract=True):
         if variables is None:
             if not self.built:
                 raise ValueError(
-                    "When passing `grads` without `variables`, the optimizer must already be built on a list of variables. "
-                    "Call `optimizer.build(trainable_variables)` first."
+                    "When passing `grads` without `variables`, the optimizer must already be built on a list of "
+                    "variables. Call `optimizer.build(trainable_variables)` first."
                 )
             variables = self._trainable_variables
             if len(grads) != len(variables):
@@ -253,8 +189,8 @@ class Optimizer(Settings, abstract=True):
             return self._index[id(variable)]
         except (KeyError, TypeError):
             raise ValueError(
-                f"Unknown variable: {getattr(variable, 'path', variable)!r}. Optimizer {self.name!r} can only be called for "
-                "the variables it was originally built with; make a new optimizer for other variables."
+                f"Unknown variable: {getattr(variable, 'path', variable)!r}. Optimizer {self.name!r} can only be called "
+                "for the variables it was originally built with; make a new optimizer for other variables."
             ) from None
 
     def _accumulated(self, pieces):
@@ -281,7 +217,7 @@ class Optimizer(Settings, abstract=True):
                 if length > self.clipnorm:
                     g *= self.clipnorm / length
         elif self.global_clipnorm is not None and self.global_clipnorm > 0:
-            length = sum([norm(g) ** 2 for p in pieces for g in p.gradients]) ** 0.5
+            length = sum([K.squared_norm(g) for p in pieces for g in p.gradients]) ** 0.5
             if not length <= self.global_clipnorm:  # a norm that is not a number spreads, as in Keras
                 for p in pieces:
                     p.g *= self.global_clipnorm / length
@@ -290,7 +226,7 @@ class Optimizer(Settings, abstract=True):
                 K.clip(p.g, -self.clipvalue, self.clipvalue, out=p.g)
 
     def _update(self, pieces):
-        lr, t = self._current_learning_rate(), self._updates + 1
+        lr, t = float(getattr(self.learning_rate, "value", self.learning_rate)), self._updates + 1
         names = (*self.slots, *self.late_slots)
         if self._keras_rule:
             self._update_in_the_manner_of_keras(pieces, lr)
@@ -370,8 +306,8 @@ class Optimizer(Settings, abstract=True):
         given = [*trainable_variables, *optimizer_variables]
         if len(given) != len(own) or len(trainable_variables) != len(self._trainable_variables):
             raise ValueError(
-                f"stateless_apply: expected {len(self._trainable_variables)} trainable and {len(self.variables)} optimizer "
-                f"variables. Received: {len(trainable_variables)} and {len(optimizer_variables)}"
+                f"stateless_apply: expected {len(self._trainable_variables)} trainable and {len(self.variables)} "
+                f"optimizer variables. Received: {len(trainable_variables)} and {len(optimizer_variables)}"
             )
         before = [v.numpy() for v in own]
         try:
@@ -385,97 +321,6 @@ class Optimizer(Settings, abstract=True):
         n = len(self._trainable_variables)
         return after[:n], after[n:]
 
-    # -- values of the optimizer's variables ------------------------------------------------------------------------
-
-    def save_own_variables(self, store):
-        """Put the variables into `store` under "0", "1", ..."""
-        for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
-
-    def load_own_variables(self, store):
-        """Take the variables from what `save_own_variables` stored; another number of them is skipped with a warning."""
-        values = [store[str(i)] for i in range(len(store.keys()))]
-        if not any(len(layout) == len(values) for layout in self._layouts()):
-            warnings.warn(
-                f"Skipping variable loading for optimizer {self.name!r}, because it has {len(self.variables)} variables "
-                f"whereas the saved optimizer has {len(values)} variables.",
-                stacklevel=2,
-            )
-            return
-        self.set_variables(values)
-
-    def set_variables(self, values):
-        """Set the optimizer's variables by position; what Keras 2 saved (no learning rate) fits too.
-
-        Raises: ValueError where number or shapes fit no layout; nothing has changed then.
-        """
-        values = [K.asarray(getattr(v, "value", v)[()]) for v in values]
-        shapes = [v.shape for v in values]
-        for layout in self._layouts():
-            if len(layout) == len(values) and all(v is None or v.shape == s for v, s in zip(layout, shapes)):
-                for variable, value in zip(layout, values):
-                    if variable is not None:
-                        variable.assign(value)
-                self._loaded(layout)
-                return
-        raise ValueError(
-            f"Optimizer {self.name!r}: expected values for its {len(self.variables)} variables, of shapes "
-            f"{[v.shape for v in self.variables]}. Received: {len(values)} values of shapes {shapes}"
-        )
-
-    set_weights = set_variables
-
-    def _layouts(self):
-        """Lists of variables as files may hold them: Keras 3, Keras 2, and either one never trained."""
-        own = self.variables
-        yield own
-        scheduled = not isinstance(self._learning_rate, Variable)
-        yield own if scheduled else [own[0], *own[2:]]
-        yield own[: 1 if scheduled else 2]
-        yield own[:1]
-
-    def _loaded(self, layout):
-        """Called when the variables of `layout` have been set."""
-
-    @property
-    def iterations(self):
-        """The number of updates so far, a Variable; with accumulation, of the completed ones."""
-        if self.gradient_accumulation_steps:
-            return Variable(K.asarray(self._updates, K.int64), trainable=False, name="iteration")
-        return self._iterations
-
-    @property
-    def _updates(self):
-        return int(self._iterations.value) // (self.gradient_accumulation_steps or 1)
-
-    @property
-    def learning_rate(self):
-        """The learning rate: a Variable, or the current value of a schedule. It can be set to a number or a schedule."""
-        rate = self._learning_rate
-        if isinstance(rate, Variable):
-            return rate
-        return rate(self._iterations) if isinstance(rate, LearningRateSchedule) else rate()
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        if isinstance(self._learning_rate, LearningRateSchedule) and is_number(value):
-            raise TypeError(
-                f"Optimizer {self.name!r} was created with a LearningRateSchedule, so its learning rate is not settable to a "
-                f"number: create it with a float learning_rate, or set another schedule. Received: {value!r}"
-            )
-        if is_number(value) and isinstance(self._learning_rate, Variable):
-            self._learning_rate.assign(value)
-        else:
-            self._learning_rate = self._rate(value)
-
-    def _current_learning_rate(self):
-        rate = self.learning_rate
-        return float(getattr(rate, "value", rate))
-
     def __getstate__(self):
         # Copies have arrays of their own: they lay them out anew.
         return {**self.__dict__, "_storages": None, "_index": None}
-
-
-def _flat_name(variable):
-    return variable.path.replace("/", "_")

@@ -110,7 +110,13 @@ class PolynomialDecay(_Decay):
     """
 
     def __init__(
-        self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False, name="PolynomialDecay"
+        self,
+        initial_learning_rate,
+        decay_steps,
+        end_learning_rate=0.0001,
+        power=1.0,
+        cycle=False,
+        name="PolynomialDecay",
     ):
         super().__init__(initial_learning_rate, decay_steps, name)
         self.end_learning_rate, self.power, self.cycle = end_learning_rate, power, cycle
@@ -142,7 +148,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         if len(boundaries) != len(values) - 1:
             raise ValueError(
                 "The length of boundaries should be 1 less than the length of values. "
-                f"Received: boundaries={boundaries} of length {len(boundaries)}, and values={values} of length {len(values)}"
+                f"Received: boundaries={boundaries} of length {len(boundaries)}, and values={values} of length "
+                f"{len(values)}"
             )
         self.boundaries, self.values, self.name = boundaries, values, name
 
@@ -151,7 +158,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 class CosineDecay(_Decay):
-    """rate = initial * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha), after an optional linear warm-up.
+    """rate = initial * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2 + alpha), perhaps after a linear rise.
 
     >>> round(float(CosineDecay(1.0, decay_steps=10)(5)), 6)
     0.5
@@ -187,7 +194,7 @@ class CosineDecay(_Decay):
 
 
 class CosineDecayRestarts(_Decay):
-    """Cosine decay that starts again: the i-th period is `t_mul` times as long and `m_mul` times as high as the one before.
+    """Cosine decay that starts again: each period is `t_mul` times as long and `m_mul` times as high as the last.
 
     >>> schedule = CosineDecayRestarts(1.0, first_decay_steps=10)
     >>> float(schedule(0)), float(schedule(10))

@@ -1,4 +1,4 @@
-"""The arguments that all optimizers share: checks, configuration, weight-decay exclusion."""
+"""The arguments that all optimizers share: checks, configuration, exclusion from weight decay."""
 
 import math
 import re
@@ -6,7 +6,7 @@ import warnings
 
 from kerasnp import backend as K
 from kerasnp.autodiff.variable import Variable
-from kerasnp.optimizers.schedules import InverseTimeDecay, LearningRateSchedule
+from kerasnp.optimizers.schedules import InverseTimeDecay
 from kerasnp.saving.config import deserialize_keras_object, serialize_value
 from kerasnp.utils import naming
 from kerasnp.utils.registry import Registered, init_parameters
@@ -19,7 +19,6 @@ class Settings(Registered, abstract=True):
 
     def __init__(
         self,
-        learning_rate=0.001,
         weight_decay=None,
         clipnorm=None,
         clipvalue=None,
@@ -41,8 +40,10 @@ class Settings(Registered, abstract=True):
             raise ValueError(f"{who}: Argument(s) not recognized: {kwargs}")
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         if sum(v is not None for v in clips.values()) > 1:
-            received = ", ".join(f"{k}={v}" for k, v in clips.items())
-            raise ValueError(f"Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. Received: {received}")
+            raise ValueError(
+                "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
+                f"Received: {', '.join(f'{k}={v}' for k, v in clips.items())}"
+            )
         if use_ema and not 0 <= ema_momentum <= 1:
             raise ValueError(f"`ema_momentum` must be in the range [0, 1]. Received: ema_momentum={ema_momentum}")
         if use_ema and ema_overwrite_frequency is not None and not _at_least(1, ema_overwrite_frequency):
@@ -61,27 +62,7 @@ class Settings(Registered, abstract=True):
         self.use_ema, self.ema_momentum, self.ema_overwrite_frequency = use_ema, ema_momentum, ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.built = False
-        self._trainable_variables, self._slots, self._ordered, self._added = [], {}, [], []
-        self._storages = self._index = None
         self._excluded, self._excluded_names = [], []
-        self._iterations = self._own(K.asarray(0, K.int64), "int64", "iteration")
-        self._learning_rate = self._rate(learning_rate)
-
-    def _rate(self, value):
-        """A learning rate as it is kept: numbers in a variable, schedules and functions as they are."""
-        if isinstance(value, dict):
-            value = deserialize_keras_object(value, family="optimizers")
-        if isinstance(value, LearningRateSchedule):
-            return value
-        if is_number(value):
-            return self._own(K.asarray(float(value), K.float32), "float32", "learning_rate")
-        if callable(value) and not isinstance(value, type):
-            return value
-        raise ValueError(
-            f"{type(self).__name__}: argument `learning_rate` should be a number, a LearningRateSchedule, or a function "
-            f"without arguments that returns a number. Received: learning_rate={value!r}"
-        )
 
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
         """Leave variables out of weight decay; to be called before the optimizer is built.
@@ -122,17 +103,13 @@ class Settings(Registered, abstract=True):
             config["learning_rate"] = config.pop("lr")
         if config.get("epsilon", 0) is None:
             del config["epsilon"]
-        if isinstance(config.get("learning_rate"), dict):
-            config["learning_rate"] = deserialize_keras_object(config["learning_rate"], custom_objects, family="optimizers")
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config["learning_rate"] = deserialize_keras_object(rate, custom_objects, family="optimizers")
         decay = config.pop("decay", 0.0)
-        if decay and is_number(config.get("learning_rate")):
-            config["learning_rate"] = InverseTimeDecay(config["learning_rate"], 1, decay)
+        if decay and is_number(rate):
+            config["learning_rate"] = InverseTimeDecay(rate, 1, decay)
         return cls(**config)
-
-    def __setattr__(self, name, value):
-        if name == "lr":
-            name = "learning_rate"
-        super().__setattr__(name, value)
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -31,8 +31,8 @@ class Piece:
 class Storage:
     """The variables of one dtype.
 
-    The weights move into a flat array, of which `variable.value` becomes a view, and so do the slots. A third array holds
-    the gradients; its views are lent out as `variable.grad_buffer`, so that a tape may write where the update will read.
+    The weights move into a flat array, of which `variable.value` becomes a view, and so does each slot. One more array
+    holds the gradients; its views are lent out as `variable.grad_buffer`, so that a tape writes where the update reads.
 
     Args:
         variables: the variables, all of one dtype.
@@ -75,9 +75,10 @@ class Storage:
             array = K.joined(lent, self.starts, self.size)
         if array is not None:
             return array, lent
-        array = K.flat(self.size, self.real)
+        array = K.flat(self.size, self.real, fill=1)  # ones in the gaps: no 0 / 0 there, whatever the epsilon
         views = K.segments(array, self.starts, self.shapes)
         for variable, view in zip(self.variables, views):
+            view.fill(0)
             variable.grad_buffer = view
         return array, views
 
@@ -141,7 +142,7 @@ class Storage:
 
 
 def for_blocks(fn, arrays):
-    """Call `fn(*blocks)` over cache-sized blocks of flat arrays; few elements, or arrays of another rank, come whole."""
+    """Call `fn(*blocks)` over cache-sized blocks of flat arrays; small arrays and those of other ranks come whole."""
     first = arrays[0]
     if first.ndim != 1 or first.size <= K.SMALL_UPDATE:
         fn(*arrays)

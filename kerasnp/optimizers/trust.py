@@ -45,9 +45,10 @@ class Lamb(Optimizer):
 class Adafactor(Optimizer):
     """Adafactor: of the mean squared gradient of a matrix only row and column means are kept; no momentum.
 
-    s = g^2 + epsilon_1;   b = 1 - t^beta_2_decay;   row = b * row + (1 - b) * mean(s, -1), column alike with mean(s, -2)
-    v = row * column / mean(row), or of s itself for vectors;   u = g / sqrt(v) / max(1, rms(g / sqrt(v)) / clip_threshold)
-    w = w - max(epsilon_2, rms(w)) * min(lr, 1 / sqrt(t)) * u
+    s = g^2 + epsilon_1;   b = 1 - t^beta_2_decay
+    row = b * row + (1 - b) * mean(s, -1);   column = b * column + (1 - b) * mean(s, -2);   v = row * column / mean(row)
+    (for vectors v = b * v + (1 - b) * s);   u = g / sqrt(v)
+    w = w - max(epsilon_2, rms(w)) * min(lr, 1 / sqrt(t)) * u / max(1, rms(u) / clip_threshold)
 
     Args:
         learning_rate: a number, a schedule, or a function.

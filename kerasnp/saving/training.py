@@ -125,6 +125,7 @@ def set_optimizer(model, names, datasets):
     weights = model.trainable_variables
     if len(weights) > 1:
         orders.insert(0 if grouped_by_slot(names) else 1, by_variable(values, len(weights)))
+    orders.append(aligned(values, own.variables))
     problem = None
     for order in orders:
         if order is None:
@@ -162,6 +163,19 @@ def by_variable(values, n):
         return None
     groups = [slots[i : i + n] for i in range(0, len(slots), n)]
     return [values[0], *(s for of_variable in zip(*groups) for s in of_variable)]
+
+
+def aligned(values, variables):
+    """`values` filled up with the optimizer's own scalars where a file has none: Adafactor of Keras 2 had no placeholders."""
+    found, left = [], list(values)
+    for v in variables:
+        if left and left[0].shape == v.shape:
+            found.append(left.pop(0))
+        elif v.ndim:
+            return None
+        else:
+            found.append(v.numpy())
+    return None if left else found
 
 
 def optimizer_part(model):

@@ -105,18 +105,19 @@ def test_gradients(cls, arguments, shape):
     generators = [g.state for inner in layer._flatten_layers() for g in inner._seed_generators]
     begin = [g.numpy() for g in generators]
 
-    for training in MODES:
+    for training in MODES[: 1 if cls.__name__ in cases.SELF_CHANGING_LAYERS else 2]:
         for v, value in zip(layer.variables, state, strict=True):
             v.assign(value)
 
-        def fn(x, *weights, training=training):
+        def fn(*tensors, training=training):
             for g, value in zip(generators, begin, strict=True):
                 g.assign(value)
-            return layer(x, training=training) * 1.0  # an identity would leave no step to differentiate
+            # An identity would leave no step to differentiate.
+            return layer(tensors[0] if x.dtype.kind == "f" else x, training=training) * 1.0
 
-        weights = [w for w in layer.trainable_weights if w.value.dtype.kind == "f"]
-        if x.dtype.kind == "f" or weights:
-            gradcheck(fn, x if x.dtype.kind != "f" else x + 0.0, *weights, names=["x", *(w.name for w in weights)])
+        tensors = [x + 0.0] if x.dtype.kind == "f" else []
+        weights = layer.trainable_weights
+        gradcheck(fn, *tensors, *weights, names=["x"][: len(tensors)] + [w.name for w in weights])
 
 
 @sweep
@@ -193,5 +194,6 @@ def test_frozen_layer_has_no_trainable_weights(cls, arguments, shape):
         y = layer(Variable(x) if x.dtype.kind == "f" else x, training=True)
     if isinstance(y, Variable):
         assert all(g is None for g in tape.gradient(y, weights))
-    for a, b in zip(before, layer.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    if cls.__name__ not in cases.SELF_CHANGING_LAYERS:
+        for a, b in zip(before, layer.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)

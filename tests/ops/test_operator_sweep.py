@@ -1,7 +1,5 @@
 """Every operator there is, whether or not somebody thought of testing it: found by its class, tried on its cases."""
 
-import importlib
-import pkgutil
 import sys
 from pathlib import Path
 
@@ -9,26 +7,16 @@ import numpy as np
 import pytest
 
 import kerasnp
-from kerasnp import Tape, Variable, gradcheck, ops
+from kerasnp import Tape, Variable, gradcheck
 from kerasnp import backend as K
 from kerasnp.autodiff import Operator
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from op_cases import CASES  # noqa: E402
-
-
-def _subclasses(cls):
-    for sub in cls.__subclasses__():
-        if sub.__module__.startswith("kerasnp."):
-            deeper = list(_subclasses(sub))
-            # A class with members of its own is a family, such as Reduction, and is tried through them.
-            yield from deeper or [sub]
+from op_cases import CASES, all_operators  # noqa: E402
 
 
 def _names():
-    for module in pkgutil.iter_modules(ops.__path__):
-        importlib.import_module(f"kerasnp.ops.{module.name}")
-    for cls in _subclasses(Operator):
+    for cls in all_operators():
         table = getattr(cls, "table", None)
         yield from [cls.__name__] if table is None else [f"{cls.__name__}[{entry}]" for entry in table]
 
@@ -58,7 +46,7 @@ def run(case, arrays, wanted=None, function=None):
     """Forward and backward: the outputs, and the gradient of each input (None where there is none)."""
     variables = [Variable(a, dtype=a.dtype, trainable=is_float(a) and (wanted is None or i in wanted)) for i, a in enumerate(arrays)]
     with Tape() as tape:
-        outputs = tuple_of((function or case.operator(arrays))(*variables))
+        outputs = tuple_of((function or case.make(arrays))(*variables))
     traced = [y for y in outputs if isinstance(y, Variable) and is_float(y.value)]
     return values(outputs), tape.gradient(traced, variables, weights_for(traced)) if traced else [None] * len(arrays)
 
@@ -84,7 +72,7 @@ def test_gradient(case):
     if not case.differentiable:
         assert run(case, arrays)[1] == [None] * len(arrays)
         return
-    errors = gradcheck(lambda *v: case.operator(arrays)(*v), *arrays, rtol=case.rtol)
+    errors = gradcheck(lambda *v: case.make([getattr(x, "value", x) for x in v])(*v), *arrays, rtol=case.rtol)
     assert len(errors) == sum(map(is_float, arrays))
 
 
@@ -96,7 +84,7 @@ def test_inputs_are_not_written(case):
     for v in variables:
         v.value.flags.writeable = False
     with Tape() as tape:
-        outputs = tuple_of(case.operator(arrays)(*variables))
+        outputs = tuple_of(case.make(arrays)(*variables))
     traced = [y for y in outputs if isinstance(y, Variable) and is_float(y.value)]
     before = [y.value.copy() for y in traced]
     if traced:
@@ -110,7 +98,7 @@ def test_upstream_gradient_is_not_written(case):
     arrays = case.arrays()
     if not case.differentiable:
         pytest.skip("no gradient")
-    op = case.operator(arrays)
+    op = case.make(arrays)
     with Tape(persistent=True):
         outputs = tuple_of(op(*[Variable(a, dtype=a.dtype, trainable=is_float(a)) for a in arrays]))
     dys = weights_for(outputs)
@@ -127,13 +115,13 @@ def test_upstream_gradient_is_not_written(case):
 def test_dtype_stays(case, dtype):
     arrays = case.arrays(dtype)
     arrays = [a.astype(dtype) if is_float(a) else a for a in arrays]
-    op = case.operator(arrays)
+    op = case.make(arrays)
     outputs, gradients = run(case, arrays, function=op)
     if type(op).__name__ != "Cast":
         assert {y.dtype.name for y in outputs} == {dtype}
     assert {g.dtype.name for g in gradients if g is not None} <= {dtype}
     # What backward returns has this type too, before the tape could set it right.
-    op = case.operator(arrays)
+    op = case.make(arrays)
     with Tape(persistent=True):
         recorded = tuple_of(op(*[Variable(a, dtype=a.dtype, trainable=is_float(a)) for a in arrays]))
     raw = tuple_of(op.backward(*weights_for(values(recorded))))
@@ -143,6 +131,8 @@ def test_dtype_stays(case, dtype):
 
 @every_case
 def test_float32_is_near_float64(case):
+    if case.random:
+        pytest.skip("other random numbers")
     arrays = case.arrays("float32")
     narrow = run(case, arrays)
     wide = run(case, [a.astype("float64") if is_float(a) else a for a in arrays])
@@ -169,11 +159,11 @@ def test_any_memory_layout(case, layout):
     for v in variables:
         v.value = laid_out(v.value)
     with Tape() as tape:
-        outputs = tuple_of(case.operator(arrays)(*variables))
+        outputs = tuple_of(case.make(arrays)(*variables))
     assert_same(values(outputs), expected[0])
     traced = [y for y in outputs if isinstance(y, Variable) and is_float(y.value)]
     if traced:
-        spread = [np.asfortranarray(w) for w in weights_for(traced)]
+        spread = [w.copy(order="F") for w in weights_for(traced)]
         assert_same(tape.gradient(traced, variables, spread), expected[1])
 
 
@@ -200,7 +190,7 @@ def test_second_call_is_unaffected_by_the_first(case):
     expected = [run(case, first), run(case, second)]
     variables = [[Variable(a, dtype=a.dtype, trainable=is_float(a)) for a in arrays] for arrays in (first, second)]
     with Tape(persistent=True) as tape:
-        outputs = [tuple_of(case.operator(a)(*v)) for a, v in zip((first, second), variables)]
+        outputs = [tuple_of(case.make(a)(*v)) for a, v in zip((first, second), variables)]
     for i in (0, 1):
         traced = [y for y in outputs[i] if isinstance(y, Variable) and is_float(y.value)]
         assert_same(values(outputs[i]), expected[i][0], rtol=0, atol=0)
@@ -220,7 +210,7 @@ def test_only_wanted_gradients(case):
         assert [j for j, g in enumerate(gradients) if g is not None] == [i]
         np.testing.assert_allclose(gradients[i], everything[i], rtol=1e-9, atol=1e-12)
     if len(floats) > 1:
-        op = case.operator(arrays)
+        op = case.make(arrays)
         variables = [Variable(a, dtype=a.dtype, trainable=i != floats[0] and is_float(a)) for i, a in enumerate(arrays)]
         with Tape(persistent=True):
             outputs = tuple_of(op(*variables))
@@ -232,10 +222,10 @@ def test_only_wanted_gradients(case):
 @every_case
 def test_recorded_equals_unrecorded(case):
     arrays = case.arrays("float32")
-    bare = tuple_of(case.operator(arrays)(*arrays))
+    bare = tuple_of(case.make(arrays)(*arrays))
     assert not any(isinstance(y, Variable) for y in bare)
     assert_same(list(bare), run(case, arrays)[0], rtol=0, atol=0)
-    op = case.operator(arrays)
+    op = case.make(arrays)
     op(*arrays)
     assert op.saved == ()
 

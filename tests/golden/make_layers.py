@@ -1,0 +1,80 @@
+"""Writes layers.npz: what Keras computes for every layer case of cases.py.
+
+Run with a Python that has Keras 3 and JAX: KERAS_BACKEND=jax python tests/golden/make_layers.py
+"""
+
+import json
+import sys
+import zlib
+from pathlib import Path
+
+import jax
+import keras
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import cases  # noqa: E402
+
+# Where a training call differs from an inference call, and is not random.
+TRAINED = ("BatchNormalization", "SpectralNormalization")
+
+
+def weight_values(layer, rng):
+    values = [np.asarray(w) + 0.3 * rng.standard_normal(w.shape) for w in layer.weights]
+    return [(abs(v) if "variance" in w.name else v).astype("float32") for w, v in zip(layer.weights, values)]
+
+
+def record(name, i, arguments, shape, out):
+    rng = np.random.default_rng(zlib.crc32(f"{name}-{i}".encode()))
+    keras.utils.clear_session()
+    layer = getattr(keras.layers, name)(**cases.resolve(keras, arguments))
+    integers = cases.INTEGER_LAYERS.get(name)
+    x = rng.standard_normal(shape).astype("float32") if integers is None else rng.integers(0, integers, shape).astype("int32")
+    layer(x)
+    layer.set_weights(weight_values(layer, rng))
+    key = f"{name}-{i}"
+    out[f"{key}/x"] = x
+    out[f"{key}/weights"] = json.dumps([w.name for w in layer.weights])
+    out[f"{key}/trainable"] = json.dumps([w.name for w in layer.trainable_weights])
+    out[f"{key}/config"] = json.dumps(layer.get_config(), default=str)
+    for j, w in enumerate(layer.get_weights()):
+        out[f"{key}/w{j}"] = w
+    for training in (False, True)[: 2 if name in TRAINED else 1]:
+        trainable = [v.value for v in layer.trainable_variables]
+        others = [v.value for v in layer.non_trainable_variables]
+
+        def forward(x, trainable, options={"training": True} if training else {}, others=others):
+            return layer.stateless_call(trainable, others, x, **options)
+
+        key = f"{name}-{i}" + "/train" * training
+        if integers is None:
+            y, pull, others = jax.vjp(forward, x, trainable, has_aux=True)
+        else:
+            y, pull, others = jax.vjp(lambda trainable: forward(x, trainable), trainable, has_aux=True)
+        dy = rng.standard_normal(y.shape).astype("float32")
+        *dx, dw = pull(dy)
+        out[f"{key}/y"], out[f"{key}/dy"] = y, dy
+        if dx:
+            out[f"{key}/dx"] = dx[0]
+        for j, g in enumerate(dw):
+            out[f"{key}/dw{j}"] = g
+        for j, v in enumerate(others):
+            out[f"{key}/after{j}"] = v
+
+
+def main():
+    out = {"keras": keras.__version__}
+    for name, samples in cases.LAYERS.items():
+        for i, (arguments, shape) in enumerate(samples):
+            try:
+                record(name, i, arguments, shape, out)
+            except Exception as error:
+                raise RuntimeError(f"{name}-{i}: {arguments} {shape}") from error
+    np.savez_compressed(HERE / "layers.npz", **{k: np.asarray(v) for k, v in out.items()})
+    print(len(out), "arrays,", (HERE / "layers.npz").stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()
