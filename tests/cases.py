@@ -67,7 +67,7 @@ LAYERS = {
         ({"filters": 4, "kernel_size": 3}, (2, 4, 3, 2)),
         ({"filters": 3, "kernel_size": (4, 3), "strides": 2, "padding": "same", "activation": "tanh"}, (2, 3, 4, 2)),
         ({"filters": 2, "kernel_size": 3, "strides": (2, 3), "output_padding": (1, 2)}, (2, 3, 2, 3)),
-        ({"filters": 2, "kernel_size": (5, 2), "strides": 2, "padding": "same", "output_padding": 0}, (2, 3, 3, 3)),
+        ({"filters": 2, "kernel_size": (5, 3), "strides": 2, "padding": "same", "output_padding": 0}, (2, 3, 3, 3)),
         ({"filters": 2, "kernel_size": 2, "dilation_rate": (2, 1), "padding": "same", "use_bias": False}, (2, 4, 3, 2)),
         ({"filters": 3, "kernel_size": 2, "strides": 2, "data_format": "channels_first"}, (2, 2, 3, 4)),
     ],

@@ -43,19 +43,20 @@ class Operator:
     leaf_grads = None
 
     def __call__(self, *inputs):
+        if self.recorded:
+            raise RuntimeError(
+                f"{type(self).__name__}: this operator instance is on a tape already and remembers that call; "
+                f"make a new instance for each call, as in {type(self).__name__}(...)(x)."
+            )
         tape = current()
         if tape is not None:
             return self._record(tape, inputs)
-        if self.recorded:
-            raise RuntimeError(_used_twice(self))
         for x in inputs:
             if isinstance(x, Variable):
                 return self.forward(*[x.value if isinstance(x, Variable) else x for x in inputs])
         return self.forward(*inputs)
 
     def _record(self, tape, inputs):
-        if self.recorded:
-            raise RuntimeError(_used_twice(self))
         arrays, wanted = [], []
         for x in inputs:
             if isinstance(x, Variable):
@@ -114,13 +115,6 @@ class Operator:
         """Forget what was kept for backward."""
         self.recorded = False
         self.saved = self.inputs = self.wanted = ()
-
-
-def _used_twice(op):
-    return (
-        f"{type(op).__name__}: this operator instance is on a tape already and remembers that call; "
-        f"make a new instance for each call, as in {type(op).__name__}(...)(x)."
-    )
 
 
 def _narrow(call):

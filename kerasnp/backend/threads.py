@@ -10,7 +10,7 @@ import threading
 
 import numpy as np
 
-__all__ = ["get_num_threads", "parallel", "set_num_threads"]
+__all__ = ["get_num_threads", "parallel", "quiet_blas", "set_num_threads", "wide_blas"]
 
 
 def parallel(fn, n, grain):
@@ -53,6 +53,28 @@ def set_num_threads(n):
         raise ValueError(f"set_num_threads: expected a positive integer. Received: {n!r}")
     _num_threads = int(n)
     _blas.limit(_num_threads)
+
+
+def quiet_blas():
+    """`with quiet_blas():` BLAS works with one thread, `parallel` with all of them.
+
+    The threads of OpenBLAS spin for a while after each product and would take the cores from ours, so whoever runs many
+    small steps (fit, evaluate, predict) does it inside. A product that deserves all cores says `wide_blas`.
+    """
+    return _blas
+
+
+class wide_blas:  # noqa: N801
+    """`with wide_blas():` BLAS has all threads again, for one large product; without effect in the piece of a region."""
+
+    def __enter__(self):
+        self.wide = _blas.depth == 1 and not _busy.locked()
+        if self.wide:
+            _blas.set(_blas.outside)
+
+    def __exit__(self, *_):
+        if self.wide:
+            _blas.set(1)
 
 
 def _share(fn, n, grain):
@@ -176,7 +198,7 @@ def _openblas():
         for prefix in ("scipy_openblas", "openblas"):
             for suffix in ("64_", ""):
                 try:
-                    return (library[f"{prefix}_{verb}_num_threads{suffix}"] for verb in ("get", "set"))
+                    return tuple([library[f"{prefix}_{verb}_num_threads{suffix}"] for verb in ("get", "set")])
                 except AttributeError:
                     continue
     return (lambda: 1), (lambda n: None)

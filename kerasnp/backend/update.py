@@ -81,7 +81,9 @@ def segments(array, starts, shapes):
 def joined(arrays, starts, n):
     """The flat array whose segments `arrays` are already, or None."""
     whole = arrays[0].base
-    if type(whole) is not np.ndarray or whole.dtype != np.uint8 or not all(a.base is whole for a in arrays):
+    if type(whole) is not np.ndarray or whole.dtype != np.uint8 or not all(
+        a.base is whole and a.flags.c_contiguous for a in arrays
+    ):
         return None
     size = arrays[0].itemsize
     begin = _address(arrays[0]) - _address(whole)

@@ -18,9 +18,9 @@ class BackupAndRestore(Callback):
 
     The continued run equals one that was never broken, bit for bit: weights, optimizer, random numbers, order of the
     samples, metrics, History and what callbacks remember (`Callback.get_state`). The file is moved into its place when
-    complete, so a kill at any moment costs no more than the steps since the last save. The state is saved after all other
-    callbacks have seen an epoch (or batch), wherever this one stands in the list. Data that come from a generator are run
-    forward to the place, so they must come in the same order again.
+    complete, so a kill at any moment costs no more than the steps since the last save. The state is saved after all
+    other callbacks have seen an epoch (or batch), wherever this one stands in the list. Data that come from a generator
+    are run forward to the place, so they must come in the same order again.
 
     >>> import kerasnp, tempfile
     >>> class PowerCut(Callback):
@@ -119,8 +119,8 @@ class BackupAndRestore(Callback):
         except OSError as error:
             raise type(error)(
                 error.errno,
-                f"BackupAndRestore could not write {self._path!r} ({error.strerror or error}); the model in memory is whole, "
-                "and so is the state saved before",
+                f"BackupAndRestore could not write {self._path!r} ({error.strerror or error}); the model in memory is "
+                "whole, and so is the state saved before",
             ) from error
 
     def _read(self):

@@ -196,6 +196,8 @@ class CallbackList(Callback):
             self._progbar = ProgbarLogger()
             callbacks.append(self._progbar)
         self.callbacks = [c for c in callbacks if not c.runs_last] + [c for c in callbacks if c.runs_last]
+        self.set_model(model)
+        self.set_params(params)
         watchers = {kind: [c for c in self.callbacks if c.wants_batches(kind)] for kind in BATCH_HOOKS}
         self._batch_hooks = {
             name: [getattr(c, name) for c in watchers[kind]] for kind, names in BATCH_HOOKS.items() for name in names
@@ -204,8 +206,6 @@ class CallbackList(Callback):
             any(c is not self._progbar for c in watchers[kind]) for kind in ("train", "test", "predict")
         )
         self.step = self._progbar.step if self._progbar is not None else _nothing
-        self.set_model(model)
-        self.set_params(params)
 
     def set_params(self, params):
         """Pass the parameters of the run to all."""

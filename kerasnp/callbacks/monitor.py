@@ -3,6 +3,7 @@
 import warnings
 
 from kerasnp.callbacks.callback import Callback
+from kerasnp.utils.naming import to_snake_case
 
 # Words in the names of metrics that grow as a model gets better, or shrink. The metric itself is asked first.
 GROWING = (
@@ -89,16 +90,20 @@ class MonitorCallback(Callback):
         name = name.removeprefix("val_")
         if name == "loss":
             return False
+        texts = [name]
         for metric in _leaves(getattr(self.model, "metrics", ())):
-            if metric.name == name and getattr(metric, "_direction", None) is not None:
-                return metric._direction == "up"
-        growing, shrinking = (any(word in name for word in words) for words in (GROWING, SHRINKING))
-        if growing == shrinking:
-            raise ValueError(
-                f"{type(self).__name__}: mode must be 'max' or 'min' for monitor={self.monitor!r}, whose name does not "
-                "tell whether it should grow or shrink."
-            )
-        return growing
+            if metric.name == name:
+                if getattr(metric, "_direction", None) is not None:
+                    return metric._direction == "up"
+                texts.append(to_snake_case(type(metric).__name__))
+        for text in texts:
+            growing, shrinking = (any(word in text for word in words) for words in (GROWING, SHRINKING))
+            if growing != shrinking:
+                return growing
+        raise ValueError(
+            f"{type(self).__name__}: mode must be 'max' or 'min' for monitor={self.monitor!r}, whose name does not "
+            "tell whether it should grow or shrink."
+        )
 
 
 def _leaves(metrics):

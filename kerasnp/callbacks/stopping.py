@@ -2,6 +2,7 @@
 
 import math
 
+from kerasnp import backend as K
 from kerasnp.callbacks.callback import Callback
 from kerasnp.callbacks.monitor import MonitorCallback
 from kerasnp.utils.progress import write_line
@@ -91,13 +92,13 @@ class EarlyStopping(MonitorCallback):
 
 
 class TerminateOnNaN(Callback):
-    """Stop as soon as the loss is NaN or infinite, and say at which batch and, where the weights tell, in which layer.
+    """Stop as soon as the loss is NaN or infinite, before that step changes a weight, and say where it came from.
 
     >>> import kerasnp
-    >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, name="out")])
+    >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
     >>> history = model.fit([[float("nan")]], [[1.0]], epochs=5, verbose=0, callbacks=[TerminateOnNaN()])
-    Batch 0: invalid loss (nan), terminating training; layer "out" holds values that are not finite.
+    Batch 0: invalid loss (nan), terminating training: the inputs x hold values that are not finite.
     >>> history.epoch
     [0]
 
@@ -111,12 +112,74 @@ class TerminateOnNaN(Callback):
         super().__init__()
         self.raise_error = raise_error
 
+    def wants_batches(self, kind):
+        """Only a model with a `train_step` of its own, which tells its loss in the logs alone."""
+        module = getattr(getattr(type(self.model), "train_step", None), "__module__", "")
+        return kind == "train" and not module.startswith("kerasnp.")
+
+    def on_train_begin(self, logs=None):
+        self.model._loss_guard = self._guard
+
+    def on_train_end(self, logs=None):
+        self.model._loss_guard = None
+
+    def on_train_interrupt(self, logs=None):
+        self.model._loss_guard = None
+
+    def _guard(self, batch, loss, x, y):
+        """True where the loss is no good; the trainer then leaves the weights alone."""
+        if math.isfinite(loss):
+            return False
+        self._stop(batch, loss, f": {origin(self.model, x, y)}")
+        return True
+
     def on_train_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
-        if loss is None or math.isfinite(loss):
-            return
-        message = f"Batch {batch}: invalid loss ({loss}), terminating training{self._where()}."
+        if loss is not None and not math.isfinite(loss) and not self.model.stop_training:
+            self._stop(batch, loss, "")
+
+    def _stop(self, batch, loss, why):
+        message = f"Batch {batch}: invalid loss ({loss}), terminating training{why}."
         if self.raise_error:
             raise RuntimeError(message)
         write_line(message)
         self.model.stop_training = True
+
+
+def origin(model, x, y):
+    """Where values that are not finite first appear: in inputs, labels, weights, the output of a layer, or the loss."""
+    if not _finite(x):
+        return "the inputs x hold values that are not finite"
+    if not _finite(y):
+        return "the labels y hold values that are not finite"
+    for layer in model.layers:
+        if not all(_finite(w) for w in layer.weights):
+            return f'weights of layer "{layer.name}" are not finite'
+    found = []
+
+    def listening(layer, call):
+        def listen(*args, **kwargs):
+            y = call(*args, **kwargs)
+            if not found and not _finite(y):
+                found.append(layer.name)
+            return y
+
+        return listen
+
+    for layer in model.layers:
+        object.__setattr__(layer, "call", listening(layer, layer.call))
+    try:
+        model(x, training=False)
+    finally:
+        for layer in model.layers:
+            del layer.__dict__["call"]
+    if found:
+        return f'layer "{found[0]}" is the first to put out values that are not finite'
+    return "the outputs of all layers are finite, so the loss itself overflows; a smaller learning rate may help"
+
+
+def _finite(values):
+    values = getattr(values, "value", values)
+    if isinstance(values, (list, tuple)):
+        return all(_finite(v) for v in values)
+    return getattr(values, "dtype", None) is None or values.dtype.kind != "f" or bool(K.isfinite(values).all())

@@ -71,7 +71,8 @@ class _SpatialDropout(Dropout, abstract=True):
 
     def get_config(self):
         """The constructor arguments."""
-        left_out = ("noise_shape", "data_format") if self.rank == 1 else ("noise_shape",)
+        # Keras's constructors of this family take no `trainable`, so a file with it could not be read there.
+        left_out = ("noise_shape", "trainable", "data_format") if self.rank == 1 else ("noise_shape", "trainable")
         return {name: value for name, value in super().get_config().items() if name not in left_out}
 
 

@@ -28,14 +28,16 @@ class Dice(Loss):
 
 
 class Tversky(Loss):
-    """1 - both / (both + alpha * false positives + beta * false negatives) (Salehi et al., 2017).
+    """1 - both / (both + alpha * false negatives + beta * false positives) (Salehi et al., 2017).
+
+    Keras gives alpha and beta these roles; in the paper they are the other way round.
 
     >>> float(Tversky()([[1.0, 1.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]))
     0.5
 
     Args:
-        alpha: the weight of what was predicted and is not there.
-        beta: the weight of what is there and was not predicted.
+        alpha: the weight of what is there and was not predicted.
+        beta: the weight of what was predicted and is not there.
         reduction: see `Loss`.
         name: a name.
         axis: the axes of a region; None takes the whole batch as one.
@@ -60,9 +62,9 @@ def dice(y_true, y_pred, axis=None):
 
 @function("losses")
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
-    """1 - both / (both + alpha * false positives + beta * false negatives) over the axes."""
+    """1 - both / (both + alpha * false negatives + beta * false positives) over the axes."""
     y_true, y_pred = aligned("tversky", y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis=axis)
     false_positives = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     false_negatives = ops.sum(y_true * (1.0 - y_pred), axis=axis)
-    return 1.0 - both / (both + alpha * false_positives + beta * false_negatives + K.epsilon())
+    return 1.0 - both / (both + alpha * false_negatives + beta * false_positives + K.epsilon())

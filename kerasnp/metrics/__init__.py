@@ -3,18 +3,38 @@
 from kerasnp.losses.crossentropy import (  # noqa: F401
     binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy,
 )  # fmt: skip
-from kerasnp.losses.regression import mean_absolute_error, mean_squared_error  # noqa: F401
+from kerasnp.losses.focal import binary_focal_crossentropy, categorical_focal_crossentropy  # noqa: F401
+from kerasnp.losses.margin import categorical_hinge, hinge, squared_hinge  # noqa: F401
+from kerasnp.losses.probabilistic import kl_divergence, poisson  # noqa: F401
+from kerasnp.losses.regression import (  # noqa: F401
+    huber, log_cosh, mean_absolute_error, mean_absolute_percentage_error, mean_squared_error,
+    mean_squared_logarithmic_error,
+)  # fmt: skip
+from kerasnp.metrics.auc import AUC  # noqa: F401
 from kerasnp.metrics.classification import (  # noqa: F401
     Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy, accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy,
     sparse_top_k_categorical_accuracy, top_k_categorical_accuracy,
 )  # fmt: skip
+from kerasnp.metrics.confusion import (  # noqa: F401
+    FalseNegatives, FalsePositives, Precision, PrecisionAtRecall, Recall, RecallAtPrecision, SensitivityAtSpecificity,
+    SpecificityAtSensitivity, TrueNegatives, TruePositives,
+)  # fmt: skip
+from kerasnp.metrics.correlation import (  # noqa: F401
+    ConcordanceCorrelation, PearsonCorrelation, R2Score, concordance_correlation, pearson_correlation,
+)  # fmt: skip
+from kerasnp.metrics.f_score import F1Score, FBetaScore  # noqa: F401
+from kerasnp.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU  # noqa: F401
+from kerasnp.metrics.margin import CategoricalHinge, Hinge, SquaredHinge  # noqa: F401
 from kerasnp.metrics.metric import Metric  # noqa: F401
 from kerasnp.metrics.probabilistic import (  # noqa: F401
-    BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy,
+    BinaryCrossentropy, CategoricalCrossentropy, KLDivergence, Poisson, SparseCategoricalCrossentropy,
 )  # fmt: skip
 from kerasnp.metrics.reduction import Mean, MeanMetricWrapper, Sum  # noqa: F401
-from kerasnp.metrics.regression import MeanAbsoluteError, MeanSquaredError, RootMeanSquaredError  # noqa: F401
+from kerasnp.metrics.regression import (  # noqa: F401
+    CosineSimilarity, LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+    MeanSquaredLogarithmicError, RootMeanSquaredError,
+)  # fmt: skip
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import registry
 

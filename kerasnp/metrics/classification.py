@@ -177,6 +177,8 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
         from_sorted_ids: whether predictions are class numbers, the best first, instead of scores.
     """
 
+    unlisted = ("from_sorted_ids",)
+
     def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None, from_sorted_ids=False):
         self.k = check.positive_int("k", k, "SparseTopKCategoricalAccuracy")
         super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)

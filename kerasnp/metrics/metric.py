@@ -4,7 +4,7 @@ from kerasnp import backend as K
 from kerasnp import dtype_policies
 from kerasnp.autodiff.variable import Variable
 from kerasnp.utils.naming import auto_name, to_snake_case
-from kerasnp.utils.registry import Registered
+from kerasnp.utils.registry import Registered, defaults
 
 
 class Metric(Registered, abstract=True):
@@ -29,6 +29,8 @@ class Metric(Registered, abstract=True):
     """
 
     family = "metrics"
+    # Arguments that a configuration of Keras leaves out; written only where they were changed, so that nothing is lost.
+    unlisted = ()
 
     def __init__(self, dtype=None, name=None):
         self.name = name or auto_name(to_snake_case(type(self).__name__))
@@ -129,6 +131,9 @@ class Metric(Registered, abstract=True):
     def get_config(self):
         """The constructor arguments that rebuild this metric."""
         config = super().get_config()
+        for name in self.unlisted:
+            if config[name] == defaults(type(self)).get(name):
+                del config[name]
         return {"name": self.name, "dtype": self.dtype, **{k: v for k, v in config.items() if k not in ("name", "dtype")}}
 
     def __repr__(self):

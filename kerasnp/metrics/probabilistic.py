@@ -1,6 +1,7 @@
 """Cross-entropies and divergences as metrics."""
 
 from kerasnp.losses.crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
+from kerasnp.losses.probabilistic import kl_divergence, poisson
 from kerasnp.metrics.reduction import MeanMetricWrapper
 
 
@@ -42,3 +43,25 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper, aliases=("scce",)):
             sparse_categorical_crossentropy, name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis
         )
         self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+
+
+class KLDivergence(MeanMetricWrapper, aliases=("kld",)):
+    """The mean of sum(y_true * log(y_true / y_pred)); see `losses.KLDivergence`.
+
+    >>> round(float(KLDivergence()([[0.5, 0.5]], [[0.25, 0.75]])), 4)
+    0.1438
+    """
+
+    def __init__(self, name="kl_divergence", dtype=None):
+        super().__init__(kl_divergence, name, dtype)
+
+
+class Poisson(MeanMetricWrapper):
+    """The mean of y_pred - y_true * log(y_pred); see `losses.Poisson`.
+
+    >>> float(Poisson()([[1.0, 0.0]], [[1.0, 2.0]]))
+    1.5
+    """
+
+    def __init__(self, name="poisson", dtype=None):
+        super().__init__(poisson, name, dtype)

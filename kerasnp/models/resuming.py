@@ -10,8 +10,8 @@ from kerasnp.autodiff.tape import stop_recording
 class Run:
     """A run of `fit`: its batches, epoch after epoch, and its place among them.
 
-    The order of the samples in each pass over the data is drawn from the pair (seed, number of the pass), so the place is
-    fixed by a few integers.
+    The order of the samples in each pass over the data is drawn from the pair (seed, number of the pass), so a few
+    integers fix the place.
 
     Args:
         data: yields the batches of a pass.

@@ -27,7 +27,8 @@ class Trainer:
         self._compile_config = None
         self._loss_tracker = None
         self._parts = None
-        self._run = None
+        self._run = None  # the run of fit at hand
+        self._loss_guard = None  # TerminateOnNaN looks at the loss before a step changes anything
 
     # -- compile ----------------------------------------------------------------------------------------------------
 
@@ -171,6 +172,9 @@ class Trainer:
         with Tape() as tape:
             y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+        if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss.value), x, y):
+            self._loss_tracker.update_state(loss.value, sample_weight=len(x))
+            return
         # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
         tape.lend_buffers = True
         gradients = tape.gradient(loss, weights)
@@ -295,7 +299,7 @@ class Trainer:
         logs = None
         try:
             hooks.on_train_begin()  # a backup may move the run to another place
-            with Interruptible() as interrupt:
+            with Interruptible() as interrupt, K.threads.quiet_blas():
                 while run.epoch < epochs and not self.stop_training:
                     epoch = run.epoch
                     if run.step == 0:
@@ -318,14 +322,15 @@ class Trainer:
 
     def _epoch_log_names(self, custom, validation):
         """The names in the logs of an epoch, or None where only the epoch itself will tell."""
-        own = [m for m in self._compile_metrics.metrics if not type(m).__module__.startswith("kerasnp.")]
-        if custom or own or type(self).test_step is not Trainer.test_step or type(self).compute_metrics is not Trainer.compute_metrics:
+        replaced = any(getattr(type(self), n) is not getattr(Trainer, n) for n in ("test_step", "compute_metrics"))
+        foreign = any(not type(m).__module__.startswith("kerasnp.") for m in self._compile_metrics.metrics)
+        if custom or replaced or foreign:
             return None
         names = self.metrics_names
         return names if validation is None else [*names, *(f"val_{name}" for name in names)]
 
     def training_state(self):
-        """Everything that decides how the run of `fit` at hand goes on, as plain values and arrays; see BackupAndRestore."""
+        """Everything that decides how the run of `fit` at hand goes on, as plain values and arrays (BackupAndRestore)."""
         return training_state(self)
 
     def restore_training_state(self, state):
@@ -403,7 +408,7 @@ class Trainer:
         hooks.on_test_begin()
         watched = hooks.wants_test_batch
         logs = None
-        for step, batch in enumerate(itertools.islice(data.batches(), steps)):
+        for step, batch in enumerate(_in_turn(data, steps)):
             if not self.built:
                 self._build_from(batch[0])
             if watched:
@@ -438,7 +443,7 @@ class Trainer:
         hooks.on_predict_begin()
         watched = hooks.wants_predict_batch
         outputs = _Outputs(data.size if steps is None else None)
-        for step, batch in enumerate(itertools.islice(data.batches(), steps)):
+        for step, batch in enumerate(_in_turn(data, steps)):
             if watched:
                 hooks.on_predict_batch_begin(step)
             y = self.predict_step((batch[0],)) if custom else self(batch[0], training=False)
@@ -518,6 +523,12 @@ class _Outputs:
         if isinstance(first, (list, tuple)):
             return type(first)(K.concatenate(list(column)) for column in zip(*self.parts))
         return K.concatenate(self.parts)
+
+
+def _in_turn(data, steps):
+    """The batches of one pass, or the first `steps`."""
+    with K.threads.quiet_blas():
+        yield from itertools.islice(data.batches(), steps)
 
 
 def _due(epoch, validation_freq):

@@ -396,5 +396,11 @@ install_arithmetic(
         "__abs__": abs,
         "astype": cast,
     },
-    {**{name: globals()[name] for name in (*Unary.table, *Binary.table) if name in globals()}, "absolute": abs},
+    {
+        **{name: globals()[name] for name in (*Unary.table, *Binary.table) if name in globals()},
+        "absolute": abs,
+        "remainder": mod,
+        "where": where,
+        "clip": clip,
+    },
 )

@@ -154,4 +154,7 @@ def outer(x1, x2):
     return reshape(convert(x1), (-1, 1)) * reshape(convert(x2), (1, -1))
 
 
-install_arithmetic({"__matmul__": matmul, "__rmatmul__": lambda a, b: matmul(b, a)}, {"matmul": matmul})
+install_arithmetic(
+    {"__matmul__": matmul, "__rmatmul__": lambda a, b: matmul(b, a)},
+    {f.__name__: f for f in (matmul, einsum, tensordot, dot, outer)},
+)

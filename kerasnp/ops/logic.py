@@ -93,4 +93,7 @@ _COMPARISONS = {
     "__invert__": logical_not,
 }
 
-install_arithmetic(_COMPARISONS, {})
+install_arithmetic(
+    _COMPARISONS,
+    {f.__name__: f for f in (equal, not_equal, greater, greater_equal, less, less_equal, floor_divide)},
+)

@@ -88,6 +88,8 @@ class Prod(Reduction):
 
     def backward(self, dy):
         (x,) = self.saved
+        if x.size == 0:
+            return K.zeros(x.shape, x.dtype)
         axes = tuple(range(x.ndim)) if self.axis is None else K.array(self.axis).reshape(-1) % x.ndim
         kept = [a for a in range(x.ndim) if a not in axes]
         order = (*kept, *(int(a) for a in axes))
@@ -208,4 +210,7 @@ def argsort(x, axis=-1):
     return K.argsort(stop_gradient(x), axis=axis, kind="stable").astype(K.int32)
 
 
-install_arithmetic({"sum": sum, "mean": mean, "max": max, "min": min}, {})
+install_arithmetic(
+    {"sum": sum, "mean": mean, "max": max, "min": min},
+    {f.__name__: f for f in (sum, mean, prod, var, std, cumsum, max, min)} | {"amax": max, "amin": min},
+)

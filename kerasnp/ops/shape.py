@@ -403,7 +403,13 @@ install_arithmetic(
         "transpose": lambda x, *axes: transpose(x, (axes[0] if len(axes) == 1 else axes) or None),
         "T": property(transpose),
     },
-    {},
+    {
+        f.__name__: f
+        for f in (
+            reshape, transpose, moveaxis, swapaxes, expand_dims, squeeze, ravel, concatenate, stack, split, take,
+            take_along_axis, broadcast_to, pad, repeat, tile, flip,
+        )
+    },
 )
 
 

@@ -27,7 +27,9 @@ def get(identifier):
 
     Raises: ValueError for what is none.
     """
-    found = registry.get("optimizers", identifier)
+    found = registry.get("optimizers", identifier, instance=False)
+    if isinstance(found, type) and issubclass(found, Optimizer):
+        return found()
     if not isinstance(found, Optimizer):
         raise ValueError(
             f"Could not interpret optimizer identifier: {identifier!r}. Expected a name, a configuration, or an "

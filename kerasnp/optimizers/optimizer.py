@@ -189,8 +189,8 @@ class Optimizer(State, abstract=True):
             return self._index[id(variable)]
         except (KeyError, TypeError):
             raise ValueError(
-                f"Unknown variable: {getattr(variable, 'path', variable)!r}. Optimizer {self.name!r} can only be called "
-                "for the variables it was originally built with; make a new optimizer for other variables."
+                f"Unknown variable: {getattr(variable, 'path', variable)!r}. Optimizer {self.name!r} can only be "
+                "called for the variables it was originally built with; make a new optimizer for other variables."
             ) from None
 
     def _accumulated(self, pieces):
@@ -226,7 +226,8 @@ class Optimizer(State, abstract=True):
                 K.clip(p.g, -self.clipvalue, self.clipvalue, out=p.g)
 
     def _update(self, pieces):
-        lr, t = float(getattr(self.learning_rate, "value", self.learning_rate)), self._updates + 1
+        lr, t = self.learning_rate, self._updates + 1
+        lr = float(getattr(lr, "value", lr))
         names = (*self.slots, *self.late_slots)
         if self._keras_rule:
             self._update_in_the_manner_of_keras(pieces, lr)

@@ -40,7 +40,7 @@ class _Decay(LearningRateSchedule, abstract=True):
         self.initial_learning_rate, self.decay_steps, self.name = initial_learning_rate, decay_steps, name
 
     def __call__(self, step):
-        return K.float32(self.rate(float(getattr(step, "value", step))))
+        return K.float32(self.rate(_number(step)))
 
 
 class ExponentialDecay(_Decay):
@@ -154,7 +154,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.boundaries, self.values, self.name = boundaries, values, name
 
     def __call__(self, step):
-        return K.float32(self.values[bisect.bisect_left(self.boundaries, float(getattr(step, "value", step)))])
+        return K.float32(self.values[bisect.bisect_left(self.boundaries, _number(step))])
 
 
 class CosineDecay(_Decay):
@@ -193,7 +193,7 @@ class CosineDecay(_Decay):
         return top * _cosine(min(step / self.decay_steps, 1), self.alpha)
 
 
-class CosineDecayRestarts(_Decay):
+class CosineDecayRestarts(LearningRateSchedule):
     """Cosine decay that starts again: each period is `t_mul` times as long and `m_mul` times as high as the last.
 
     >>> schedule = CosineDecayRestarts(1.0, first_decay_steps=10)
@@ -205,7 +205,7 @@ class CosineDecayRestarts(_Decay):
         first_decay_steps: length of the first period.
         t_mul: factor on the length.
         m_mul: factor on the rate.
-        alpha: the rate at the end of a period, as a share of that at its start.
+        alpha: the lowest rate, as a share of the initial one.
 
     Raises: ValueError unless `first_decay_steps` is positive.
 
@@ -217,20 +217,23 @@ class CosineDecayRestarts(_Decay):
         self.initial_learning_rate, self.first_decay_steps, self.name = initial_learning_rate, first_decay_steps, name
         self.t_mul, self.m_mul, self.alpha = t_mul, m_mul, alpha
 
-    def rate(self, step):
-        """The formula."""
-        p = step / self.first_decay_steps
+    def __call__(self, step):
+        p = _number(step) / self.first_decay_steps
         if self.t_mul == 1.0:
             period = math.floor(p)
             p -= period
         else:
             period = math.floor(math.log(1 - p * (1 - self.t_mul)) / math.log(self.t_mul))
             p = (p - (1 - self.t_mul**period) / (1 - self.t_mul)) / self.t_mul**period
-        return self.initial_learning_rate * self.m_mul**period * _cosine(p, self.alpha)
+        return K.float32(self.initial_learning_rate * _cosine(p, self.alpha, self.m_mul**period))
 
 
-def _cosine(p, alpha):
-    return (1 - alpha) * 0.5 * (1 + math.cos(math.pi * p)) + alpha
+def _cosine(p, low, high=1.0):
+    return (1 - low) * high * 0.5 * (1 + math.cos(math.pi * p)) + low
+
+
+def _number(step):
+    return float(getattr(step, "value", step))
 
 
 def _positive(name, value):

@@ -73,6 +73,18 @@ class State(Settings, abstract=True):
             return tuple(self.add_optimizer_variables(trainable_variables, n, i) for n, i in zip(name, starts))
         return [self.add_variable_from_reference(v, name, initializer) for v in trainable_variables]
 
+    def assign(self, variable, value):
+        """`variable.assign(value)`, as Keras's optimizers spell it."""
+        variable.assign(value)
+
+    def assign_add(self, variable, value):
+        """`variable.assign_add(value)`."""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable, value):
+        """`variable.assign_sub(value)`."""
+        variable.assign_sub(value)
+
     @property
     def variables(self):
         """Everything that files keep: iteration, learning rate (unless scheduled), averages, accumulators, slots."""

@@ -56,7 +56,7 @@ class Adafactor(Optimizer):
         epsilon_1: keeps the squares from zero.
         epsilon_2: the smallest scale of a variable.
         clip_threshold: the largest root mean square of an update.
-        relative_step: limit the learning rate to 1 / sqrt(t).
+        relative_step: kept in the configuration; as in Keras the rate is at most 1 / sqrt(t) either way.
 
     Reference: Shazeer and Stern (2018), Adafactor, arXiv:1804.04235.
     """
@@ -88,7 +88,8 @@ class Adafactor(Optimizer):
         return Variable("zeros", mean_shape, variable.dtype, trainable=False, name=name)
 
     def step(self, lr, t, real):
-        return min(lr, 1 / math.sqrt(t)) if self.relative_step else lr, 1 - real(t**self.beta_2_decay)
+        # Keras limits the rate whatever `relative_step` says.
+        return min(lr, 1 / math.sqrt(t)), 1 - real(t**self.beta_2_decay)
 
     def update(self, w, g, row, column, v, step):
         lr, b = step

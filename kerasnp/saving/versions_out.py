@@ -50,7 +50,26 @@ def training_config(config):
     found = {k: plain(config.get(k)) for k in COMPILE_KEYS if k != "optimizer"}
     for key in ("loss", "metrics", "weighted_metrics"):
         found[key] = long_names(found.get(key))
-    return {**found, "optimizer_config": plain(config["optimizer"])}
+    optimizer = plain_optimizer(plain(config["optimizer"]))
+    schedule = config["optimizer"]["config"].get("learning_rate")
+    if isinstance(schedule, dict):  # Keras 3 wants it in full
+        optimizer["config"]["learning_rate"] = schedule
+    return {**found, "optimizer_config": optimizer}
+
+
+# Keys that optimizers before 2.11 did not have, with the values that may be left out.
+NEW_IN_OPTIMIZERS = {"weight_decay": None, "use_ema": False, "ema_momentum": 0.99, "ema_overwrite_frequency": None}
+OLD_OPTIMIZERS = ("Adadelta", "Adagrad", "Adam", "Adamax", "Ftrl", "Nadam", "RMSprop", "SGD")
+
+
+def plain_optimizer(optimizer):
+    """An optimizer as every Keras 2 knows it, or, where it is newer than 2.10, marked as such."""
+    config = {k: v for k, v in optimizer["config"].items() if v is not None or k == "epsilon"}
+    if all(config.get(k, v) == v for k, v in NEW_IN_OPTIMIZERS.items()) and optimizer["class_name"] in OLD_OPTIMIZERS:
+        config = {k: v for k, v in config.items() if k not in NEW_IN_OPTIMIZERS}
+    else:
+        config["is_legacy_optimizer"] = False
+    return {**optimizer, "config": config}
 
 
 def long_names(value):

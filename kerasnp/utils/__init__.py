@@ -10,6 +10,7 @@ _HOMES = {
     "to_categorical": "kerasnp.ops.labels",
     "normalize": "kerasnp.ops.labels",
     "get_file": "kerasnp.utils.file_utils",
+    "Progbar": "kerasnp.utils.progress",
     "custom_object_scope": "kerasnp.saving",
     "CustomObjectScope": "kerasnp.saving",
     "get_custom_objects": "kerasnp.saving",

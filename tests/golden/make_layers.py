@@ -17,6 +17,8 @@ sys.path.insert(0, str(HERE.parent))
 
 import cases  # noqa: E402
 
+# Cases that Keras 3.15.1 cannot compute itself.
+FAILING = {"RMSNormalization-2": "the scale is not aligned with an axis other than the last"}
 # Where a training call differs from an inference call, and is not random.
 TRAINED = ("BatchNormalization", "SpectralNormalization")
 
@@ -68,6 +70,8 @@ def main():
     out = {"keras": keras.__version__}
     for name, samples in cases.LAYERS.items():
         for i, (arguments, shape) in enumerate(samples):
+            if f"{name}-{i}" in FAILING:
+                continue
             try:
                 record(name, i, arguments, shape, out)
             except Exception as error:

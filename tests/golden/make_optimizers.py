@@ -13,9 +13,13 @@ import numpy as np
 
 SHAPES = [(3, 5), (), (7,), (2, 3, 2, 4), (1, 1), (16, 4)]
 STEPS = 5
-EXPONENTIAL = {"class_name": "ExponentialDecay", "config": {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5}}
+EXPONENTIAL = {
+    "class_name": "ExponentialDecay",
+    "config": {"initial_learning_rate": 0.1, "decay_steps": 2, "decay_rate": 0.5},
+}
 
-# name: (class, arguments, extras); extras: `exclude` names from weight decay, `constrain` one variable, `missing` gradients.
+# name: (class, arguments, extras), where extras tell the names to `exclude` from weight decay, the variable to
+# `constrain`, and the gradients `missing` in each step.
 CASES = {
     "sgd": ("SGD", {}),
     "sgd_momentum": ("SGD", {"momentum": 0.9}),
@@ -57,7 +61,10 @@ CASES = {
     "accumulation": ("Adam", {"gradient_accumulation_steps": 2}),
     "accumulation_all": (
         "Adam",
-        {"gradient_accumulation_steps": 2, "use_ema": True, "clipnorm": 0.1, "weight_decay": 0.1, "learning_rate": EXPONENTIAL},
+        {
+            "gradient_accumulation_steps": 2, "use_ema": True, "clipnorm": 0.1, "weight_decay": 0.1,
+            "learning_rate": EXPONENTIAL,
+        },
     ),
     "loss_scale": ("SGD", {"loss_scale_factor": 8.0, "clipnorm": 1.0}),
     "schedule": ("Adam", {"learning_rate": EXPONENTIAL, "weight_decay": 0.1}),
@@ -122,9 +129,10 @@ def main():
         out[f"{key}/end"] = _joined([v.numpy() for v in variables])
         out[f"{key}/state"] = _joined([v.numpy() for v in opt.variables])
         config = {k: v for k, v in opt.get_config().items() if k != "name"}
-        cases[key] = {"class": name, "arguments": arguments, **extras, "config": config, "shapes": [v.shape for v in opt.variables]}
-    names = ["SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Ftrl", "Lion", "Lamb", "Adafactor"]
+        shapes = [v.shape for v in opt.variables]
+        cases[key] = {"class": name, "arguments": arguments, **extras, "config": config, "shapes": shapes}
     keras.utils.clear_session()
+    names = sorted({name for name, *_ in CASES.values()})
     defaults = {name: keras.optimizers.serialize(getattr(keras.optimizers, name)()) for name in names}
     schedules = []
     for name, positional, named in SCHEDULES:

@@ -70,7 +70,8 @@ def test_defaults(name):
 @pytest.mark.parametrize("record", META["schedules"], ids=lambda r: f"{r['class']}-{r['args']}-{r['kwargs']}")
 def test_schedule(record):
     schedule = getattr(schedules, record["class"])(*record["args"], **record["kwargs"])
-    np.testing.assert_allclose([schedule(step) for step in range(len(record["values"]))], record["values"], rtol=2e-6, atol=1e-7)
+    values = [schedule(step) for step in range(len(record["values"]))]
+    np.testing.assert_allclose(values, record["values"], rtol=2e-6, atol=1e-7)
     assert schedules.serialize(schedule) == record["serialized"]
     twin = schedules.deserialize(record["serialized"])
     assert type(twin) is type(schedule) and twin.get_config() == schedule.get_config()
