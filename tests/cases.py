@@ -15,14 +15,20 @@ LAYERS = {
         ({"output_size": 4}, (2, 3, 3, 2)),
     ],
     "AdaptiveAveragePooling3D": [({"output_size": (2, 1, 3)}, (2, 3, 4, 5, 2))],
-    "AdaptiveMaxPooling1D": [({"output_size": 3}, (2, 7, 4)), ({"output_size": 2, "data_format": "channels_first"}, (2, 4, 7))],
+    "AdaptiveMaxPooling1D": [
+        ({"output_size": 3}, (2, 7, 4)),
+        ({"output_size": 2, "data_format": "channels_first"}, (2, 4, 7)),
+    ],
     "AdaptiveMaxPooling2D": [
         ({"output_size": (2, 3)}, (2, 5, 7, 3)),
         ({"output_size": 3, "data_format": "channels_first"}, (2, 2, 6, 4)),
         ({"output_size": 4}, (2, 3, 3, 2)),
     ],
     "AdaptiveMaxPooling3D": [({"output_size": (2, 1, 3)}, (2, 3, 4, 5, 2))],
-    "AlphaDropout": [({"rate": 0.3, "seed": 3}, (4, 5)), ({"rate": 0.5, "noise_shape": (None, 1, 3), "seed": 4}, (2, 6, 3))],
+    "AlphaDropout": [
+        ({"rate": 0.3, "seed": 3}, (4, 5)),
+        ({"rate": 0.5, "noise_shape": (None, 1, 3), "seed": 4}, (2, 6, 3)),
+    ],
     "AveragePooling1D": [
         ({"pool_size": 2}, (2, 7, 3)),
         ({"pool_size": 3, "strides": 2, "padding": "same", "data_format": "channels_first"}, (2, 3, 8)),
@@ -58,7 +64,10 @@ LAYERS = {
     ],
     "Conv2D": [
         ({"filters": 3, "kernel_size": 3}, (2, 6, 7, 2)),
-        ({"filters": 4, "kernel_size": (2, 3), "strides": (2, 1), "padding": "same", "activation": "relu"}, (2, 5, 6, 1)),
+        (
+            {"filters": 4, "kernel_size": (2, 3), "strides": (2, 1), "padding": "same", "activation": "relu"},
+            (2, 5, 6, 1),
+        ),
         ({"filters": 4, "kernel_size": 3, "dilation_rate": (2, 1), "use_bias": False}, (2, 7, 6, 3)),
         ({"filters": 6, "kernel_size": 2, "groups": 2, "activation": "tanh"}, (3, 4, 5, 4)),
         ({"filters": 2, "kernel_size": (3, 1), "data_format": "channels_first", "activation": "elu"}, (2, 3, 5, 4)),
@@ -73,13 +82,19 @@ LAYERS = {
     ],
     "Conv3D": [
         ({"filters": 3, "kernel_size": 2}, (2, 4, 3, 5, 2)),
-        ({"filters": 2, "kernel_size": (1, 3, 2), "strides": (1, 2, 1), "padding": "same", "activation": "relu"}, (2, 2, 5, 4, 2)),
+        (
+            {"filters": 2, "kernel_size": (1, 3, 2), "strides": (1, 2, 1), "padding": "same", "activation": "relu"},
+            (2, 2, 5, 4, 2),
+        ),
         ({"filters": 2, "kernel_size": 2, "groups": 2, "dilation_rate": (1, 2, 1)}, (2, 3, 4, 3, 2)),
         ({"filters": 2, "kernel_size": 2, "data_format": "channels_first"}, (2, 3, 3, 4, 3)),
     ],
     "Conv3DTranspose": [
         ({"filters": 2, "kernel_size": 2}, (2, 2, 3, 2, 3)),
-        ({"filters": 2, "kernel_size": (2, 3, 1), "strides": (2, 1, 2), "padding": "same", "activation": "relu"}, (2, 2, 3, 2, 2)),
+        (
+            {"filters": 2, "kernel_size": (2, 3, 1), "strides": (2, 1, 2), "padding": "same", "activation": "relu"},
+            (2, 2, 3, 2, 2),
+        ),
     ],
     "Cropping1D": [({}, (2, 6, 3)), ({"cropping": (0, 2)}, (2, 5, 3))],
     "Cropping2D": [
@@ -99,7 +114,10 @@ LAYERS = {
     ],
     "DepthwiseConv2D": [
         ({"kernel_size": 3}, (2, 5, 6, 3)),
-        ({"kernel_size": (2, 3), "depth_multiplier": 2, "strides": 2, "padding": "same", "activation": "relu"}, (2, 5, 6, 2)),
+        (
+            {"kernel_size": (2, 3), "depth_multiplier": 2, "strides": 2, "padding": "same", "activation": "relu"},
+            (2, 5, 6, 2),
+        ),
         ({"kernel_size": 2, "dilation_rate": 2, "use_bias": False, "data_format": "channels_first"}, (2, 3, 5, 6)),
     ],
     "Dropout": [
@@ -169,7 +187,11 @@ LAYERS = {
     "RMSNormalization": [({}, (4, 5)), ({"axis": [1, 2], "epsilon": 0.1}, (3, 4, 5)), ({"axis": 1}, (3, 4, 5))],
     "ReLU": [({}, (4, 5)), ({"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}, (3, 4, 5))],
     "RepeatVector": [({"n": 3}, (4, 5))],
-    "Reshape": [({"target_shape": (2, -1)}, (3, 8)), ({"target_shape": (12,)}, (2, 3, 4)), ({"target_shape": (-1,)}, (2, 3, 4))],
+    "Reshape": [
+        ({"target_shape": (2, -1)}, (3, 8)),
+        ({"target_shape": (12,)}, (2, 3, 4)),
+        ({"target_shape": (-1,)}, (2, 3, 4)),
+    ],
     "SeparableConv1D": [
         ({"filters": 4, "kernel_size": 3}, (2, 7, 3)),
         ({"filters": 2, "kernel_size": 2, "depth_multiplier": 2, "strides": 2, "padding": "same"}, (2, 7, 2)),

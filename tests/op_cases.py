@@ -100,6 +100,16 @@ def always(name, *options):
     return lambda xs: make(name, *options)
 
 
+def spd(*shape):
+    """Symmetric positive definite matrices."""
+
+    def draw(rng):
+        a = rng.standard_normal((*shape, shape[-1]))
+        return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1])
+
+    return draw
+
+
 def _generator():
     return K.random.generator(7)
 
@@ -405,6 +415,59 @@ CASES = {
         ),
     ],
     "Total": [Case(always("Total", 3), (4, 3), mixes=True, twin=lambda x: ops.sum(x) / 3)],
+}  # fmt: skip
+
+CASES |= {
+    # --- arrange and sorting
+    "Scatter": [
+        Case(lambda xs: make("Scatter", (LABELS[: len(xs[0])],), (3, 2)), (4, 2), mixes=True),
+        Case(always("Scatter", (np.array([0, 1]), np.array([1, 1])), (2, 3)), (2,), batched=False),
+    ],
+    "Update": [
+        Case(always("Update", (slice(None), slice(1, 3))), (3, 4), (3, 2)),
+        Case(always("Update", (np.array([0, 2, 0]),)), (3, 4), (3, 4), batched=False),
+    ],
+    "SegmentMax": [Case(lambda xs: make("SegmentMax", LABELS[: len(xs[0])], 3), (4, 2), batched=False)],
+    "SegmentMin": [Case(lambda xs: make("SegmentMin", LABELS[: len(xs[0])], 3), (4, 2), batched=False)],
+    "SegmentProd": [Case(lambda xs: make("SegmentProd", LABELS[: len(xs[0])], 4), (4, 2), mixes=True)],
+    "CumProd": [
+        Case(always("CumProd", 1), (3, 4)),
+        Case(always("CumProd", 0), (3, 4), mixes=True),
+        Case(always("CumProd", -1), np.array([[2.0, 0.0, 3.0, 0.0, 1.0]])),
+    ],
+    "CustomGradient": [
+        Case(always("CustomGradient", lambda x, y: (x * y * y, lambda dy: (dy * y * y, 2 * dy * x * y))), (3, 4), (3, 4)),
+    ],
+    # --- linear algebra
+    "Cholesky": [Case(always("Cholesky"), spd(2, 3)), Case(always("Cholesky"), spd(3), batched=False)],
+    "Inverse": [Case(always("Inverse"), spd(2, 3))],
+    "SignLogDet": [Case(always("SignLogDet"), (2, 3, 3)), Case(always("SignLogDet"), (3, 3), batched=False)],
+    "Determinant": [Case(always("Determinant"), (2, 3, 3)), Case(always("Determinant"), (3, 3), batched=False)],
+    "Solve": [
+        Case(always("Solve"), spd(2, 3), (2, 3, 2)),
+        Case(always("Solve", "lower"), spd(2, 3), (2, 3, 2)),
+        Case(always("Solve", "upper"), spd(3), (3, 2), batched=False),
+    ],
+    "Qr": [Case(always("Qr"), (2, 4, 3)), Case(always("Qr"), (3, 3), batched=False)],
+    "Eigh": [Case(always("Eigh"), spd(2, 4)), Case(always("Eigh"), spd(3), batched=False)],
+    "Svd": [Case(always("Svd"), (2, 4, 3)), Case(always("Svd"), (2, 3, 4)), Case(always("Svd"), (3, 3), batched=False)],
+    # --- Fourier
+    "Fourier": [
+        Case(always("Fourier"), (2, 5), (2, 5)),
+        Case(always("Fourier", 2), (2, 4, 3), (2, 4, 3)),
+        Case(always("Fourier", 2, True), (2, 4, 3), (2, 4, 3)),
+    ],
+    "RealFourier": [
+        Case(always("RealFourier", None), (2, 6)),
+        Case(always("RealFourier", 9), (2, 6)),
+        Case(always("RealFourier", 4), (2, 7)),
+    ],
+    "InverseRealFourier": [
+        Case(always("InverseRealFourier", None), (2, 4), (2, 4)),
+        Case(always("InverseRealFourier", 7), (2, 4), (2, 4)),
+        Case(always("InverseRealFourier", 9), (2, 3), (2, 3)),
+        Case(always("InverseRealFourier", 4), (2, 5), (2, 5)),
+    ],
 }  # fmt: skip
 
 # The operators driven by a table have a case for each entry; what is not listed takes normal numbers.

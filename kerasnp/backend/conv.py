@@ -1,14 +1,13 @@
 """Convolutions over one to three spatial axes, and their gradients.
 
-Arrays are (n, *space, channels) in shape, in any order in memory. Batches of images come back with the batch innermost in
-memory, where the next layer wants them (see conv_batch_last.py).
+Arrays are (n, *space, channels) in shape, in any order in memory. Batches of images come back with the batch innermost
+in memory, where the next layer wants them (conv_batch_last.py); all else is done in plain order (conv_plain.py).
 """
 
-import numpy as np
-
 from . import conv_batch_last, conv_plain
+from .linear import sum_rows
 
-__all__ = ["conv", "conv_grad_input", "conv_grad_kernel", "output_size", "same_padding"]
+__all__ = ["conv", "conv_grad", "conv_grad_input", "conv_grad_kernel", "output_size", "same_padding"]
 
 BATCH = 16  # images from which the batch is long enough to be the innermost axis
 
@@ -37,58 +36,87 @@ def conv(x, kernel, bias=None, activation=None, strides=(1, 1), padding=((0, 0),
 
     x (n, *space, c)   kernel (*window, c / groups, filters)   ->   y (n, *positions, filters)
     """
-    positions = _positions(x.shape, kernel.shape, strides, padding, dilation)
-    if _batch_last(x.shape, positions, dilation, groups):
-        return _natural(conv_batch_last.conv(_image(x), _cells(kernel), bias, activation, *_pairs(strides, padding)), x.ndim)
-    return conv_plain.conv(x, kernel, bias, activation, strides, padding, dilation, groups, positions)
+    places = positions(x.shape, kernel.shape, strides, padding, dilation)
+    if not batch_last(x.shape, places, dilation, groups):
+        return conv_plain.conv(x, kernel, bias, activation, strides, padding, dilation, groups, places)
+    y, _ = conv_batch_last.conv(image(x), cells(kernel), bias, activation, pair(strides, 1), pair(padding, (0, 0)))
+    return natural(y, x.ndim)
 
 
-def conv_grad_kernel(x, dz, kernel_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1, out=None):
+def conv_grad(
+    x, kernel, y, dy, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1,
+    wants=(True, True, True),
+):  # fmt: skip
+    """dx, dw and db of y = act(x * kernel + bias), those wanted, from dy."""
+    if batch_last(x.shape, dy.shape[1:-1], dilation, groups):
+        return gradients(x, kernel, y, dy, activation, strides, padding, wants)
+    options = strides, padding, dilation, groups
+    dz = dy if activation is None else activation.backward(y, dy)
+    return (
+        conv_grad_input(dz, kernel, x.shape, *options) if wants[0] else None,
+        conv_grad_kernel(x, dz, kernel.shape, *options) if wants[1] else None,
+        sum_rows(dz) if wants[2] else None,
+    )
+
+
+def conv_grad_kernel(
+    x, dz, kernel_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1, out=None
+):
     """dw, of shape `kernel_shape`: the correlation of x with dz."""
-    if _batch_last(x.shape, dz.shape[1:-1], dilation, groups):
-        cells = (1,) * (4 - x.ndim) + tuple(kernel_shape)
-        dw = conv_batch_last.grad_kernel(_image(x), _image(dz), cells, *_pairs(strides, padding)).reshape(kernel_shape)
+    if batch_last(x.shape, dz.shape[1:-1], dilation, groups):
+        shape = pair(kernel_shape, 1, 4)
+        options = None, pair(strides, 1), pair(padding, (0, 0)), (False, True, False)
+        _, dw, _ = conv_batch_last.gradients(image(x), shape, None, image(dz), *options)
     else:
         dw = conv_plain.grad_kernel(x, dz, kernel_shape, strides, padding, dilation, groups)
     if out is None:
-        return dw
-    out[...] = dw
+        return dw.reshape(kernel_shape)
+    out[...] = dw.reshape(kernel_shape)
     return out
 
 
 def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1):
     """dx, of shape `x_shape`: every dz times the window it came from, added up where windows overlap."""
-    if _batch_last(x_shape, dz.shape[1:-1], dilation, groups):
-        *space, c = x_shape[1:]
-        shape = (1,) * (4 - len(x_shape)) + (*space, c, len(dz))
-        return _natural(conv_batch_last.grad_input(_image(dz), _cells(kernel), shape, *_pairs(strides, padding)), dz.ndim)
-    return conv_plain.grad_input(dz, kernel, x_shape, strides, padding, dilation, groups)
+    if not batch_last(x_shape, dz.shape[1:-1], dilation, groups):
+        return conv_plain.grad_input(dz, kernel, x_shape, strides, padding, dilation, groups)
+    shape = pair((*x_shape[1:], x_shape[0]), 1, 4)
+    dx = conv_batch_last.grad_input(image(dz), cells(kernel), shape, pair(strides, 1), pair(padding, (0, 0)))
+    return natural(dx, dz.ndim)
 
 
-def _positions(x_shape, kernel_shape, strides, padding, dilation):
+def gradients(x, kernel, y, dy, activation, strides, padding, wants, size=None, won=None):
+    """dx, dw and db of a convolution with the batch last; see `conv_batch_last.gradients`."""
+    options, x, w = (pair(strides, 1), pair(padding, (0, 0))), image(x), cells(kernel)
+    dz, dw, db = conv_batch_last.gradients(x, w.shape, image(y), image(dy), activation, *options, wants, size, won)
+    dx = conv_batch_last.grad_input(dz, w, x.shape, *options, size or (1, 1)) if wants[0] else None
+    return None if dx is None else natural(dx, dy.ndim), None if dw is None else dw.reshape(kernel.shape), db
+
+
+def positions(x_shape, kernel_shape, strides, padding, dilation):
+    """The shape of the output between batch and filters."""
     return tuple(map(output_size, x_shape[1:-1], kernel_shape[:-2], strides, dilation, padding))
 
 
-def _batch_last(x_shape, positions, dilation, groups):
+def batch_last(x_shape, places, dilation, groups):
     """Whether the batch goes innermost."""
-    return len(positions) <= 2 and x_shape[0] >= BATCH and groups == 1 and set(dilation) == {1} and 0 not in positions
+    return len(places) <= 2 and x_shape[0] >= BATCH and groups == 1 and set(dilation) == {1} and 0 not in places
 
 
-def _image(x):
+def image(x):
     """(n, h, w, c) -> (h, w, c, n), a view; one spatial axis is an image one pixel high."""
     return x.transpose(1, 2, 3, 0) if x.ndim == 4 else x.transpose(1, 2, 0)[None]
 
 
-def _natural(y, ndim):
+def natural(y, ndim):
     """(h, w, c, n) -> (n, h, w, c), or (n, w, c) where there is one spatial axis; a view."""
     return y.transpose(3, 0, 1, 2) if ndim == 4 else y[0].transpose(2, 0, 1)
 
 
-def _cells(kernel):
+def cells(kernel):
+    """(w, c, f) -> (1, w, c, f) where there is one spatial axis."""
     return kernel if kernel.ndim == 4 else kernel[None]
 
 
-def _pairs(strides, padding):
-    """Strides and padding of an image."""
-    strides, padding = tuple(strides), tuple(map(tuple, padding))
-    return (strides, padding) if len(strides) == 2 else ((1, *strides), ((0, 0), *padding))
+def pair(values, first, length=2):
+    """The values, with `first` for the missing height."""
+    return tuple(values) if len(values) == length else (first, *values)

@@ -5,7 +5,6 @@ stay in the cache, over axes in the order they have in memory; batch and channel
 """
 
 import itertools
-import math
 
 import numpy as np
 

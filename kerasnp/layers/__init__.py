@@ -8,7 +8,11 @@
 
 from kerasnp.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax  # noqa: F401
 from kerasnp.layers.adaptive_pooling import (  # noqa: F401
-    AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D,
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )  # fmt: skip
 from kerasnp.layers.conv import Conv1D, Conv2D, Conv3D  # noqa: F401
@@ -21,32 +25,71 @@ from kerasnp.layers.input_spec import InputSpec  # noqa: F401
 from kerasnp.layers.layer import Layer  # noqa: F401
 from kerasnp.layers.masking import Masking  # noqa: F401
 from kerasnp.layers.normalization import (  # noqa: F401
-    BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization,
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
 )  # fmt: skip
 from kerasnp.layers.padding import (  # noqa: F401
-    Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    Cropping1D,
+    Cropping2D,
+    Cropping3D,
+    ZeroPadding1D,
+    ZeroPadding2D,
+    ZeroPadding3D,
 )  # fmt: skip
 from kerasnp.layers.pooling import (  # noqa: F401
-    AveragePooling1D, AveragePooling2D, AveragePooling3D, GlobalAveragePooling1D, GlobalAveragePooling2D,
-    GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, MaxPooling1D, MaxPooling2D,
+    AveragePooling1D,
+    AveragePooling2D,
+    AveragePooling3D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    GlobalMaxPooling3D,
+    MaxPooling1D,
+    MaxPooling2D,
     MaxPooling3D,
 )  # fmt: skip
+from kerasnp.layers.recurrent import GRU, LSTM, SimpleRNN  # noqa: F401
+from kerasnp.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell  # noqa: F401
+from kerasnp.layers.recurrent_wrappers import Bidirectional, TimeDistributed  # noqa: F401
 from kerasnp.layers.regularization import (  # noqa: F401
-    ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
     SpatialDropout3D,
 )  # fmt: skip
 from kerasnp.layers.reshaping import Flatten, Permute, RepeatVector, Reshape  # noqa: F401
+from kerasnp.layers.rnn import RNN, StackedRNNCells  # noqa: F401
 from kerasnp.layers.separable_conv import (  # noqa: F401
-    DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D,
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
 )  # fmt: skip
 from kerasnp.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D  # noqa: F401
 from kerasnp.layers.wrapper import SpectralNormalization, Wrapper  # noqa: F401
 
 # Keras's second names.
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
-GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D
+GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = (
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalAveragePooling3D,
+)
 GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
-Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
+Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+)
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

@@ -16,7 +16,9 @@ class ConvLayer(WindowLayer, abstract=True):
         paddings = ("valid", "same", "causal") if self.rank == 1 else ("valid", "same")
         self.padding = check.one_of("padding", padding, paddings, self._who)
         if self.padding == "causal" and self.data_format == "channels_first":
-            raise ValueError(f"{self._who}: causal padding needs data_format='channels_last'. Received: 'channels_first'.")
+            raise ValueError(
+                f"{self._who}: causal padding needs data_format='channels_last'. Received: 'channels_first'."
+            )
         self.dilation_rate = self._ints("dilation_rate", dilation_rate)
         self.input_spec = InputSpec(min_ndim=self.rank + 2, max_ndim=self.rank + 2)
 
@@ -56,8 +58,8 @@ class ConvLayer(WindowLayer, abstract=True):
         channels = self._split(input_shape)[2]
         if channels is None:
             raise ValueError(
-                f"{self._who}: the channel axis of the input must be defined. Received: input_shape={tuple(input_shape)}; "
-                "give the number of channels in Input(shape=...)."
+                f"{self._who}: the channel axis of the input must be defined. "
+                f"Received: input_shape={tuple(input_shape)}; give the number of channels in Input(shape=...)."
             )
         ndim, channel_axis = self.rank + 2, self._axes()[1]
         self.input_spec = InputSpec(min_ndim=ndim, max_ndim=ndim, axes={channel_axis: channels})
@@ -177,8 +179,8 @@ class Conv2D(_Conv, aliases=("Convolution2D",)):
     Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, new_height, new_width, filters)`; kernel
     `(*kernel_size, channels // groups, filters)`, bias `(filters,)`.
 
-    Raises: ValueError for arguments out of range, filters or channels that the groups do not divide, or an input smaller
-    than the window.
+    Raises: ValueError for arguments out of range, filters or channels that the groups do not divide, or an input
+    smaller than the window.
     """
 
     rank = 2
@@ -192,8 +194,8 @@ class Conv3D(_Conv, aliases=("Convolution3D",)):
 
     The arguments are those of `Conv2D` with three numbers per window.
 
-    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, new_depth, new_height, new_width, filters)`;
-    kernel `(*kernel_size, channels // groups, filters)`, bias `(filters,)`.
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, new_depth, new_height, new_width,
+    filters)`; kernel `(*kernel_size, channels // groups, filters)`, bias `(filters,)`.
     """
 
     rank = 3

@@ -99,10 +99,11 @@ class Conv2DTranspose(_ConvTranspose, aliases=("Convolution2DTranspose",)):
         filters: number of filters, the channels of the output.
         kernel_size: the window's height and width, or one number for both.
         strides: how far apart neighbouring pixels place their kernels.
-        padding: `"valid"` keeps all of the output, `(size - 1) * stride + kernel` or at least `size * stride`; `"same"` cuts
-            it to `size * stride`.
+        padding: `"valid"` keeps all of the output, `(size - 1) * stride + kernel` or at least `size * stride`; `"same"`
+            cuts it to `size * stride`.
         output_padding: rows and columns to add at the far end; the size is then
-            `(size - 1) * stride + kernel - 2 * pad + output_padding` with a pad of `kernel // 2` for `"same"`, 0 for `"valid"`.
+            `(size - 1) * stride + kernel - 2 * pad + output_padding` with a pad of `kernel // 2` for `"same"`, 0 for
+            `"valid"`.
         data_format: `"channels_last"` or `"channels_first"`; default `kerasnp.config.image_data_format()`.
         dilation_rate: distance between neighbouring cells of the window.
         activation: a name or function; none by default.
@@ -128,8 +129,8 @@ class Conv3DTranspose(_ConvTranspose, aliases=("Convolution3DTranspose",)):
 
     The arguments are those of `Conv2DTranspose` with three numbers per window.
 
-    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, new_depth, new_height, new_width, filters)`;
-    kernel `(*kernel_size, filters, channels)`, bias `(filters,)`.
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, new_depth, new_height, new_width,
+    filters)`; kernel `(*kernel_size, filters, channels)`, bias `(filters,)`.
     """
 
     rank = 3

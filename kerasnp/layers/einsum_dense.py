@@ -58,7 +58,7 @@ class EinsumDense(Layer):
         match = re.fullmatch(f"{axes},([a-zA-Z]+)->{axes}", equation.replace(" ", ""))
         if not match:
             raise ValueError(
-                f"{self._who}: equation must be an einsum of the inputs and the kernel, such as 'ab,bc->ac' or '...b,bc->...c'. "
+                f"{self._who}: equation must be an einsum of inputs and kernel, such as 'ab,bc->ac' or '...b,bc->...c'. "
                 f"Received: equation={equation!r}"
             )
         return match.groups()
@@ -69,7 +69,8 @@ class EinsumDense(Layer):
         free = len(input_shape) - len(inputs)
         if free < 0 or (free > 0 and "..." not in self._inputs):
             raise ValueError(
-                f"{self._who}: the inputs of {self.equation!r} have {len(inputs)} axes. Received: input shape {tuple(input_shape)}"
+                f"{self._who}: the inputs of {self.equation!r} have {len(inputs)} axes. "
+                f"Received: input shape {tuple(input_shape)}"
             )
         before = free if self._inputs.startswith("...") else 0
         lengths = dict(zip(inputs, input_shape[before:]))
@@ -98,7 +99,11 @@ class EinsumDense(Layer):
                 f"Received: input shape {tuple(input_shape)}, output_shape={self.output_shape}"
             )
         self.kernel = self.add_weight(
-            shape, self.kernel_initializer, regularizer=self.kernel_regularizer, constraint=self.kernel_constraint, name="kernel"
+            shape,
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
         )
         self.bias = None
         if self.bias_axes is not None:

@@ -69,8 +69,8 @@ class Embedding(Layer):
             indices = indices.astype(K.int32)
         if indices.size and not (0 <= indices.min() and indices.max() < self.input_dim):
             raise ValueError(
-                f"{self._who}: inputs must be integers from 0 to {self.input_dim - 1}. Received: values from {indices.min()} "
-                f"to {indices.max()}; input_dim must be the largest plus one."
+                f"{self._who}: inputs must be integers from 0 to {self.input_dim - 1}. "
+                f"Received: values from {indices.min()} to {indices.max()}; input_dim must be the largest plus one."
             )
         y = ops.take(self.embeddings, indices, axis=0)
         return y if self.compute_dtype == self.variable_dtype else ops.cast(y, self.compute_dtype)

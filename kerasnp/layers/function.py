@@ -2,7 +2,6 @@
 
 import inspect
 
-from kerasnp import ops
 from kerasnp.layers.layer import Layer
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 

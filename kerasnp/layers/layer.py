@@ -469,6 +469,11 @@ class Layer(Registered, abstract=True):
                 config[name] = self._config_value(name)
         return config
 
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild a layer from `get_config()`; an empty `quantization_config`, which Keras writes, is left out."""
+        return cls(**{k: v for k, v in config.items() if k != "quantization_config" or v is not None})
+
     def _configured_class(self):
         """The class whose constructor arguments `get_config` reads: a user's override adds its own on top of its base."""
         for cls in type(self).__mro__:

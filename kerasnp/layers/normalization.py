@@ -1,7 +1,6 @@
 """Normalization layers."""
 
 from kerasnp import constraints, initializers, ops, regularizers
-from kerasnp import backend as K
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
 from kerasnp.utils import check
@@ -13,11 +12,14 @@ class _Normalization(Layer, abstract=True):
     def _sizes(self, input_shape, axes):
         """The lengths of `axes`, which must be defined."""
         if any(not -len(input_shape) <= a < len(input_shape) for a in axes):
-            raise ValueError(f"{self._who}: axis {self.axis} is out of range. Received: input_shape={tuple(input_shape)}")
+            raise ValueError(
+                f"{self._who}: axis {self.axis} is out of range. Received: input_shape={tuple(input_shape)}"
+            )
         sizes = tuple(input_shape[a] for a in axes)
         if None in sizes:
             raise ValueError(
-                f"{self._who}: axis {self.axis} of the input must be defined. Received: input_shape={tuple(input_shape)}"
+                f"{self._who}: axis {self.axis} of the input must be defined. "
+                f"Received: input_shape={tuple(input_shape)}"
             )
         return sizes
 
@@ -51,21 +53,26 @@ class _ScaleAndCenter(_Normalization, abstract=True):
             )  # fmt: skip
         if self.center:
             self.beta = self.add_weight(
-                shape, self.beta_initializer, regularizer=self.beta_regularizer, constraint=self.beta_constraint, name="beta"
+                shape,
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
             )
 
 
-
 class BatchNormalization(_ScaleAndCenter):
-    """Normalize every channel by its mean and variance over the batch, then scale and shift it (Ioffe and Szegedy, 2015).
+    """Normalize every channel by its mean and variance over the batch, then scale and shift it (Ioffe and Szegedy,
+    2015).
 
-    In training y = (x - mean) / sqrt(variance + epsilon) * gamma + beta with mean and variance of the batch, which also move
-    the averages: moving = moving * momentum + batch * (1 - momentum). Otherwise, and always while `trainable` is False, the
-    moving averages take the place of the batch's own.
+    In training y = (x - mean) / sqrt(variance + epsilon) * gamma + beta with mean and variance of the batch, which also
+    move
+    the averages: moving = moving * momentum + batch * (1 - momentum). Otherwise, and always while `trainable` is False,
+    the moving averages take the place of the batch's own.
 
     >>> y = BatchNormalization(epsilon=0.0)(ops.convert_to_tensor([[1.0], [3.0]]), training=True)
     >>> y.ravel()
-    array([-1.,  1.])
+    array([-1.,  1.], dtype=float32)
 
     Args:
         axis: the axis to keep, that of the channels.
@@ -151,8 +158,8 @@ class BatchNormalization(_ScaleAndCenter):
 class LayerNormalization(_ScaleAndCenter):
     """Normalize every sample by its own mean and variance, then scale and shift it (Ba et al., 2016).
 
-    y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance taken over `axis`; the same in training and
-    afterwards.
+    y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance taken over `axis`; the same in
+    training and afterwards.
 
     >>> LayerNormalization(epsilon=0.0)([[1.0, 3.0]])
     array([[-1.,  1.]], dtype=float32)
@@ -161,9 +168,10 @@ class LayerNormalization(_ScaleAndCenter):
         axis: the axis, or axes, to normalize over; gamma and beta have their shape.
         epsilon: added to the variance, against division by zero.
         center, scale: whether beta is added, whether gamma multiplies.
-        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as for
-            any weight.
-        rms_scaling: y = x / sqrt(variance + epsilon) * gamma instead, as Keras does; deprecated there, see RMSNormalization.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as
+            for any weight.
+        rms_scaling: y = x / sqrt(variance + epsilon) * gamma instead, as Keras does; deprecated there, see
+            RMSNormalization.
 
     Raises: ValueError for an axis that the input lacks.
     """
@@ -222,10 +230,11 @@ class LayerNormalization(_ScaleAndCenter):
 
 
 class GroupNormalization(_ScaleAndCenter):
-    """Normalize groups of channels of every sample by their own mean and variance, then scale and shift (Wu and He, 2018).
+    """Normalize groups of channels of every sample by their own mean and variance, then scale and shift (Wu and He,
+    2018).
 
-    y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance taken over all positions and the channels
-    of a group.
+    y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance taken over all positions and
+    the channels of a group.
 
     >>> GroupNormalization(2)(ops.ones((1, 5, 5, 4))).shape
     (1, 5, 5, 4)
@@ -235,8 +244,8 @@ class GroupNormalization(_ScaleAndCenter):
         axis: the axis of the channels.
         epsilon: added to the variance, against division by zero.
         center, scale: whether beta is added, whether gamma multiplies.
-        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as for
-            any weight.
+        beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as
+            for any weight.
 
     Shapes: outputs as inputs; gamma and beta `(channels,)`.
 
@@ -261,7 +270,9 @@ class GroupNormalization(_ScaleAndCenter):
         super().__init__(**kwargs)
         self.groups, self.axis = check.integer("groups", groups, self._who), check.integer("axis", axis, self._who)
         if self.groups < 1 and self.groups != -1:
-            raise ValueError(f"{self._who}: groups must be positive, or -1 for one per channel. Received: groups={groups}")
+            raise ValueError(
+                f"{self._who}: groups must be positive, or -1 for one per channel. Received: groups={groups}"
+            )
         self._set_affine(
             epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint,
@@ -272,8 +283,8 @@ class GroupNormalization(_ScaleAndCenter):
         groups = channels if self.groups == -1 else self.groups
         if channels % groups:
             raise ValueError(
-                f"{self._who}: groups must divide the number of channels. Received: groups={groups} and {channels} channels "
-                f"(input shape {tuple(input_shape)})."
+                f"{self._who}: groups must divide the number of channels. "
+                f"Received: groups={groups} and {channels} channels (input shape {tuple(input_shape)})."
             )
         self.groups = groups
         self._add_affine((channels,))

@@ -14,12 +14,14 @@ class _Border(SpatialLayer, abstract=True):
         """The pairs, from one number, a number per axis, or a pair per axis."""
         values = (value,) * self.rank if isinstance(value, int) else value
         if isinstance(values, (list, tuple)) and len(values) == self.rank:
-            pairs = tuple((v, v) if isinstance(v, int) else tuple(v) if isinstance(v, (list, tuple)) else () for v in values)
+            pairs = tuple(
+                (v, v) if isinstance(v, int) else tuple(v) if isinstance(v, (list, tuple)) else () for v in values
+            )
             if all(len(p) == 2 and all(isinstance(n, int) and n >= 0 for n in p) for p in pairs):
                 return pairs
         raise ValueError(
-            f"{self._who}: {name} must be a non-negative integer, {self.rank} of them, or {self.rank} pairs (before, after). "
-            f"Received: {name}={value!r}"
+            f"{self._who}: {name} must be a non-negative integer, {self.rank} of them, or {self.rank} pairs "
+            f"(before, after). Received: {name}={value!r}"
         )
 
     def _begin(self, data_format):

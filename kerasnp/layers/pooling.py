@@ -35,7 +35,7 @@ class MaxPooling1D(_Pooling, aliases=("MaxPool1D",)):
     """The largest value in each stretch of a sequence, channel by channel.
 
     >>> MaxPooling1D()(ops.arange(6.0).reshape(1, 6, 1)).ravel()
-    array([1., 3., 5.])
+    array([1., 3., 5.], dtype=float32)
 
     The arguments are those of `MaxPooling2D` with one number per window.
 
@@ -87,7 +87,7 @@ class AveragePooling1D(_Pooling, aliases=("AvgPool1D",)):
     """The mean of each stretch of a sequence, channel by channel.
 
     >>> AveragePooling1D(2)(ops.arange(6.0).reshape(1, 6, 1)).ravel()
-    array([0.5, 2.5, 4.5])
+    array([0.5, 2.5, 4.5], dtype=float32)
 
     The arguments are those of `AveragePooling2D` with one number per window.
 
@@ -159,7 +159,7 @@ class GlobalAveragePooling1D(_GlobalPooling, aliases=("GlobalAvgPool1D",)):
 
     >>> x = ops.convert_to_tensor([[[1.0], [3.0], [50.0]]])
     >>> GlobalAveragePooling1D()(x, mask=ops.convert_to_tensor([[True, True, False]]))
-    array([[2.]])
+    array([[2.]], dtype=float32)
 
     Args:
         data_format: `"channels_last"` or `"channels_first"`; default `kerasnp.config.image_data_format()`.
@@ -209,7 +209,8 @@ class GlobalAveragePooling3D(_GlobalPooling, aliases=("GlobalAvgPool3D",)):
 
     The arguments are those of `GlobalAveragePooling2D`.
 
-    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`, or `(batch, 1, 1, 1, channels)`.
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`, or `(batch, 1, 1, 1,
+    channels)`.
     """
 
     rank = 3
@@ -220,7 +221,7 @@ class GlobalMaxPooling1D(_GlobalPooling, aliases=("GlobalMaxPool1D",)):
     """The largest value of each channel over the whole sequence.
 
     >>> GlobalMaxPooling1D()(ops.arange(6.0).reshape(1, 3, 2))
-    array([[4., 5.]])
+    array([[4., 5.]], dtype=float32)
 
     The arguments are those of `GlobalMaxPooling2D`.
 
@@ -255,7 +256,8 @@ class GlobalMaxPooling3D(_GlobalPooling, aliases=("GlobalMaxPool3D",)):
 
     The arguments are those of `GlobalMaxPooling2D`.
 
-    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`, or `(batch, 1, 1, 1, channels)`.
+    Shapes: inputs `(batch, depth, height, width, channels)`, outputs `(batch, channels)`, or `(batch, 1, 1, 1,
+    channels)`.
     """
 
     rank = 3

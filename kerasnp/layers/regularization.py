@@ -33,7 +33,7 @@ class Dropout(_Noise):
     (Srivastava et al., 2014).
 
     >>> Dropout(0.5, seed=1)(ops.ones((1, 4)))
-    array([[1., 1., 1., 1.]])
+    array([[1., 1., 1., 1.]], dtype=float32)
     >>> sorted(set(Dropout(0.5, seed=1)(ops.ones((1, 100)), training=True).ravel().tolist()))
     [0.0, 2.0]
 
@@ -93,7 +93,8 @@ class SpatialDropout1D(_SpatialDropout):
 
 
 class SpatialDropout2D(_SpatialDropout):
-    """Dropout of whole channels of images, since neighbouring pixels are too much alike to drop apart (Tompson et al., 2015).
+    """Dropout of whole channels of images, since neighbouring pixels are too much alike to drop apart (Tompson et al.,
+    2015).
 
     >>> y = SpatialDropout2D(0.5, seed=1)(ops.ones((1, 2, 2, 8)), training=True)
     >>> bool((y == y[:, :1, :1]).all())

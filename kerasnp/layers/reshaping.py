@@ -106,7 +106,8 @@ class Permute(Layer):
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
-                f"{self._who}: dims must be a permutation of the integers from 1 to the number of axes. Received: dims={dims}"
+                f"{self._who}: dims must be a permutation of the integers from 1 to the number of axes. "
+                f"Received: dims={dims}"
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 

@@ -91,8 +91,8 @@ class DepthwiseConv2D(_DepthwiseConv):
         depthwise_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
         depthwise_constraint, bias_constraint: projections after each update.
 
-    Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, new_height, new_width, channels * depth_multiplier)`;
-    kernel `(*kernel_size, channels, depth_multiplier)`, bias `(channels * depth_multiplier,)`.
+    Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, new_height, new_width, channels *
+    depth_multiplier)`; kernel `(*kernel_size, channels, depth_multiplier)`, bias `(channels * depth_multiplier,)`.
 
     Raises: ValueError for arguments out of range, or an input smaller than the window.
     """
@@ -197,12 +197,13 @@ class SeparableConv2D(_SeparableConv, aliases=("SeparableConvolution2D",)):
         activation: a name or function; none by default.
         use_bias: whether a bias is added.
         depthwise_initializer, pointwise_initializer, bias_initializer: first values of the weights.
-        depthwise_regularizer, pointwise_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer, activity_regularizer: penalties added to the
+            loss.
         depthwise_constraint, pointwise_constraint, bias_constraint: projections after each update.
 
-    Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, new_height, new_width, filters)`; depthwise_kernel
-    `(*kernel_size, channels, depth_multiplier)`, pointwise_kernel `(1, 1, channels * depth_multiplier, filters)`, bias
-    `(filters,)`.
+    Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, new_height, new_width, filters)`;
+    depthwise_kernel `(*kernel_size, channels, depth_multiplier)`, pointwise_kernel `(1, 1, channels * depth_multiplier,
+    filters)`, bias `(filters,)`.
 
     Raises: ValueError for arguments out of range, or an input smaller than the window.
     """

@@ -1,4 +1,5 @@
-"""What layers over one, two or three spatial axes share: their arguments, the place of the channels, and output sizes."""
+"""What layers over one, two or three spatial axes share: their arguments, the place of the channels, and output
+sizes."""
 
 from kerasnp import backend as K
 from kerasnp.layers.input_spec import check_input
@@ -14,7 +15,8 @@ class _Shaped:
 
 
 class SpatialLayer(Layer, abstract=True):
-    """Base of the layers whose inputs are (batch, *space, channels), or (batch, channels, *space) for channels first."""
+    """Base of the layers whose inputs are (batch, *space, channels), or (batch, channels, *space) for channels
+    first."""
 
     rank = 2
 
@@ -43,7 +45,7 @@ class SpatialLayer(Layer, abstract=True):
         """Raise ValueError where an output would have no elements along a spatial axis."""
         if any(n is not None and n <= 0 for n in spatial):
             raise ValueError(
-                f"{self._who}: the input is smaller than the window, so the output would be empty along a spatial axis. "
+                f"{self._who}: the input is smaller than the window, so the output would be empty along an axis. "
                 f"Received: input shape {tuple(input_shape)}; use a smaller window, larger inputs, or padding='same'."
             )
 

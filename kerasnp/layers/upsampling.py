@@ -59,7 +59,8 @@ class UpSampling2D(_UpSampling):
     Args:
         size: the factors of height and width, or one number for both.
         data_format: `"channels_last"` or `"channels_first"`; default `kerasnp.config.image_data_format()`.
-        interpolation: `"nearest"` repeats pixels; `"bilinear"`, `"bicubic"`, `"lanczos3"` and `"lanczos5"` mix neighbours.
+        interpolation: `"nearest"` repeats pixels; `"bilinear"`, `"bicubic"`, `"lanczos3"` and `"lanczos5"` mix
+            neighbours.
 
     Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, height * size[0], width * size[1], channels)`.
 

@@ -1,27 +1,28 @@
 """Losses, under the names of `keras.losses`."""
 
-from kerasnp.losses.embedding import Circle, circle  # noqa: F401
-from kerasnp.losses.compile import CompileLoss  # noqa: F401
-from kerasnp.losses.crossentropy import (  # noqa: F401
+# ruff: noqa: F401, I001
+from kerasnp.losses.compile import CompileLoss
+from kerasnp.losses.crossentropy import (
     BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, bce, binary_crossentropy,
     categorical_crossentropy, cce, scce, sparse_categorical_crossentropy,
 )  # fmt: skip
-from kerasnp.losses.focal import (  # noqa: F401
-    BinaryFocalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy, binary_focal_crossentropy,
-    categorical_focal_crossentropy, categorical_generalized_cross_entropy,
+from kerasnp.losses.embedding import Circle, circle
+from kerasnp.losses.focal import (
+    BinaryFocalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy,
+    binary_focal_crossentropy, categorical_focal_crossentropy, categorical_generalized_cross_entropy,
 )  # fmt: skip
-from kerasnp.losses.margin import (  # noqa: F401
+from kerasnp.losses.margin import (
     CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, hinge, squared_hinge,
 )  # fmt: skip
-from kerasnp.losses.loss import Loss, LossFunctionWrapper  # noqa: F401
-from kerasnp.losses.overlap import Dice, Tversky, dice, tversky  # noqa: F401
-from kerasnp.losses.probabilistic import KLDivergence, Poisson, kl_divergence, kld, poisson  # noqa: F401
-from kerasnp.losses.regression import (  # noqa: F401
+from kerasnp.losses.loss import Loss, LossFunctionWrapper
+from kerasnp.losses.overlap import Dice, Tversky, dice, tversky
+from kerasnp.losses.probabilistic import KLDivergence, Poisson, kl_divergence, kld, poisson
+from kerasnp.losses.regression import (
     CosineSimilarity, Huber, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
     MeanSquaredLogarithmicError, cosine_similarity, huber, log_cosh, mae, mape, mean_absolute_error,
     mean_absolute_percentage_error, mean_squared_error, mean_squared_logarithmic_error, mse, msle,
 )  # fmt: skip
-from kerasnp.losses.sequence import CTC, ctc  # noqa: F401
+from kerasnp.losses.sequence import CTC, ctc
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import registry
 

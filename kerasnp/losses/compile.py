@@ -11,8 +11,8 @@ class CompileLoss:
     18.0
 
     Args:
-        loss: a name, a configuration, a Loss, a function `(y_true, y_pred)`, or a list or dictionary holding one of these;
-            None means that losses come from the layers alone.
+        loss: a name, a configuration, a Loss, a function `(y_true, y_pred)`, or a list or dictionary holding one of
+            these; None means that losses come from the layers alone.
         loss_weights: a number, or a list or dictionary holding one.
 
     Raises: ValueError for an unknown name, or more losses than the one output needs.
@@ -22,7 +22,9 @@ class CompileLoss:
         self.loss = resolve(loss)
         weight = only(loss_weights, "loss_weights")
         if weight is not None and (isinstance(weight, bool) or not isinstance(weight, (int, float))):
-            raise ValueError(f"compile: loss_weights must be a number, or a list or dictionary of one. Received: {loss_weights!r}")
+            raise ValueError(
+                f"compile: loss_weights must be a number, or a list or dictionary of one. Received: {loss_weights!r}"
+            )
         self.weight = weight
 
     def __call__(self, y_true, y_pred, sample_weight=None):

@@ -2,8 +2,8 @@
 
 from kerasnp import backend as K
 from kerasnp import ops
-from kerasnp.autodiff.variable import Variable
 from kerasnp.losses.loss import Loss, aligned, as_float, as_labels
+from kerasnp.ops.losses import class_numbers
 from kerasnp.utils import check
 from kerasnp.utils.registry import function
 
@@ -95,10 +95,10 @@ class CategoricalFocalCrossentropy(Loss):
 
 
 class CategoricalGeneralizedCrossEntropy(Loss):
-    """(1 - p[label]^q) / q, between the cross-entropy (q -> 0) and the absolute error (q = 1), labels being class numbers.
+    """(1 - p[label]^q) / q, between cross-entropy (q -> 0) and absolute error (q = 1); labels are class numbers.
 
-    It bears wrong labels (Zhang and Sabuncu, 2018, "Generalized cross entropy loss for training deep neural networks with
-    noisy labels").
+    It bears wrong labels (Zhang and Sabuncu, 2018, "Generalized cross entropy loss for training deep neural networks
+    with noisy labels").
 
     >>> float(CategoricalGeneralizedCrossEntropy(q=0.5)([1], [[0.75, 0.25]]))
     1.0
@@ -165,7 +165,7 @@ def categorical_focal_crossentropy(
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.shape[axis]
     p = ops.softmax(y_pred, axis=axis) if from_logits else y_pred
     p = ops.clip(p / ops.sum(p, axis=axis, keepdims=True), K.epsilon(), 1.0 - K.epsilon())
-    weight = ops.power(1.0 - p, gamma) * (alpha if isinstance(alpha, (int, float)) else as_labels(alpha, p.value.dtype if isinstance(p, Variable) else p.dtype))
+    weight = ops.power(1.0 - p, gamma) * (alpha if isinstance(alpha, (int, float)) else K.array(alpha, y_true.dtype))
     return -ops.sum(weight * y_true * ops.log(p), axis=axis)
 
 
@@ -174,16 +174,8 @@ def categorical_generalized_cross_entropy(y_true, y_pred, q):
     """(1 - p[label]^q) / q.     labels (n, ...) or (n, ..., 1)   p (n, ..., classes)   ->   (n, ...)"""
     y_pred = as_float(y_pred)
     y_true = ops.stop_gradient(as_labels(y_true))
-    shape = tuple(y_pred.shape)
-    if y_true.shape == (*shape[:-1], 1):
-        y_true = y_true.reshape(shape[:-1])
-    if y_true.shape != shape[:-1]:
-        raise ValueError(
-            "categorical_generalized_cross_entropy: y_true must hold one class number per row of y_pred. "
-            f"Received: y_true.shape={y_true.shape}, y_pred.shape={shape}. For one-hot labels, pass y_true.argmax(-1)."
-        )
-    hot = ops.one_hot(y_true.astype(K.int64), shape[-1], dtype=y_pred.dtype)
-    p = ops.sum(y_pred * hot, axis=-1)
+    labels = class_numbers("categorical_generalized_cross_entropy", y_true, y_pred.shape)
+    p = ops.squeeze(ops.take_along_axis(y_pred, labels[..., None], axis=-1), axis=-1)
     return (1.0 - ops.power(p, q)) / q
 
 

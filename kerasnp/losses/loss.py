@@ -34,7 +34,7 @@ class Loss(Registered, abstract=True):
     # Whether labels are class numbers, which must not pass through a float type.
     integer_labels = False
     # Arguments that a configuration of Keras leaves out; written only where they were changed, so that nothing is lost.
-    unlisted = ("dtype",)
+    unlisted: tuple[str, ...] = ("dtype",)
 
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
         if reduction not in REDUCTIONS:
@@ -53,10 +53,12 @@ class Loss(Registered, abstract=True):
 
     def call(self, y_true, y_pred):
         """One value per sample."""
-        raise NotImplementedError(f"{type(self).__name__}: write call(self, y_true, y_pred), returning one value per sample.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: write call(self, y_true, y_pred), returning one value per sample."
+        )
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The loss of predictions `y_pred` against `y_true`, weighted by `sample_weight` (whose shape begins that of the values)."""
+        """The loss of `y_pred` against `y_true`; the shape of `sample_weight` begins that of the values."""
         mask = get_mask(y_pred)
         y_pred = as_float(y_pred, self._dtype)
         dtype = None if type(y_pred) is dict else (y_pred.value if isinstance(y_pred, Variable) else y_pred).dtype
@@ -167,15 +169,21 @@ def aligned(who, y_true, y_pred):
     if true_shape == shape:
         return y_true, y_pred
     y_true, y_pred = same_rank(y_true, y_pred)
-    if len(y_true.shape) != len(y_pred.shape) and y_true.shape and y_pred.shape or not broadcastable(y_true.shape, y_pred.shape):
+    if (
+        len(y_true.shape) != len(y_pred.shape)
+        and y_true.shape
+        and y_pred.shape
+        or not broadcastable(y_true.shape, y_pred.shape)
+    ):
         remedy = "Give y_true the shape of the model's output."
         if len(true_shape) < len(shape) and true_shape == shape[:-1]:
             remedy = (
-                "Class numbers belong to the loss 'sparse_categorical_crossentropy'; else give y_true one value per unit, or "
-                "the last layer one unit."
+                "Class numbers belong to the loss 'sparse_categorical_crossentropy'; else give y_true one value per "
+                "unit, or the last layer one unit."
             )
         raise ValueError(
-            f"{who}: y_true and y_pred must have the same shape. Received: y_true.shape={true_shape}, y_pred.shape={shape}. {remedy}"
+            f"{who}: y_true and y_pred must have the same shape. "
+            f"Received: y_true.shape={true_shape}, y_pred.shape={shape}. {remedy}"
         )
     return y_true, y_pred
 
@@ -227,7 +235,7 @@ def weighted_pair(values, weights):
 
 
 def apply_mask(sample_weight, mask, dtype, reduction):
-    """The weights with masked entries at zero; for a mean, the others grow so that the divisor may stay the full size."""
+    """The weights, zero where masked; for a mean the others grow, so that the divisor may stay the full size."""
     if sample_weight is not None and not isinstance(sample_weight, (K.ndarray, Variable)):
         sample_weight = K.tensor(sample_weight)
     if mask is None:

@@ -57,7 +57,9 @@ def dice(y_true, y_pred, axis=None):
     """1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred)) over the axes."""
     y_true, y_pred = aligned("dice", y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis=axis)
-    return 1.0 - 2.0 * both / (ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis) + K.epsilon())
+    sizes = ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis)
+    # Before NumPy 2 a 0-d array times a Python number widens.
+    return ops.cast(1.0 - 2.0 * both / (sizes + K.epsilon()), y_pred.dtype)
 
 
 @function("losses")
@@ -67,4 +69,5 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
     both = ops.sum(y_true * y_pred, axis=axis)
     false_positives = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     false_negatives = ops.sum(y_true * (1.0 - y_pred), axis=axis)
-    return 1.0 - both / (both + alpha * false_negatives + beta * false_positives + K.epsilon())
+    sizes = both + alpha * false_negatives + beta * false_positives
+    return ops.cast(1.0 - both / (sizes + K.epsilon()), y_pred.dtype)

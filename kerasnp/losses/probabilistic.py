@@ -40,7 +40,7 @@ class Poisson(Loss):
 
 @function("losses", "kld", "kullback_leibler_divergence")
 def kl_divergence(y_true, y_pred):
-    """sum(y_true * log(y_true / y_pred)) over the last axis, both kept within [eps, 1].     (n, ..., d) twice -> (n, ...)"""
+    """sum(y_true * log(y_true / y_pred)) over the last axis, both within [eps, 1].     (n, ..., d) twice -> (n, ...)"""
     return Divergence()(*aligned("kl_divergence", y_true, y_pred))
 
 

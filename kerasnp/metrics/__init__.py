@@ -1,37 +1,38 @@
 """Metrics, under the names of `keras.metrics`."""
 
-from kerasnp.losses.crossentropy import (  # noqa: F401
+# ruff: noqa: F401, I001
+from kerasnp.losses.crossentropy import (
     binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy,
 )  # fmt: skip
-from kerasnp.losses.focal import binary_focal_crossentropy, categorical_focal_crossentropy  # noqa: F401
-from kerasnp.losses.margin import categorical_hinge, hinge, squared_hinge  # noqa: F401
-from kerasnp.losses.probabilistic import kl_divergence, poisson  # noqa: F401
-from kerasnp.losses.regression import (  # noqa: F401
+from kerasnp.losses.focal import binary_focal_crossentropy, categorical_focal_crossentropy
+from kerasnp.losses.margin import categorical_hinge, hinge, squared_hinge
+from kerasnp.losses.probabilistic import kl_divergence, poisson
+from kerasnp.losses.regression import (
     huber, log_cosh, mean_absolute_error, mean_absolute_percentage_error, mean_squared_error,
     mean_squared_logarithmic_error,
 )  # fmt: skip
-from kerasnp.metrics.auc import AUC  # noqa: F401
-from kerasnp.metrics.classification import (  # noqa: F401
+from kerasnp.metrics.auc import AUC
+from kerasnp.metrics.classification import (
     Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy, accuracy, binary_accuracy, categorical_accuracy, sparse_categorical_accuracy,
     sparse_top_k_categorical_accuracy, top_k_categorical_accuracy,
 )  # fmt: skip
-from kerasnp.metrics.confusion import (  # noqa: F401
+from kerasnp.metrics.confusion import (
     FalseNegatives, FalsePositives, Precision, PrecisionAtRecall, Recall, RecallAtPrecision, SensitivityAtSpecificity,
     SpecificityAtSensitivity, TrueNegatives, TruePositives,
 )  # fmt: skip
-from kerasnp.metrics.correlation import (  # noqa: F401
+from kerasnp.metrics.correlation import (
     ConcordanceCorrelation, PearsonCorrelation, R2Score, concordance_correlation, pearson_correlation,
 )  # fmt: skip
-from kerasnp.metrics.f_score import F1Score, FBetaScore  # noqa: F401
-from kerasnp.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU  # noqa: F401
-from kerasnp.metrics.margin import CategoricalHinge, Hinge, SquaredHinge  # noqa: F401
-from kerasnp.metrics.metric import Metric  # noqa: F401
-from kerasnp.metrics.probabilistic import (  # noqa: F401
+from kerasnp.metrics.f_score import F1Score, FBetaScore
+from kerasnp.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
+from kerasnp.metrics.margin import CategoricalHinge, Hinge, SquaredHinge
+from kerasnp.metrics.metric import Metric
+from kerasnp.metrics.probabilistic import (
     BinaryCrossentropy, CategoricalCrossentropy, KLDivergence, Poisson, SparseCategoricalCrossentropy,
 )  # fmt: skip
-from kerasnp.metrics.reduction import Mean, MeanMetricWrapper, Sum  # noqa: F401
-from kerasnp.metrics.regression import (  # noqa: F401
+from kerasnp.metrics.reduction import Mean, MeanMetricWrapper, Sum
+from kerasnp.metrics.regression import (
     CosineSimilarity, LogCoshError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
     MeanSquaredLogarithmicError, RootMeanSquaredError,
 )  # fmt: skip

@@ -18,8 +18,8 @@ class AUC(Metric):
 
     Args:
         num_thresholds: how many thresholds trace the curve, at least 2.
-        curve: `"ROC"`, the true positive rate over the false positive rate; `"PR"`, precision over recall; or `"PRGAIN"`,
-            both rescaled by the share of positives (Flach and Kull, 2015).
+        curve: `"ROC"`, the true positive rate over the false positive rate; `"PR"`, precision over recall; or
+            `"PRGAIN"`, both rescaled by the share of positives (Flach and Kull, 2015).
         summation_method: between two points, `"interpolation"` (for PR the curve of Davis and Goadrich, 2006),
             `"minoring"` (the lower one) or `"majoring"` (the higher one).
         name: a name.
@@ -85,11 +85,13 @@ class AUC(Metric):
             y_pred = ops.sigmoid(y_pred)
         if not ((y_pred >= 0) & (y_pred <= 1)).all():
             raise ValueError(
-                f"AUC: predictions must be probabilities in [0, 1]. Received: values from {y_pred.min()} to {y_pred.max()}; "
-                "pass from_logits=True for scores before a sigmoid."
+                "AUC: predictions must be probabilities in [0, 1]. "
+                f"Received: values from {y_pred.min()} to {y_pred.max()}; pass from_logits=True for scores."
             )
         if self.multi_label and y_pred.ndim != 2:
-            raise ValueError(f"AUC: multi_label=True expects predictions (batch, labels). Received: shape {y_pred.shape}")
+            raise ValueError(
+                f"AUC: multi_label=True expects predictions (batch, labels). Received: shape {y_pred.shape}"
+            )
         if not self._built:
             self._build((y_pred.shape[1],))
         if self.multi_label and self.true_positives.shape[1] != y_pred.shape[1]:
@@ -143,7 +145,7 @@ def summed(x, y, method):
 
 
 def interpolated_pr(tp, fp, fn):
-    """The area under the precision-recall curve between whose points true positives grow linearly (Davis and Goadrich, 2006).
+    """The area under precision over recall, true positives growing linearly between points (Davis and Goadrich, 2006).
 
     With p = tp + fp and tp = a + b * p between two points, the area is b * (dtp + a * log(p1 / p0)) / (tp + fn).
     """

@@ -86,7 +86,8 @@ def _labels(who, y_true, y_pred):
         return y_true.reshape(shape)
     raise ValueError(
         f"{who}: y_true must hold one class number per row of y_pred, shape {shape} or {(*shape, 1)}. "
-        f"Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}. For one-hot labels, use the categorical accuracy."
+        f"Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}. "
+        "For one-hot labels, use the categorical accuracy."
     )
 
 

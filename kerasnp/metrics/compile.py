@@ -88,7 +88,9 @@ class CompileMetrics(Metric, abstract=True):
 
     def get_config(self):
         """Not part of a model's configuration: the model writes what it was compiled with."""
-        raise NotImplementedError("CompileMetrics: it is rebuilt by model.compile(metrics=...), not from a configuration.")
+        raise NotImplementedError(
+            "CompileMetrics: it is rebuilt by model.compile(metrics=...), not from a configuration."
+        )
 
 
 def flatten(entries, argument):
@@ -97,8 +99,8 @@ def flatten(entries, argument):
         return []
     if not isinstance(entries, (list, tuple, dict)) or isinstance(entries, dict) and "class_name" in entries:
         raise ValueError(
-            f"Expected `{argument}` argument to be a list, tuple, or dict. Received instead: {argument}={entries!r} of type "
-            f"{type(entries).__name__}; write {argument}=[{entries!r}]"
+            f"Expected `{argument}` argument to be a list, tuple, or dict. Received instead: {argument}={entries!r} "
+            f"of type {type(entries).__name__}; write {argument}=[{entries!r}]"
         )
     flat = []
     for entry in entries.values() if isinstance(entries, dict) else entries:
@@ -127,7 +129,8 @@ def resolve(entry, argument="metrics"):
         return found
     if not callable(found):
         raise ValueError(
-            f"compile: each entry of {argument} must be a name, a Metric or a function (y_true, y_pred). Received: {entry!r}"
+            f"compile: each entry of {argument} must be a name, a Metric or a function (y_true, y_pred). "
+            f"Received: {entry!r}"
         )
     name = found.name if isinstance(found, losses.Loss) else getattr(found, "__name__", type(found).__name__)
     return MeanMetricWrapper(found, name=name.strip("<>"))

@@ -8,7 +8,7 @@ from kerasnp.metrics.metric import Metric, no_nan
 class _Count(Metric, abstract=True):
     """The weighted number of one kind of decisions, for each threshold."""
 
-    kind = None
+    kind: int
 
     def __init__(self, thresholds=None, name=None, dtype=None):
         super().__init__(dtype, name)
@@ -72,8 +72,8 @@ class FalseNegatives(_Count):
 class _Ratio(Metric, abstract=True):
     """true positives / (true positives + another count), for each threshold."""
 
-    other = None
-    kind = None
+    other: str
+    kind: int
 
     def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
         super().__init__(dtype, name)
@@ -85,7 +85,13 @@ class _Ratio(Metric, abstract=True):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         counts = confusion(
-            type(self).__name__, y_true, y_pred, self._thresholds, sample_weight, top_k=self.top_k, class_id=self.class_id
+            type(self).__name__,
+            y_true,
+            y_pred,
+            self._thresholds,
+            sample_weight,
+            top_k=self.top_k,
+            class_id=self.class_id,
         )
         self.true_positives.value += counts[0]
         self._others.value += counts[self.kind]
@@ -125,6 +131,8 @@ class Recall(_Ratio):
 class _BestAt(Metric, abstract=True):
     """The largest value of one rate over all thresholds at which another rate is at least `self.value`."""
 
+    argument: str
+
     def __init__(self, value, num_thresholds=200, class_id=None, name=None, dtype=None):
         super().__init__(dtype, name)
         argument = self.argument
@@ -138,12 +146,8 @@ class _BestAt(Metric, abstract=True):
         for kind in ("true_positives", "false_positives", "true_negatives", "false_negatives"):
             setattr(self, kind, self.add_variable((len(self._thresholds),), "zeros", name=kind))
 
-    argument = None
-
     def update_state(self, y_true, y_pred, sample_weight=None):
-        counts = confusion(
-            type(self).__name__, y_true, y_pred, self._thresholds, sample_weight, class_id=self.class_id
-        )
+        counts = confusion(type(self).__name__, y_true, y_pred, self._thresholds, sample_weight, class_id=self.class_id)
         for variable, count in zip(self.variables, counts):
             variable.value += count
 

@@ -16,8 +16,8 @@ class R2Score(Metric):
     0.571...
 
     Args:
-        class_aggregation: how the outputs are taken together: `"uniform_average"`, `"variance_weighted_average"`, or None
-            for one value each.
+        class_aggregation: how the outputs are taken together: `"uniform_average"`, `"variance_weighted_average"`, or
+            None for one value each.
         num_regressors: the number of inputs of the model, for the adjusted R^2; 0 for the plain one.
         name: a name.
         dtype: the type of the state.
@@ -34,7 +34,8 @@ class R2Score(Metric):
             )
         if check.integer("num_regressors", num_regressors, "R2Score") < 0:
             raise ValueError(
-                f"Invalid value for argument `num_regressors`. Expected a value >= 0. Received: num_regressors={num_regressors}"
+                "Invalid value for argument `num_regressors`. Expected a value >= 0. "
+                f"Received: num_regressors={num_regressors}"
             )
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
         self.num_samples = self.add_variable((), "zeros", name="num_samples")
@@ -121,7 +122,7 @@ class PearsonCorrelation(MeanMetricWrapper):
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
-    """The mean of Lin's concordance between labels and predictions: correlation that also asks for equal means and spreads.
+    """The mean of Lin's concordance of labels and predictions: a correlation that asks for equal means and spreads too.
 
     >>> round(float(ConcordanceCorrelation()([[0, 1, 0.5], [1, 1, 0.2]], [[0.1, 0.9, 0.5], [1, 0.9, 0.2]])), 4)
     0.9816

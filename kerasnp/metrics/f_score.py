@@ -14,8 +14,8 @@ class FBetaScore(Metric):
     array([0.714, 0.833], dtype=float32)
 
     Args:
-        average: `"micro"` counts all classes together, `"macro"` takes the mean, `"weighted"` the mean weighted by how many
-            samples a class has; None gives a value per class.
+        average: `"micro"` counts all classes together, `"macro"` takes the mean, `"weighted"` the mean weighted by how
+            many samples a class has; None gives a value per class.
         beta: how much recall weighs against precision.
         threshold: predictions above count as 1; by default the largest of each row does.
         name: a name.
@@ -27,10 +27,13 @@ class FBetaScore(Metric):
     def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None):
         super().__init__(dtype, name)
         if average not in AVERAGES:
-            raise ValueError(f"Invalid `average` argument value. Expected one of: {AVERAGES}. Received: average={average}")
+            raise ValueError(
+                f"Invalid `average` argument value. Expected one of: {AVERAGES}. Received: average={average}"
+            )
         if not isinstance(beta, float):
             raise ValueError(
-                f"Invalid `beta` argument value. It should be a Python float. Received: beta={beta} of type '{type(beta)}'"
+                "Invalid `beta` argument value. It should be a Python float. "
+                f"Received: beta={beta} of type '{type(beta)}'"
             )
         if beta <= 0:
             raise ValueError(f"Invalid `beta` argument value. It should be > 0. Received: beta={beta}")
@@ -41,7 +44,8 @@ class FBetaScore(Metric):
             )
         if threshold is not None and not 0 < threshold <= 1:
             raise ValueError(
-                f"Invalid `threshold` argument value. It should verify 0 < threshold <= 1. Received: threshold={threshold}"
+                "Invalid `threshold` argument value. It should verify 0 < threshold <= 1. "
+                f"Received: threshold={threshold}"
             )
         self.average, self.beta, self.threshold = average, beta, threshold
         self._built = False

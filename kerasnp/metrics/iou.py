@@ -24,9 +24,11 @@ class _ConfusionMatrix(Metric, abstract=True):
         self.num_classes = check.positive_int("num_classes", num_classes, type(self).__name__)
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
-        self.total_cm = self.add_variable((num_classes, num_classes), "zeros", dtype="float64", name="total_confusion_matrix")
+        self.total_cm = self.add_variable(
+            (num_classes, num_classes), "zeros", dtype="float64", name="total_confusion_matrix"
+        )
 
-    target_class_ids = None
+    target_class_ids: list[int] | None = None
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = array(y_true), array(y_pred)
@@ -41,7 +43,11 @@ class _ConfusionMatrix(Metric, abstract=True):
         weights = K.ones(y_true.shape)
         if sample_weight is not None:
             weights = weights * weighted_pair(weights, array(sample_weight).astype(K.float64))[1]
-        true, found, weights = y_true.reshape(-1).astype(K.int64), y_pred.reshape(-1).astype(K.int64), weights.reshape(-1)
+        true, found, weights = (
+            y_true.reshape(-1).astype(K.int64),
+            y_pred.reshape(-1).astype(K.int64),
+            weights.reshape(-1),
+        )
         if self.ignore_class is not None:
             valid = true != self.ignore_class
             true, found, weights = true[valid], found[valid], weights[valid]
@@ -67,7 +73,7 @@ class _ConfusionMatrix(Metric, abstract=True):
 
 
 class IoU(_ConfusionMatrix):
-    """both / either for the target classes, averaged: places where label and prediction agree on a class, over all its places.
+    """both / either for the target classes, averaged: where label and prediction name it, over where one of them does.
 
     >>> round(float(IoU(num_classes=2, target_class_ids=[0])([0, 0, 1, 1], [0, 1, 0, 1])), 4)
     0.3333

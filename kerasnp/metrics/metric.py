@@ -30,7 +30,7 @@ class Metric(Registered, abstract=True):
 
     family = "metrics"
     # Arguments that a configuration of Keras leaves out; written only where they were changed, so that nothing is lost.
-    unlisted = ()
+    unlisted: tuple[str, ...] = ()
 
     def __init__(self, dtype=None, name=None):
         self.name = name or auto_name(to_snake_case(type(self).__name__))
@@ -45,7 +45,9 @@ class Metric(Registered, abstract=True):
 
     def update_state(self, *args, **kwargs):
         """Take a batch into account."""
-        raise NotImplementedError(f"{type(self).__name__}: write update_state(self, y_true, y_pred, sample_weight=None).")
+        raise NotImplementedError(
+            f"{type(self).__name__}: write update_state(self, y_true, y_pred, sample_weight=None)."
+        )
 
     def result(self):
         """The value so far: a scalar, an array, or a dictionary of these."""
@@ -134,7 +136,11 @@ class Metric(Registered, abstract=True):
         for name in self.unlisted:
             if config[name] == defaults(type(self)).get(name):
                 del config[name]
-        return {"name": self.name, "dtype": self.dtype, **{k: v for k, v in config.items() if k not in ("name", "dtype")}}
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            **{k: v for k, v in config.items() if k not in ("name", "dtype")},
+        }
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}>"

@@ -2,7 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.losses.loss import apply_mask, same_rank
-from kerasnp.metrics.metric import Metric, array, no_nan
+from kerasnp.metrics.metric import Metric, array
 from kerasnp.utils.masks import get_mask
 
 
@@ -75,7 +75,9 @@ class Mean(Metric):
             self.total.value += values
             self.count.value += 1
         elif values.size:
-            total = values.sum(dtype=None if values.dtype.itemsize > 2 or values.dtype == bool else self.total.value.dtype)
+            total = values.sum(
+                dtype=None if values.dtype.itemsize > 2 or values.dtype == bool else self.total.value.dtype
+            )
             self.total.value += total if len(shape) == 1 else total * (shape[0] / values.size)
             self.count.value += shape[0]
 
@@ -85,7 +87,8 @@ class Mean(Metric):
         self.count.value += weights.sum()
 
     def result(self):
-        return no_nan(self.total.value, self.count.value)
+        total, count = self.total.value, self.count.value
+        return K.asarray(total / count, total.dtype) if count else K.zeros_like(total)
 
 
 class MeanMetricWrapper(Mean):

@@ -35,7 +35,7 @@ from kerasnp.ops.norm import (  # noqa: F401
 )  # fmt: skip
 from kerasnp.ops.pool import average_pool, max_pool  # noqa: F401
 from kerasnp.ops.reduce import (  # noqa: F401
-    amax, amin, argmax, argmin, argsort, cumsum, logsumexp, max, mean, min, norm, prod, std, sum, var,
+    amax, amin, argmax, argmin, argsort, cumsum, logsumexp, max, mean, min, prod, std, sum, var,
 )  # fmt: skip
 from kerasnp.ops.resample import adaptive_average_pool, adaptive_max_pool, upsample  # noqa: F401
 from kerasnp.ops.shape import (  # noqa: F401
@@ -43,4 +43,36 @@ from kerasnp.ops.shape import (  # noqa: F401
     ones_like, pad, ravel, repeat, reshape, shape, split, squeeze, stack, swapaxes, take, take_along_axis, tile, transpose,
     zeros, zeros_like,
 )  # fmt: skip
-
+from kerasnp.ops.arrange import (  # noqa: F401
+    append, array_split, depth_to_space, diag, diagflat, diagonal, dsplit, dstack, fliplr, flipud, get_item, hsplit, hstack,
+    kron, meshgrid, roll, rot90, scatter, scatter_update, select, slice, slice_update, space_to_depth, trace, tri, tril,
+    triu, unstack, vsplit, vstack,
+)  # fmt: skip
+from kerasnp.ops.control import (  # noqa: F401
+    associative_scan, cond, custom_gradient, fori_loop, map, scan, switch, vectorize, vectorized_map, while_loop,
+)  # fmt: skip
+from kerasnp.ops.creation import (  # noqa: F401
+    array, bartlett, blackman, copy, dtype, empty, empty_like, eye, full_like, geomspace, hamming, hanning, identity,
+    kaiser, linspace, logspace, ndim, size, vander, view,
+)  # fmt: skip
+from kerasnp.ops.fourier import (  # noqa: F401
+    extract_sequences, fft, fft2, ifft2, imag, irfft, istft, real, rfft, stft, view_as_complex, view_as_real,
+)  # fmt: skip
+from kerasnp.ops.linalg import (  # noqa: F401
+    cholesky, cholesky_inverse, det, eig, eigh, inv, logdet, lstsq, lu_factor, matrix_rank, norm, pinv, qr, slogdet, solve,
+    solve_triangular, svd,
+)  # fmt: skip
+from kerasnp.ops.nn import (  # noqa: F401
+    celu, dot_product_attention, glu, hard_shrink, hard_silu, hard_swish, hard_tanh, log_sigmoid, multi_hot, psnr, relu6,
+    soft_shrink, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh_shrink, threshold,
+)  # fmt: skip
+from kerasnp.ops.numeric import (  # noqa: F401
+    allclose, average, cdist, corrcoef, correlate, cross, cumprod, diff, divide_no_nan, fabs, fmax, fmin, fmod, heaviside,
+    inner, isneginf, isposinf, isreal, ldexp, nan_to_num, nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean,
+    nanmedian, nanmin, nanpercentile, nanprod, nanquantile, nanstd, nansum, nanvar, nextafter, ptp, saturate_cast, sinc,
+    trapezoid, vdot,
+)  # fmt: skip
+from kerasnp.ops.sorting import (  # noqa: F401
+    argpartition, bincount, count_nonzero, digitize, histogram, in_top_k, isin, median, nonzero, percentile, quantile,
+    searchsorted, segment_max, segment_min, segment_prod, segment_sum, sort, top_k, unique, unravel_index,
+)  # fmt: skip

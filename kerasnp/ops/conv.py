@@ -30,7 +30,8 @@ class Conv(Operator):
 
 
 class ConvTranspose(Operator):
-    """y = act(z + b), where conv(z, w) would be shaped like x.     x (n, *space, c)   w (*kernel, f, c)   ->   y (n, *space', f)
+    """y = act(z + b), where conv(z, w) would be shaped like x.     x (n, *space, c)   w (*kernel, f, c)   ->   y (n,
+    *space', f)
 
     z is what the gradient x of that convolution's output makes of its input, so the three kernels exchange their parts.
     """
@@ -67,7 +68,9 @@ def explicit_padding(padding, sizes, kernel, strides, dilation):
     return tuple(K.same_padding(*a) for a in zip(sizes, kernel, strides, dilation))
 
 
-def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1, bias=None, activation=None):
+def conv(
+    inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1, bias=None, activation=None
+):
     """Convolution (cross-correlation) over 1, 2 or 3 spatial axes, with optional bias and activation in the same step.
 
     Args:
@@ -107,7 +110,8 @@ def depthwise_conv(
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
-        kernel: (*kernel_size, channels, multiplier); channel c makes the outputs c * multiplier, ..., (c + 1) * multiplier - 1.
+        kernel: (*kernel_size, channels, multiplier); channel c makes the outputs c * multiplier, ..., (c + 1) *
+            multiplier - 1.
         strides, padding, dilation_rate: as for `conv`.
         bias: (channels * multiplier,) or None.
     """
@@ -164,7 +168,8 @@ def conv_transpose(
     bias=None,
     activation=None,
 ):
-    """Transposed convolution: what a convolution's gradient does, as a step of its own, with optional bias and activation.
+    """Transposed convolution: what a convolution's gradient does, as a step of its own, with optional bias and
+    activation.
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
@@ -188,14 +193,19 @@ def conv_transpose(
         )
     strides = check.int_tuple("strides", strides, rank)
     dilation = check.int_tuple("dilation_rate", dilation_rate, rank)
-    extra = (None,) * rank if output_padding is None else check.int_tuple("output_padding", output_padding, rank, minimum=0)
+    extra = (
+        (None,) * rank if output_padding is None else check.int_tuple("output_padding", output_padding, rank, minimum=0)
+    )
     window = kernel.shape[:rank]
     sizes = tuple(
         conv_transpose_size(n, k, s, padding, o, d)
         for n, k, s, o, d in zip(x.shape[1:-1], window, strides, extra, dilation)
     )
     # What is cut off the full output, half of it, rounded down, at the beginning.
-    cuts = [max(0, (n - 1) * s + (k - 1) * d + 1 - m) for n, m, k, s, d in zip(x.shape[1:-1], sizes, window, strides, dilation)]
+    cuts = [
+        max(0, (n - 1) * s + (k - 1) * d + 1 - m)
+        for n, m, k, s, d in zip(x.shape[1:-1], sizes, window, strides, dilation)
+    ]
     pads = tuple((cut // 2, cut - cut // 2) for cut in cuts)
     fused = fused_activation(activation)
     op = ConvTranspose(sizes, strides, pads, dilation, fused)

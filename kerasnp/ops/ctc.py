@@ -110,7 +110,8 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
     if short.size or (input_length > steps).any():
         i = int(short[0]) if short.size else int((input_length > steps).argmax())
         raise ValueError(
-            f"ctc_loss: sequence {i} of the batch has {label_length[i]} labels, which need at least {needed[i]} time steps, and "
-            f"output_length {input_length[i]} of {steps} time steps. Give the model more time steps, or shorten the labels."
+            f"ctc_loss: sequence {i} of the batch has {label_length[i]} labels, which need at least {needed[i]} time "
+            f"steps, and output_length {input_length[i]} of {steps} time steps. Give the model more time steps, or "
+            "shorten the labels."
         )
     return Ctc(labels, label_length, input_length, mask_index)(output)

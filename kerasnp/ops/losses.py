@@ -63,7 +63,7 @@ class SoftmaxCrossEntropyDense(Operator):
 
 
 class CrossEntropy(Operator):
-    """loss = -log(p[label] / sum(p)), the quotient kept within [eps, 1 - eps].  p (n, classes)  labels (n,)  ->  loss (n,)"""
+    """loss = -log(q), q = p[label] / sum(p) within [eps, 1 - eps].     p (n, classes)   labels (n,)   ->   loss (n,)"""
 
     def __init__(self, labels):
         self.labels = labels
@@ -73,8 +73,9 @@ class CrossEntropy(Operator):
         picked = p[K.arange(len(p)), self.labels]
         q = picked / total
         low = p.dtype.type(K.epsilon())
-        self.save(p.shape, picked, total, (q >= low) & (q <= 1 - low))
-        return -K.log(K.clip(q, low, 1 - low))
+        kept = K.minimum(K.maximum(q, low), 1 - low)
+        self.save(p.shape, picked, total, q == kept)
+        return -K.log(kept)
 
     def backward(self, dy):
         shape, picked, total, inside = self.saved
@@ -86,7 +87,7 @@ class CrossEntropy(Operator):
 
 
 class CrossEntropyDense(Operator):
-    """loss = -sum(t * log(q)), q = p / sum(p) kept within [eps, 1 - eps].     p and t (..., classes)   ->   loss (...)"""
+    """loss = -sum(t * log(q)), q = p / sum(p) within [eps, 1 - eps].     p and t (..., classes)   ->   loss (...)"""
 
     def forward(self, t, p):
         total = p.sum(axis=-1, keepdims=True)
@@ -165,8 +166,8 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
         if len(target.shape) == len(output.shape) - 1 or target.shape[:-1] + output.shape[-1:] == output.shape:
             shapes += " For labels that are class numbers, use the sparse categorical cross-entropy."
         raise ValueError(
-            "categorical_crossentropy: Arguments `target` and `output` must have the same shape, of at least one axis, "
-            f"the target one row of class probabilities per sample. {shapes}"
+            "categorical_crossentropy: Arguments `target` and `output` must have the same shape, of at least one axis: "
+            f"the target holds a row of class probabilities per sample. {shapes}"
         )
     target, output = _classes_last(target, output, axis)
     return (SoftmaxCrossEntropyDense if from_logits else CrossEntropyDense)()(target, output)
@@ -186,25 +187,31 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
 def sparse_rows(target, output, operator, *options):
     """Run `operator(labels, *options)` on the rows of `output`; the result has the shape of the labels."""
     shape = output.shape
-    if target.shape != shape[:-1]:
-        target = _sparse_labels(target, shape)
-    labels = target if target.dtype == K.int64 else target.astype(K.int64)
-    if len(shape) != 2 or not labels.flags.c_contiguous:
-        labels = labels.reshape(-1)
-    # Read as unsigned, a negative label is a huge one: a single pass finds both kinds of stray.
-    if labels.size and K.maximum.reduce(labels.view("u8")) >= shape[-1]:
-        stray = labels[(labels < 0) | (labels >= shape[-1])][0]
-        raise ValueError(
-            f"sparse_categorical_crossentropy: labels must be integers from 0 to {shape[-1] - 1}, since the output has "
-            f"{shape[-1]} classes (shape {shape}). Received: a label {stray}. Give the last layer more units, or number the "
-            "classes from 0."
-        )
+    labels = class_numbers("sparse_categorical_crossentropy", target, shape)
     if len(shape) == 2:
         return operator(labels, *options)(output)
-    return reshape(operator(labels, *options)(reshape(output, (-1, shape[-1]))), shape[:-1])
+    return reshape(operator(labels.reshape(-1), *options)(reshape(output, (-1, shape[-1]))), shape[:-1])
 
 
-def _sparse_labels(target, shape):
+def class_numbers(who, target, shape):
+    """Labels as int64 in the shape of the output without its last axis, that of the classes.
+
+    Raises: ValueError for another shape, or a label that is no class.
+    """
+    if target.shape != shape[:-1]:
+        target = _without_last_axis(who, target, shape)
+    labels = K.asarray(target, K.int64, order="C")
+    # Read as unsigned, a negative label is a huge one: a single pass finds both kinds of stray.
+    if labels.size and labels.view("u8").max() >= shape[-1]:
+        stray = labels[(labels < 0) | (labels >= shape[-1])][0]
+        raise ValueError(
+            f"{who}: labels must be integers from 0 to {shape[-1] - 1}, since the output has {shape[-1]} classes "
+            f"(shape {shape}). Received: a label {stray}. Give the last layer more units, or number the classes from 0."
+        )
+    return labels
+
+
+def _without_last_axis(who, target, shape):
     """The labels without a last axis of size one, or a ValueError."""
     if len(shape) and target.shape == (*shape[:-1], 1):
         return target.reshape(shape[:-1])
@@ -213,8 +220,8 @@ def _sparse_labels(target, shape):
     else:
         remedy = "Give one integer per row of the output."
     raise ValueError(
-        "sparse_categorical_crossentropy: Arguments `target` and `output` must have the same shape up until the last "
-        f"dimension, which holds the classes. Received: target.shape={target.shape}, output.shape={shape}. {remedy}"
+        f"{who}: Arguments `target` and `output` must have the same shape up until the last dimension, which holds the "
+        f"classes. Received: target.shape={tuple(target.shape)}, output.shape={tuple(shape)}. {remedy}"
     )
 
 

@@ -24,8 +24,8 @@ class BatchNormTraining(Operator):
     def backward(self, dy, dmean, dvariance):
         x, mean, variance, gamma = self.saved
         dx, dgamma, dbeta = K.batch_norm_grad(
-            dy, x, mean, variance, gamma, self.axes, self.epsilon, dmean.reshape(mean.shape), dvariance.reshape(mean.shape),
-            self.wants(0),
+            dy, x, mean, variance, gamma, self.axes, self.epsilon, dmean.reshape(mean.shape),
+            dvariance.reshape(mean.shape), self.wants(0),
         )  # fmt: skip
         parameters = [dgamma] * self.scale + [dbeta] * self.center
         return dx, *(g.reshape(-1) for g in parameters)
@@ -64,7 +64,8 @@ class BatchNorm(Operator):
 
 
 class LayerNorm(Operator):
-    """y = (x - mean) / sqrt(var + epsilon) * gamma + beta, mean and var of every sample over `axes`; gamma, beta broadcast."""
+    """y = (x - mean) / sqrt(var + epsilon) * gamma + beta, mean and var of every sample over `axes`; gamma, beta
+    broadcast."""
 
     def __init__(self, axes, epsilon, scale=True, center=True):
         self.axes, self.epsilon, self.scale, self.center = axes, epsilon, scale, center
@@ -131,7 +132,7 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
 
 
 def batch_normalization_training(x, axes, scale=None, offset=None, epsilon=1e-3):
-    """x normalized by its own mean and variance over `axes`, times `scale`, plus `offset`; and that mean and variance."""
+    """x normalized by its mean and variance over `axes`, times `scale`, plus `offset`; and that mean and variance."""
     given = [p for p in (scale, offset) if p is not None]
     return BatchNormTraining(axes, epsilon, scale is not None, offset is not None)(*map(convert, (x, *given)))
 

@@ -2,8 +2,6 @@
 
 import math
 
-import math
-
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.variable import install_arithmetic
@@ -183,16 +181,6 @@ def cumsum(x, axis=None, dtype=None):
 
     x = convert(x) if dtype is None else cast(x, dtype)
     return CumSum(0)(ravel(x)) if axis is None else CumSum(axis)(x)
-
-
-def norm(x, ord=None, axis=None, keepdims=False):
-    """The Euclidean norm over the axes, all by default.
-
-    Raises: ValueError for another `ord` than None and 2.
-    """
-    if ord not in (None, 2):
-        raise ValueError(f"norm: only the Euclidean norm is supported (ord=None or 2). Received: ord={ord!r}")
-    return sqrt(sum(square(x), axis, keepdims))
 
 
 def argmax(x, axis=None, keepdims=False):

@@ -12,7 +12,8 @@ from kerasnp.utils import check
 
 
 class Resample(Operator):
-    """y[..., o, ...] = sum over i of m[o, i] x[..., i, ...] along each of the axes.     m (outputs, inputs) for each axis"""
+    """y[..., o, ...] = sum over i of m[o, i] x[..., i, ...] along each of the axes.     m (outputs, inputs) for each
+    axis"""
 
     def __init__(self, matrices, axes):
         self.matrices, self.axes = matrices, axes
@@ -152,5 +153,7 @@ def adaptive_max_pool(inputs, output_size, data_format=None):
         bins = adaptive_bins(x.shape[axis], count)
         longest = max(stop - start for start, stop in bins)
         # Shorter bins name their last element again, which changes no maximum.
-        x = largest(take(x, [[min(start + i, stop - 1) for i in range(longest)] for start, stop in bins], axis), axis + 1)
+        x = largest(
+            take(x, [[min(start + i, stop - 1) for i in range(longest)] for start, stop in bins], axis), axis + 1
+        )
     return x

@@ -249,6 +249,9 @@ class Optimizer(State, abstract=True):
                 for_blocks(rule, arrays)
             else:
                 rule(*arrays)
+            if t % 64 == 0 and p.w.itemsize >= 4:
+                for slot in arrays[2:]:
+                    for_blocks(_drop_denormals, [slot])
 
     def before_update(self, t):
         """Called once in each update, before the rule sees the blocks."""
@@ -259,7 +262,7 @@ class Optimizer(State, abstract=True):
             rate = lr * p.multiplier
             if self.weight_decay is not None and p.decays:
                 variable.value *= 1 - rate * self.weight_decay
-            self.update_step(p.g.copy(), variable, p.w.dtype.type(rate))
+            self.update_step(p.g.copy().reshape(variable.shape), variable, p.w.dtype.type(rate))
 
     def _average(self):
         """average = momentum * average + (1 - momentum) * w for every variable; at first, the weights themselves."""
@@ -325,3 +328,13 @@ class Optimizer(State, abstract=True):
     def __getstate__(self):
         # Copies have arrays of their own: they lay them out anew.
         return {**self.__dict__, "_storages": None, "_index": None}
+
+
+def _drop_denormals(slot):
+    """Set to zero what is about to fall below the normal range of floats, and would soon be multiplied 30 times slower.
+
+    Where a gradient stays zero (dead units, dark pixels) a mean decays towards zero and, by rounding, never arrives.
+    """
+    if K.is_float(slot.dtype):
+        size = K.abs(slot, K.scratch(slot))
+        K.copyto(slot, 0, where=size < 1e4 * float(K.finfo(slot.dtype).tiny))

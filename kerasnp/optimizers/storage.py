@@ -135,10 +135,16 @@ class Storage:
         pieces = []
         for i, variable in enumerate(self.variables):
             if present[i]:
-                g = self.gradient_views[i]
-                slots = {name: own[i].value for name, own in self.slots.items()}
-                pieces.append(Piece(variable.value, g, slots, multipliers[i], self.decays[i], [g], [variable]))
+                g = _with_axis(self.gradient_views[i])
+                slots = {name: _with_axis(own[i].value) for name, own in self.slots.items()}
+                w = _with_axis(variable.value)
+                pieces.append(Piece(w, g, slots, multipliers[i], self.decays[i], [g], [variable]))
         return pieces
+
+
+def _with_axis(array):
+    """Scalars as arrays of one element: with numbers only, NumPy 1 computes in double precision."""
+    return array if array.ndim else array.reshape(1)
 
 
 def for_blocks(fn, arrays):

@@ -12,6 +12,7 @@ def as_sequential(name, config):
     entries = {entry_name(e): e for e in config["layers"]}
     if len(entries) != len(config["layers"]):
         refuse(config, "two layers have the same name")
+    entries = without_mask_computation(config, entries)
     sources = {n: inbound(e) for n, e in entries.items()}
     inputs, outputs = ends(config["input_layers"]), ends(config["output_layers"])
     if len(inputs) != 1 or len(outputs) != 1:
@@ -61,27 +62,49 @@ def ends(spec):
     return [s[0] for s in spec]
 
 
-def inbound(entry):
-    """For each call of a layer, the names of the layers whose outputs it takes."""
-    calls = []
+def without_mask_computation(config, entries):
+    """The entries without the operations by which Keras 3 computes masks: a stack passes masks on by itself."""
+    makes_mask = any(
+        e["class_name"] == "Masking" or (e["class_name"] == "Embedding" and e["config"].get("mask_zero")) for e in entries.values()
+    )
+    if not makes_mask:
+        return entries
+    needed, todo = set(), ends(config["output_layers"])
+    while todo:
+        name = todo.pop()
+        if name in entries and name not in needed:
+            needed.add(name)
+            todo += [n for call in inbound(entries[name]) for n in call]
+    return {n: e for n, e in entries.items() if n in needed or e["class_name"] not in MASK_OPERATIONS}
+
+
+MASK_OPERATIONS = ("NotEqual", "Any")
+
+
+def calls(entry):
+    """[(positional arguments, keyword arguments)] of every call of a layer, in the layout of Keras 3."""
     for node in entry.get("inbound_nodes") or []:
-        if isinstance(node, dict):  # Keras 3
-            calls.append([n for part in (node.get("args"), node.get("kwargs")) for n in tensors(part)])
+        if isinstance(node, dict):
+            yield list(node.get("args") or []), dict(node.get("kwargs") or {})
         else:  # Keras 2: [["name", 0, 0, {}], ...], or one such without the outer list
             node = [node] if node and isinstance(node[0], str) else node
-            calls.append([n[0] for n in node] + [n for t in node if len(t) > 3 for n in tensors(t[3])])
-    return calls
+            tensors = [{"class_name": "__keras_tensor__", "config": {"keras_history": t[:3]}} for t in node]
+            yield tensors, {k: v for t in node if len(t) > 3 for k, v in t[3].items()}
+
+
+def inbound(entry):
+    """For each call of a layer, the names of the layers whose outputs it takes, masks aside."""
+    return [
+        [n for value in (*args, *(v for k, v in kwargs.items() if k != "mask")) for n in tensors(value)]
+        for args, kwargs in calls(entry)
+    ]
 
 
 def options(entry):
     """(name, value) of arguments other than tensors with which a layer is called and which a stack could not repeat."""
-    for node in entry.get("inbound_nodes") or []:
-        if isinstance(node, dict):
-            given = node.get("kwargs") or {}
-        else:
-            node = [node] if node and isinstance(node[0], str) else node
-            given = {k: v for t in node if len(t) > 3 for k, v in t[3].items()}
-        yield from ((k, v) for k, v in given.items() if v not in (None, False) and not tensors(v))
+    for args, kwargs in calls(entry):
+        given = {**{f"argument {i}": v for i, v in enumerate(args)}, **kwargs}
+        yield from ((k, v) for k, v in given.items() if v is not None and v is not False and not tensors(v))
 
 
 def tensors(value):

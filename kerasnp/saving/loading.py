@@ -22,7 +22,9 @@ class Loading:
     """
 
     def __init__(self, name, version=THIS, elements=None):
-        self.name, self.version, self.elements = name, version, elements
+        self.name, self.version = name, version
+        # Wrappers build copies of a layer that they then put aside; nothing is filled, so the slack costs no memory.
+        self.elements = None if elements is None else 4 * elements + 4096
         self.ignored: list[str] = []
         # By id of a layer: its class name in the file, where ours is another.
         self.written_as: dict[int, str] = {}

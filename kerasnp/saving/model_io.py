@@ -177,9 +177,9 @@ def finish(model, plan, state, compile_config, optimizer_state):
     for layer, _ in plan.custom:
         for variable in layer.variables:
             state.fill(variable)
-    if state.waiting:
-        left = ", ".join(repr(v.path) for v in state.waiting.values())
-        raise ValueError(f"the file has no values for {left}.")
+    left = [v.path for v in model.variables if id(v) in state.waiting]
+    if left:
+        raise ValueError(f"the file has no values for {', '.join(map(repr, left))}.")
 
 
 def save_model(model, filepath, overwrite=True, include_optimizer=True, zipped=None, **kwargs):
@@ -234,9 +234,9 @@ def write_keras(stream, model, include_optimizer):
 
 def write_legacy(stream, model, include_optimizer):
     tree = hdf5_write.Node()
-    config = versions_out.plain_model_config(serialize_keras_object(model))
-    tree.attributes.update(keras_version=VERSION, backend="numpy", model_config=json.dumps(config))
-    legacy.put_layers(model, tree.group("model_weights"), VERSION)
+    config, version = versions_out.plain_model_config(serialize_keras_object(model), VERSION)
+    tree.attributes.update(keras_version=version, backend="numpy", model_config=json.dumps(config))
+    legacy.put_layers(model, tree.group("model_weights"), version)
     if include_optimizer and model.compiled:
         settings = versions_out.training_config(model.get_compile_config())
         tree.attributes["training_config"] = json.dumps(settings)

@@ -50,7 +50,7 @@ def each(value, change):
 def optimizer(config):
     """An optimizer's configuration; a wrapper that scaled losses for half precision gives way to what it wrapped."""
     name = str(config.get("class_name", "")).rpartition(">")[2]
-    if name == "LossScaleOptimizer":
+    if name.startswith("LossScaleOptimizer"):
         inner = config.get("config", {})
         inner = inner.get("inner_optimizer") or inner.get("optimizer")
         if isinstance(inner, dict):
@@ -124,7 +124,8 @@ def set_optimizer(model, names, datasets):
     orders = [values]
     weights = model.trainable_variables
     if len(weights) > 1:
-        orders.insert(0 if grouped_by_slot(names) else 1, by_variable(values, len(weights)))
+        regrouped = by_variable(values, len(weights), len(getattr(own, "slots", ())) or None)
+        orders.insert(0 if grouped_by_slot(names) else 1, regrouped)
     orders.append(aligned(values, own.variables))
     problem = None
     for order in orders:
@@ -150,8 +151,11 @@ def grouped_by_slot(names):
     return bool(last) and all(n in OLD_SLOTS for n in last) and len(set(last)) > 1
 
 
-def by_variable(values, n):
-    """[t, m1, m2, ..., v1, v2, ...] as [t, m1, v1, m2, v2, ...], or None where the numbers do not allow it."""
+def by_variable(values, n, slots_together=None):
+    """[t, m1, m2, ..., v1, v2, ...] as [t, m1, v1, m2, v2, ...], or None where the numbers do not allow it.
+
+    Only the first `slots_together` slots are dealt out; the rest, such as Adam's `vhat`, stay one after the other.
+    """
     head = 1
     while head < len(values) and values[head].ndim == 0 and (len(values) - head) % n:
         head += 1
@@ -162,7 +166,8 @@ def by_variable(values, n):
     if not slots or len(slots) % n:
         return None
     groups = [slots[i : i + n] for i in range(0, len(slots), n)]
-    return [values[0], *(s for of_variable in zip(*groups) for s in of_variable)]
+    first, late = groups[:slots_together], groups[slots_together:] if slots_together else []
+    return [values[0], *(s for of_variable in zip(*first) for s in of_variable), *(s for slot in late for s in slot)]
 
 
 def aligned(values, variables):

@@ -6,6 +6,7 @@ refused by name otherwise.
 """
 
 import inspect
+import warnings
 
 from kerasnp.saving import loading
 from kerasnp.utils.registry import Registered, init_parameters
@@ -53,7 +54,6 @@ NEUTRAL = {
     "groups": (1,),
     "data_format": ("channels_last", "default", None),
     "trainable": (True,),
-    "schedule_decay": (0.004,),  # of Nadam, where it is now a constant
     "kernel_initializer": ANY,  # of SeparableConv, which has two kernels with initializers of their own
     "noise_shape": (None,),
     "axis": (-1,),
@@ -141,6 +141,13 @@ def _modernize_optimizer(name, config):
     if "lr" in config:
         config.setdefault("learning_rate", config["lr"])
         del config["lr"]
+    if name == "Nadam" and (config.get("decay") or config.get("schedule_decay")):
+        config.pop("decay", None)
+        config.pop("schedule_decay", None)
+        warnings.warn(
+            "Nadam before Keras 2.11 let its momentum rise more slowly, which is not supported: training goes on with today's.",
+            stacklevel=8,
+        )
     decay = config.pop("decay", 0)
     if decay and "weight_decay" not in config and isinstance(config.get("learning_rate"), (int, float)):
         # rate / (1 + decay * step), the rule of the first optimizers

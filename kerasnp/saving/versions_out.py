@@ -1,6 +1,9 @@
 """Configurations in the words that both Keras 2 and Keras 3 understand, for the classic `.h5`."""
 
+import warnings
+
 from kerasnp.saving.training import COMPILE_KEYS
+from kerasnp.saving.versions import ACTIVATION_KEYS
 
 # Keys that Keras 2 does not know, with the value that may be left out.
 KERAS3_ONLY = {
@@ -17,9 +20,38 @@ LONG_NAMES = {
 }  # fmt: skip
 
 
-def plain_model_config(config):
-    """`{"class_name", "config"}` of a model, and of everything inside."""
-    return plain(config)
+def plain_model_config(config, version):
+    """(`{"class_name", "config"}` of a model and of everything inside, the version of Keras that reads it aright)."""
+    config = plain(config)
+    used = set(activations(config))
+    if "hard_sigmoid_keras2" not in used:
+        return config, version
+    if "hard_sigmoid" in used:
+        raise ValueError(
+            "the model uses hard_sigmoid both as Keras 2 and as Keras 3 defines it, which a classic .h5 cannot tell apart; "
+            "save it as .keras."
+        )
+    warnings.warn(
+        "hard_sigmoid of this model is that of Keras 2, clip(0.2 x + 0.5, 0, 1). The .h5 is written as a file of Keras 2; "
+        "Keras 3 would load it with its own, different hard_sigmoid.",
+        stacklevel=6,
+    )
+    return rename_activation(config), "2.21.0"
+
+
+def activations(value):
+    """Every string among the activations of a configuration."""
+    if isinstance(value, dict):
+        yield from (v for k, v in value.items() if k in ACTIVATION_KEYS and isinstance(v, str))
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for v in inner:
+        yield from activations(v)
+
+
+def rename_activation(value):
+    if isinstance(value, dict):
+        return {k: "hard_sigmoid" if v == "hard_sigmoid_keras2" else rename_activation(v) for k, v in value.items()}
+    return [rename_activation(v) for v in value] if isinstance(value, list) else value
 
 
 def plain(value):
@@ -38,6 +70,8 @@ def plain(value):
     if isinstance(config, dict):
         renamed = RENAMED.get(name, {})
         config = {renamed.get(k, k): plain(v) for k, v in config.items() if not left_out(k, v)}
+        if name == "ZeroPadding1D" and config.get("data_format") == "channels_last":
+            del config["data_format"]
     return {"class_name": name, "config": config}
 
 
@@ -68,7 +102,9 @@ def plain_optimizer(optimizer):
     if all(config.get(k, v) == v for k, v in NEW_IN_OPTIMIZERS.items()) and optimizer["class_name"] in OLD_OPTIMIZERS:
         config = {k: v for k, v in config.items() if k not in NEW_IN_OPTIMIZERS}
     else:
-        config["is_legacy_optimizer"] = False
+        # Keras 2 finds the class by this prefix, Keras 3 by the name.
+        name = optimizer["class_name"]
+        return {"class_name": f"Custom>{name}", "config": {**config, "name": name, "is_legacy_optimizer": False}}
     return {**optimizer, "config": config}
 
 

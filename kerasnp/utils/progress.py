@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import math
 import os
+import shutil
 import sys
 import time
 
@@ -14,8 +15,8 @@ import time
 INTERVAL = 0.1
 LONGEST_INTERVAL = 2.0
 WORK_SHARE = 100
-# What writing to a closed, full, vanished or absent standard output raises.
-UNWRITABLE = (OSError, ValueError, AttributeError)
+# What a closed, full or vanished standard output raises.
+UNWRITABLE = (OSError, ValueError)
 
 
 def display_kind(stream=None):
@@ -25,6 +26,8 @@ def display_kind(stream=None):
         ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
         if type(ipython).__name__ == "ZMQInteractiveShell":
             return "notebook"
+    if stream is None:
+        return "plain"
     try:
         terminal = stream.isatty() or "PYCHARM_HOSTED" in os.environ
     except UNWRITABLE:
@@ -38,6 +41,8 @@ def write_line(text):
     Letters that the locale does not know become `?`.
     """
     stream = sys.stdout
+    if stream is None:
+        return False
     try:
         tqdm = sys.modules.get("tqdm")
         if tqdm is None:
@@ -98,6 +103,17 @@ def format_step_time(seconds):
     if seconds >= 9.95e-3:
         return f"{seconds * 1e3:.0f}ms"
     return f"{seconds * 1e3:.1f}ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us"
+
+
+def _size(stream):
+    """How wide the bar is: as the terminal is at each moment, or as assumed where it does not say (0 by 0)."""
+    try:
+        if all(os.get_terminal_size(stream.fileno())):
+            return {"dynamic_ncols": True}
+    except UNWRITABLE:
+        pass
+    columns, lines = shutil.get_terminal_size()
+    return {"ncols": columns, "nrows": lines}
 
 
 @functools.cache
@@ -197,7 +213,7 @@ class Bar:
             initial=self.first,
             file=sys.stdout,
             leave=False,
-            dynamic_ncols=True,
+            **_size(sys.stdout),
             mininterval=0,
             miniters=0,
             unit="B" if in_bytes else f" {self.unit}s",

@@ -26,7 +26,7 @@ class Registered:
     A constructor stores its arguments under their own names; `get_config` reads them back by the signature.
     """
 
-    family = None
+    family: str | None = None
 
     def __init_subclass__(cls, aliases=(), abstract=False, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -92,7 +92,8 @@ def function(family, *aliases):
     """Decorator that files a function in `family` under its own name and `aliases`."""
 
     def decorate(fn):
-        register_builtin(family, fn, (fn.__name__, *aliases))
+        for name in (fn.__name__, *aliases):
+            register_builtin(family, fn, (name,))
         return fn
 
     return decorate

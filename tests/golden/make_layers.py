@@ -33,7 +33,11 @@ def record(name, i, arguments, shape, out):
     keras.utils.clear_session()
     layer = getattr(keras.layers, name)(**cases.resolve(keras, arguments))
     integers = cases.INTEGER_LAYERS.get(name)
-    x = rng.standard_normal(shape).astype("float32") if integers is None else rng.integers(0, integers, shape).astype("int32")
+    x = (
+        rng.standard_normal(shape).astype("float32")
+        if integers is None
+        else rng.integers(0, integers, shape).astype("int32")
+    )
     layer(x)
     layer.set_weights(weight_values(layer, rng))
     key = f"{name}-{i}"
@@ -76,8 +80,22 @@ def main():
                 record(name, i, arguments, shape, out)
             except Exception as error:
                 raise RuntimeError(f"{name}-{i}: {arguments} {shape}") from error
-    np.savez_compressed(HERE / "layers.npz", **{k: np.asarray(v) for k, v in out.items()})
-    print(len(out), "arrays,", (HERE / "layers.npz").stat().st_size, "bytes")
+    save(out)
+
+
+def save(out):
+    """All numbers as one array, and an index of what lies where: a zip member for each would be mostly headers."""
+    index, parts, offset = {}, [], 0
+    for key, value in out.items():
+        if isinstance(value, str):
+            index[key] = value
+        else:
+            value = np.asarray(value, "float32")
+            index[key] = [offset, value.shape]
+            parts.append(value.ravel())
+            offset += value.size
+    np.savez_compressed(HERE / "layers.npz", index=json.dumps(index), values=np.concatenate(parts))
+    print(len(out), "entries,", (HERE / "layers.npz").stat().st_size, "bytes")
 
 
 if __name__ == "__main__":

@@ -225,8 +225,6 @@ def gradient_of(loss, y_true, y_pred):
 
 
 def loss_case(name, arguments, kind):
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
     y_true, y_pred = data(kind)
     cls = getattr(keras.losses, name)
     weights = rounded(rng.random(len(y_pred)))
@@ -244,8 +242,6 @@ def loss_case(name, arguments, kind):
 
 
 def metric_case(name, arguments, kind):
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
     keras.backend.clear_session()
     cls = getattr(keras.metrics, name)
     plain_metric, weighted_metric = cls(**arguments), cls(**arguments)
@@ -261,7 +257,11 @@ def metric_case(name, arguments, kind):
         plain_metric.update_state(*inputs)
         weighted_metric.update_state(*inputs, sample_weight=weights)
         case["batches"].append(
-            {"y_true": None if y_true is None else plain(y_true), "y_pred": plain(y_pred), "sample_weight": plain(weights)}
+            {
+                "y_true": None if y_true is None else plain(y_true),
+                "y_pred": plain(y_pred),
+                "sample_weight": plain(weights),
+            }
         )
     case["result"], case["weighted"] = plain(plain_metric.result()), plain(weighted_metric.result())
     return case
@@ -273,14 +273,14 @@ def main():
             "script": "tests/golden/make_losses_metrics.py",
             "keras": keras.__version__,
             "backend": keras.backend.backend(),
-            "loss_precision": "float64",
-            "metric_precision": "float32",
+            "precision": "float32, whatever the inputs",
         },
         "losses": [loss_case(*case) for case in LOSSES],
         "metrics": [metric_case(*case) for case in METRICS],
     }
     lines = ",\n".join(
-        f'"{part}": [\n' + ",\n".join(json.dumps(case) for case in golden[part]) + "\n]" for part in ("losses", "metrics")
+        f'"{part}": [\n' + ",\n".join(json.dumps(case) for case in golden[part]) + "\n]"
+        for part in ("losses", "metrics")
     )
     target = Path(__file__).with_name("losses_metrics.json")
     target.write_text(f'{{\n"metadata": {json.dumps(golden["metadata"])},\n{lines}\n}}\n')

@@ -61,7 +61,9 @@ def call(layer, x, state, training):
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_has_cases(cls):
-    assert cases.LAYERS.get(cls.__name__), f"{cls.__name__}: add constructor arguments and input shapes to tests/cases.py"
+    assert cases.LAYERS.get(cls.__name__), (
+        f"{cls.__name__}: add constructor arguments and input shapes to tests/cases.py"
+    )
 
 
 @pytest.mark.parametrize("name", cases.LAYERS)

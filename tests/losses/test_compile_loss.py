@@ -16,8 +16,8 @@ def squares(y_true, y_pred):
 @pytest.mark.parametrize(
     "loss",
     [
-        "mse", "MeanSquaredError", losses.MeanSquaredError, losses.MeanSquaredError(), losses.mean_squared_error, squares,
-        ["mse"], [["mse"]], {"dense": "mse"}, {"dense": ["mse"]}, losses.serialize(losses.MeanSquaredError()),
+        "mse", "MeanSquaredError", losses.MeanSquaredError, losses.MeanSquaredError(), losses.mean_squared_error,
+        squares, ["mse"], [["mse"]], {"dense": "mse"}, {"dense": ["mse"]}, losses.serialize(losses.MeanSquaredError()),
         losses.serialize(losses.mean_squared_error), lambda y_true, y_pred: ops.mean((y_true - y_pred) ** 2, axis=-1),
     ],
 )  # fmt: skip

@@ -21,7 +21,9 @@ def test_sparse_equals_one_hot():
     expected = -np.log(np.take_along_axis(p, labels[..., None], -1))[..., 0]
     for y in (labels, labels[..., None], labels.astype(np.float32), labels.astype(np.uint8)):
         np.testing.assert_allclose(losses.sparse_categorical_crossentropy(y, p), expected, rtol=1e-12)
-        np.testing.assert_allclose(losses.sparse_categorical_crossentropy(y, logits, from_logits=True), expected, rtol=1e-12)
+        np.testing.assert_allclose(
+            losses.sparse_categorical_crossentropy(y, logits, from_logits=True), expected, rtol=1e-12
+        )
     np.testing.assert_allclose(losses.categorical_crossentropy(one_hot, p), expected, rtol=1e-12)
     np.testing.assert_allclose(losses.categorical_crossentropy(one_hot, logits, from_logits=True), expected, rtol=1e-12)
 
@@ -41,7 +43,10 @@ def test_classes_on_another_axis():
 def test_a_softmax_just_computed_lends_its_logits(high):
     """exp(-500) is no float32, but the loss -log p[0] is 500 and its gradient p - t."""
     x = kerasnp.Variable([[0.0, high, 1.0]])
-    for loss, y in ((losses.SparseCategoricalCrossentropy(), [0]), (losses.CategoricalCrossentropy(), [[1.0, 0.0, 0.0]])):
+    for loss, y in (
+        (losses.SparseCategoricalCrossentropy(), [0]),
+        (losses.CategoricalCrossentropy(), [[1.0, 0.0, 0.0]]),
+    ):
         with kerasnp.Tape() as tape:
             value = loss(y, ops.softmax(x))
         assert float(value) == pytest.approx(high, rel=1e-6)
@@ -121,7 +126,9 @@ def test_class_numbers_for_the_dense_loss_are_told_which_loss_to_use(labels):
 
 @pytest.mark.parametrize("loss", ["binary_crossentropy", "mse"])
 def test_class_numbers_for_an_elementwise_loss_are_told_which_loss_to_use(loss):
-    with pytest.raises(ValueError, match=r"y_true.shape=\(2,\), y_pred.shape=\(2, 3\).*sparse_categorical_crossentropy"):
+    with pytest.raises(
+        ValueError, match=r"y_true.shape=\(2,\), y_pred.shape=\(2, 3\).*sparse_categorical_crossentropy"
+    ):
         losses.get(loss)([0, 1], np.full((2, 3), 0.5))
 
 

@@ -67,7 +67,12 @@ def test_metrics_leave_no_trace_on_an_open_tape():
         y = w * 2
         before = len(tape.operators)
         assert before == 1
-        for metric in (metrics.MeanSquaredError(), metrics.RootMeanSquaredError(), metrics.MeanMetricWrapper(twice), compiled):
+        for metric in (
+            metrics.MeanSquaredError(),
+            metrics.RootMeanSquaredError(),
+            metrics.MeanMetricWrapper(twice),
+            compiled,
+        ):
             metric.update_state([[1.0], [1.0]], y)
         metrics.Mean().update_state(y)
         assert len(tape.operators) == before
@@ -79,7 +84,9 @@ def test_mean_and_sum_of_any_shape(values):
     assert float(metrics.Mean()(values)) == 3.0
     assert float(metrics.Mean()(np.array(values), sample_weight=[1, 1, 0])) == 1.5
     assert float(metrics.Sum()(values)) == np.sum(values)
-    assert float(metrics.Sum()(values, sample_weight=[1, 2, 0])) == np.sum(np.reshape(values, (3, -1)).sum(1) * [1, 2, 0])
+    assert float(metrics.Sum()(values, sample_weight=[1, 2, 0])) == np.sum(
+        np.reshape(values, (3, -1)).sum(1) * [1, 2, 0]
+    )
 
 
 def test_mean_of_scalars_and_of_nothing():
@@ -141,7 +148,9 @@ def test_function_as_metric_and_its_configuration():
     assert again.name == "mine" and float(again([[1.0]], [[3.0]])) == 4.0
 
 
-@pytest.mark.parametrize("fn, expected", [("sparse_categorical_accuracy", 1.0), ("mean_absolute_error", 0.5), ("mse", 0.34)])
+@pytest.mark.parametrize(
+    "fn, expected", [("sparse_categorical_accuracy", 1.0), ("mean_absolute_error", 0.5), ("mse", 0.34)]
+)
 def test_wrapper_as_older_files_write_it(fn, expected):
     config = {"class_name": "MeanMetricWrapper", "config": {"name": "accuracy", "dtype": "float32", "fn": fn}}
     metric = metrics.deserialize(config)

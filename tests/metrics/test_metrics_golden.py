@@ -23,7 +23,11 @@ def made(case):
 def batches(case):
     for batch in case["batches"]:
         y_pred, weights = np.array(batch["y_pred"], np.float32), np.array(batch["sample_weight"])
-        if case["class"].endswith("IoU") and "sparse" not in str(case["arguments"]) and case["class"].startswith(("IoU", "Mean")):
+        if (
+            case["class"].endswith("IoU")
+            and "sparse" not in str(case["arguments"])
+            and case["class"].startswith(("IoU", "Mean"))
+        ):
             y_pred = y_pred.astype(np.int64)
         inputs = (y_pred,) if batch["y_true"] is None else (np.array(batch["y_true"]), y_pred)
         yield inputs, weights
@@ -39,6 +43,14 @@ def test_two_batches(case):
     np.testing.assert_allclose(plain.result(), case["result"], rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(ones.result(), case["result"], rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(weighted.result(), case["weighted"], rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("case", [c for c in GOLDEN if c["arguments"].get("axis") != 0], ids=label)
+def test_metric_over_batches_is_the_metric_over_all(case):
+    whole, together = made(case), list(batches(case))
+    inputs = [np.concatenate(parts) for parts in zip(*(inputs for inputs, _ in together))]
+    whole.update_state(*inputs, sample_weight=np.concatenate([weights for _, weights in together]))
+    np.testing.assert_allclose(whole.result(), case["weighted"], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("case", GOLDEN, ids=label)
@@ -76,7 +88,9 @@ def test_configuration_is_that_of_keras_and_rebuilds_the_metric(case):
     assert {**again.get_config(), "name": ""} == {**config, "name": ""}
 
 
-@pytest.mark.parametrize("name, class_name", [("auc", "AUC"), ("io_u", "IoU"), ("binary_io_u", "BinaryIoU"), ("precision", "Precision")])
+@pytest.mark.parametrize(
+    "name, class_name", [("auc", "AUC"), ("io_u", "IoU"), ("binary_io_u", "BinaryIoU"), ("precision", "Precision")]
+)
 def test_default_names_are_those_of_keras(name, class_name):
     arguments = {"num_classes": 2, "target_class_ids": [0]} if class_name == "IoU" else {}
     assert getattr(metrics, class_name)(**arguments).name == name

@@ -131,6 +131,21 @@ def test_no_division_warns_in_the_gaps_between_variables():
     assert np.isfinite(w.numpy()).all()
 
 
+@pytest.mark.parametrize("optimizer", [optimizers.Adam(), optimizers.RMSprop(), optimizers.SGD(momentum=0.9)])
+def test_means_of_dead_weights_end_at_zero(optimizer):
+    """Not among the denormals, where every multiplication is slow for ever."""
+    (w,) = weights((5,))
+    alive = np.array([1, 0, 0, 0, 0], "float32")
+    optimizer.apply([np.full(5, 1e-3, "float32")], [w])
+    for _ in range(1300):
+        optimizer.apply([alive], [w])
+    tiny = np.finfo("float32").tiny
+    for slot in optimizer.variables[2:]:
+        assert slot.value[0] != 0
+        assert all(abs(x) >= tiny or x == 0 for x in slot.value), slot.name
+    assert not optimizer.variables[2].value[1:].any()
+
+
 @pytest.mark.parametrize("n", [0, 1, update.BLOCK, update.SMALL_UPDATE + 1, 10 * update.BLOCK + 3])
 @pytest.mark.parametrize("count", [1, 2])
 def test_blocks_cover_everything_once(n, count):

@@ -1,0 +1,297 @@
+"""Two ways to convolve with the batch innermost in memory, over arrays (height, width, channels, n).
+
+A window is then `width` runs of `channels * n` contiguous numbers, however few the channels. Lowering copies the rows
+that one row of the output sees next to each other, and multiplies the kernel with windows that overlap along the width.
+Where there are many channels, Transform mixes the rows instead (Winograd's minimal filtering in one dimension; Lavin and
+Gray, 2016, arXiv:1509.09308): half the multiplications, and less to copy.
+
+Either way the output is cut into blocks, and a scheme knows what a block has to do with the image: `multiply` makes the
+block, `correlate` its part of the gradient of the kernel, `spread` takes rows of the gradient back to the image.
+"""
+
+import functools
+import math
+from collections import namedtuple
+
+import numpy as np
+
+from . import arena, threads
+
+BLOCK = 1 << 18  # elements that a block makes on its way: 1 MB in float32, about a level 2 cache
+PIECES = 8  # blocks or strips to share among threads, where the sizes allow
+MANY = 16  # channels, in and out, from which Transform pays
+
+Block = namedtuple("Block", "rows columns")  # of the output, two slices
+
+
+@functools.lru_cache(maxsize=256)
+def scheme(x_shape, kernel_shape, strides, padding, cell=(1, 1)):
+    """The scheme for a convolution. Its blocks are made of whole cells; what is left of the output is left out."""
+    transforms = strides == (1, 1) and 2 <= kernel_shape[0] <= 5 and min(kernel_shape[2:]) >= MANY
+    return (Transform if transforms else Lowering)(x_shape, kernel_shape, strides, padding, cell)
+
+
+class Scheme:
+    """The sizes of one convolution, and its output cut into blocks and into strips of columns."""
+
+    def __init__(self, x_shape, kernel_shape, strides, padding, cell):
+        self.x_shape, self.kernel_shape, self.strides, self.padding = x_shape, kernel_shape, strides, padding
+        height, width = (
+            ((size + sum(pad) - k) // stride + 1) // c
+            for size, k, stride, pad, c in zip(x_shape, kernel_shape, strides, padding, cell, strict=False)
+        )
+        self.positions = height * cell[0], width * cell[1]
+        self.blocks = self.cut(cell, height, width)
+        self.strips = even_cuts(self.positions[1], PIECES // 2 if self.positions[1] < 4 * PIECES else PIECES)
+
+
+class Lowering(Scheme):
+    """y[row, column] (f, n) = kernel (f, kw * kh * c) @ window (kw * kh * c, n)."""
+
+    def cut(self, cell, height, width):
+        (_, w, c, n), kh = self.x_shape, self.kernel_shape[0]
+        work = w * kh * c * n * cell[0]  # of one row of cells
+        rows = max(1, min(BLOCK // work, -(-height // PIECES)))
+        return [
+            Block(i, j)
+            for i in even_cuts(height, -(-height // rows), cell[0])
+            for j in even_cuts(width, -(-work // BLOCK), cell[1])
+        ]
+
+    def image(self, x):
+        """The image within zeros."""
+        (top, bottom), (left, right) = self.padding
+        h, w, c, n = x.shape
+        if not (top or bottom or left or right):
+            return contiguous(x)
+        padded = arena.empty((top + h + bottom, left + w + right, c, n), x.dtype)
+        padded[:top], padded[top + h :] = 0, 0
+        padded[:, :left], padded[:, left + w :] = 0, 0
+        assign(padded[top : top + h, left : left + w], x)
+        return padded
+
+    def weights(self, kernel):
+        """(f, kw * kh * c)."""
+        return np.ascontiguousarray(kernel.transpose(3, 1, 0, 2)).reshape(kernel.shape[3], -1)
+
+    def columns(self, x, block):
+        """The windows of a block, (rows, columns, kw * kh * c, n)."""
+        (kh, kw, _, _), (_, _, c, n), (down, across) = self.kernel_shape, x.shape, self.strides
+        rows, count = (part.stop - part.start for part in block)
+        width = (count - 1) * across + kw
+        a, b, *rest = x.strides
+        start = block.rows.start * down * a + block.columns.start * across * b
+        seen = np.ndarray((rows, width, kh, c, n), x.dtype, x, start, (a * down, b, a, *rest))
+        return windows(copy(seen).reshape(rows, width, kh * c, n), 0, count, kw, across)
+
+    def multiply(self, x, weights, block, out):
+        """out (rows, columns, f, n) = a block of y."""
+        np.matmul(weights, self.columns(x, block), out=out)
+
+    def correlate(self, x, dz, block):
+        """dw (kh, kw, c, f) from a block of dz (rows, columns, f, n)."""
+        kh, kw, c, f = self.kernel_shape
+        dz = dz.swapaxes(2, 3)
+        if kh * kw * c >= 64:
+            dz = copy(dz)  # BLAS is twice as fast with two plain operands, which a short product does not repay
+        return _correlate(self.columns(x, block), dz).sum(axis=0).reshape(kw, kh, c, f).swapaxes(0, 1)
+
+    def turned(self, kernel):
+        """(kw * kh * c, f)."""
+        return np.ascontiguousarray(kernel.transpose(1, 0, 2, 3)).reshape(-1, kernel.shape[3])
+
+    def spread_cuts(self, strip):
+        """The rows of dz to spread at a time."""
+        work = (strip.stop - strip.start) * math.prod(self.kernel_shape[:3]) * self.x_shape[3]
+        return cuts(self.positions[0], max(1, BLOCK // work))
+
+    def spread(self, dz, weights, rows, strip):
+        """dx from a part of dz alone, (rows, columns, c, n)."""
+        (kh, _, c, _), (down, across) = self.kernel_shape, self.strides
+        folded = fold(weights, dz[rows, strip], kh * c, across)
+        count, width, _, n = folded.shape
+        folded = folded.reshape(count, width, kh, c, n)
+        dx = arena.empty(((count - 1) * down + kh, width, c, n), dz.dtype)
+        dx[...] = 0
+        for i in range(kh):
+            dx[i : i + (count - 1) * down + 1 : down] += folded[:, :, i]
+        return dx
+
+
+class Transform(Scheme):
+    """y[rows] = A' ((G kernel) . (B' x[rows]))   where `.` multiplies, and adds up channels and cells along the width.
+
+    A, B and G are those of `cook_toom` for as many rows as a tile is high: `tall`, or what is left at the lower edge.
+    """
+
+    def cut(self, cell, height, width):
+        (_, w, c, n), (kh, _, _, f) = self.x_shape, self.kernel_shape
+        self.tall = 7 - kh
+        rows = cuts(height, max(1, self.tall // cell[0]), cell[0])
+        parts = max(-(-PIECES // max(1, len(rows))), -(-6 * w * (c + f) * n // (3 * BLOCK)))
+        return [Block(i, j) for i in rows for j in even_cuts(width, parts, cell[1])]
+
+    def tiles(self, rows):
+        """A block's rows as tiles."""
+        return [slice(rows.start + i.start, rows.start + i.stop) for i in cuts(rows.stop - rows.start, self.tall)]
+
+    def image(self, x):
+        """The image as it is; tiles know their zeros."""
+        return contiguous(x)
+
+    def weights(self, kernel):
+        """height of a tile: (points, 1, f, kw * c)."""
+        tiles = [tile for block in self.blocks for tile in self.tiles(block.rows)]
+        return self.transformed(kernel.transpose(0, 3, 1, 2), tiles, kernel.shape[3])
+
+    def transformed(self, kernel, tiles, rows):
+        kernel, kh = np.ascontiguousarray(kernel).reshape(len(kernel), -1), len(kernel)
+        heights = {tile.stop - tile.start for tile in tiles}
+        return {m: (cook_toom(m, kh, kernel.dtype)[1] @ kernel).reshape(m + kh - 1, 1, rows, -1) for m in heights}
+
+    def columns(self, x, tile, columns):
+        """The windows of a tile, transformed: (points, columns, kw * c, n)."""
+        (kh, kw, _, _), (h, w, c, n), ((top, _), (left, _)) = self.kernel_shape, x.shape, self.padding
+        m, count = tile.stop - tile.start, columns.stop - columns.start
+        image_rows, rows = overlap(tile.start - top, m + kh - 1, h)
+        image_columns, inside = overlap(columns.start - left, count + kw - 1, w)
+        mixed = arena.empty((m + kh - 1, count + kw - 1, c, n), x.dtype)
+        mixed[:, : inside.start], mixed[:, inside.stop :] = 0, 0
+        mix(cook_toom(m, kh, x.dtype)[2][:, rows], x[image_rows, image_columns], mixed[:, inside])
+        return windows(mixed, 0, count, kw)
+
+    def multiply(self, x, weights, block, out):
+        """out (rows, columns, f, n) = a block of y."""
+        for tile in self.tiles(block.rows):
+            m = tile.stop - tile.start
+            columns = self.columns(x, tile, block.columns)
+            products = arena.empty((len(columns), *out.shape[1:]), x.dtype)
+            np.matmul(weights[m], columns, out=products)
+            start = tile.start - block.rows.start
+            mix(cook_toom(m, self.kernel_shape[0], x.dtype)[0], products, out[start : start + m])
+
+    def correlate(self, x, dz, block):
+        """dw (kh, kw, c, f) from a block of dz (rows, columns, f, n)."""
+        kh, *rest = self.kernel_shape
+        dw = np.zeros((kh, math.prod(rest)), x.dtype)
+        for tile in self.tiles(block.rows):
+            start, m = tile.start - block.rows.start, tile.stop - tile.start
+            back, kernel_transform, _ = cook_toom(m, kh, x.dtype)
+            mixed = arena.empty((len(back[0]), dz.shape[1], dz.shape[3], dz.shape[2]), dz.dtype)
+            mix(back.T, copy(dz[start : start + m].swapaxes(2, 3)), mixed)
+            products = _correlate(self.columns(x, tile, block.columns), mixed)
+            dw += kernel_transform.T @ products.reshape(len(products), -1)
+        return dw.reshape(self.kernel_shape)
+
+    def turned(self, kernel):
+        """height of a tile: (points, 1, kw * c, f)."""
+        _, kw, c, _ = kernel.shape
+        return self.transformed(kernel, self.spread_cuts(None), kw * c)
+
+    def spread_cuts(self, strip):
+        """The rows of dz to spread at a time."""
+        return cuts(self.positions[0], self.tall)
+
+    def spread(self, dz, weights, tile, strip):
+        """dx from a part of dz alone, (rows, columns, c, n)."""
+        (kh, _, c, f), dz = self.kernel_shape, dz[tile, strip]
+        m, count, _, n = dz.shape
+        back, _, image_transform = cook_toom(m, kh, dz.dtype)
+        mixed = mix(back.T, dz, arena.empty((m + kh - 1, count, f, n), dz.dtype))
+        folded = fold(weights[m], mixed, c)
+        return mix(image_transform.T, folded, arena.empty(folded.shape, dz.dtype))
+
+
+@functools.lru_cache
+def cook_toom(m, r, dtype):
+    """A' (m, m + r - 1), G (m + r - 1, r) and B': m outputs of a filter of r taps in m + r - 1 multiplications.
+
+    y = A' ((G g) * (B' d)), from evaluating and interpolating polynomials at 0, 3/4, -3/4, 3/2, -3/2 and infinity: half
+    the rounding error of the customary 0, 1, -1, 2, -2, and 1.5 times that of the plain sum.
+    """
+    points = np.array([0, 0.75, -0.75, 1.5, -1.5][: m + r - 2])
+    others = [np.delete(points, i) for i in range(len(points))]
+    a = np.vstack([points[:, None] ** np.arange(m), np.eye(m)[-1:]])
+    g = np.vstack([points[:, None] ** np.arange(r), np.eye(r)[-1:]])
+    g[:-1] /= [[np.prod(p - o)] for p, o in zip(points, others, strict=True)]
+    b = np.array([[*np.atleast_1d(np.poly(o))[::-1], 0.0] for o in others] + [np.poly(points)[::-1]])
+    return a.T.astype(dtype), g.astype(dtype), b.astype(dtype)
+
+
+def mix(matrix, rows, out):
+    """out[i] = the sum of matrix[i, k] rows[k], where rows and out are (rows, columns, channels, n)."""
+    np.matmul(matrix, merged(rows).swapaxes(0, 1), out=merged(out).swapaxes(0, 1))
+    return out
+
+
+def windows(rows, first, count, kw, stride=1):
+    """(r, width, d, n) -> (r, count, kw * d, n): views of kw columns each, from column `first` on, `stride` apart."""
+    r, _, d, n = rows.shape
+    a, b, *rest = rows.strides
+    return np.ndarray((r, count, kw * d, n), rows.dtype, rows, first * b, (a, b * stride, *rest))
+
+
+def fold(weights, dz, d, stride=1):
+    """The reverse of `windows`: weights @ dz, (r, count, kw * d, n) -> (r, width, d, n), added up where they overlap."""
+    r, count, _, n = dz.shape
+    shares = np.matmul(weights, dz, out=arena.empty((r, count, weights.shape[-2], n), dz.dtype))
+    kw = shares.shape[2] // d
+    folded = arena.empty((r, (count - 1) * stride + kw, d, n), dz.dtype)
+    folded[...] = 0
+    for j in range(kw):
+        folded[:, j : j + (count - 1) * stride + 1 : stride] += shares[:, :, j * d : (j + 1) * d]
+    return folded
+
+
+def _correlate(columns, dz):
+    """(r, count, d, n), (r, count, n, f) -> (r, d, f), summed over positions and batch."""
+    r, count, d, n = columns.shape
+    f = dz.shape[3]
+    if d * f <= 1 << 14:
+        return np.matmul(columns, dz, out=arena.empty((r, count, d, f), dz.dtype)).sum(axis=1)
+    return copy(columns.swapaxes(1, 2)).reshape(r, d, count * n) @ dz.reshape(r, count * n, f)
+
+
+def cuts(n, most, unit=1):
+    """range(n * unit) as slices of `most` units and, at the end, what is left."""
+    return [slice(i * unit, min(i + most, n) * unit) for i in range(0, n, most)]
+
+
+def overlap(first, count, limit):
+    """The part of range(first, first + count) that is in range(limit), and where that part lies in the former."""
+    lo = min(max(first, 0), first + count)
+    hi = max(lo, min(first + count, limit))
+    return slice(lo, hi), slice(lo - first, hi - first)
+
+
+def even_cuts(n, parts, unit=1):
+    """range(n * unit) as so many slices of almost the same number of units; fewer where n is small."""
+    ends = [n * i // min(n, parts) * unit for i in range(min(n, parts) + 1)] if n else []
+    return [slice(i, j) for i, j in zip(ends, ends[1:])]
+
+
+def merged(x):
+    """(r, columns, f, n) -> (r, columns, f * n), a view."""
+    return x.reshape(*x.shape[:2], x.shape[2] * x.shape[3])
+
+
+def copy(view):
+    """A copy in plain order, in recycled memory."""
+    out = arena.empty(view.shape, view.dtype)
+    out[...] = view
+    return out
+
+
+def contiguous(x):
+    """x, or a copy of it in plain order."""
+    return x if x.flags.c_contiguous else assign(arena.empty(x.shape, x.dtype), x)
+
+
+def assign(out, x):
+    """out[...] = x, by several threads where it is long."""
+
+    def piece(start, stop):
+        out[start:stop] = x[start:stop]
+
+    threads.parallel(piece, len(x), max(1, (1 << 16) * len(x) // max(1, x.size)))
+    return out

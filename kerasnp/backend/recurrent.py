@@ -1,0 +1,225 @@
+"""Recurrent layers over whole sequences, forward and backward through time.
+
+A step is one product of [h, x, 1] with a matrix that holds every gate side by side; the gradient of that matrix is one
+product after the loop. Time is the first axis inside, and the batch is cut into shards that run on all cores.
+"""
+
+import numpy as np
+
+from kerasnp.backend import arena, threads
+from kerasnp.backend.recurrent_cells import CELLS
+
+# A shard of the batch; fewer rows than 32 leave a matrix product half idle.
+SHARD = 64
+# Floats that one step of a shard touches, below which a second thread costs more than it does.
+WORTH_A_THREAD = 1 << 15
+
+
+def recurrent(
+    cell, x, states, w, r, b=None, activations=(None, None), mask=None, zero_masked=False, backwards=False, sequences=False,
+    drop_x=None, drop_h=None, keep=True,
+):  # fmt: skip
+    """Run a cell over sequences: the output, the last states, and what `recurrent_grad` needs.
+
+    Args:
+        cell: `"simple_rnn"`, `"lstm"`, `"gru"` or `"gru_reset_before"`.
+        x: (n, t, i).  states: [h] or [h, c], each (n, u).  w: (i, gates * u).  r: (u, gates * u).
+        b: (gates * u,), for `"gru"` (2, gates * u), or None. Gates are in Keras's order: i f c o, z r h.
+        activations: kernels with `forward(z)` in place and `backward(y, dy)`, of the state and of the gates.
+        mask: (n, t), false where a step leaves the states as they are.
+        zero_masked: the output of such a step is zero instead of the output before, which is zero at first.
+        backwards: from the last step to the first; the output of the last step comes first.
+        sequences: y is (n, t, u), every step, instead of (n, u), the last.
+        drop_x, drop_h: (gates, n, i), (gates, n, u): factors of the input and the state before each gate.
+        keep: whether `recurrent_grad` will be called.
+    """
+    n, t, _ = x.shape
+    u = len(r)
+    cell = CELLS[cell](w, r, b, *activations, x.dtype)
+    y = np.empty((n, t, u) if sequences else (n, u), x.dtype)
+    last = [np.empty((n, u), x.dtype) for _ in states]
+    runs = {}
+
+    def shard(i, j):
+        cut = [None if d is None else d[:, i:j] for d in (drop_x, drop_h)]
+        run = Run(cell, x[i:j], [s[i:j] for s in states], None if mask is None else mask[i:j], backwards, *cut, keep)
+        cell.forward(run)
+        for out, history in zip(last, run.states):
+            out[i:j] = history[t]
+        if sequences:
+            seen = y[i:j].transpose(1, 0, 2)
+            np.copyto(seen, run.h[1:])
+        else:
+            seen = y[None, i:j]
+            np.copyto(seen[0], run.h[t])
+        if run.mask is not None and t:
+            seen *= run.seen(zero_masked, sequences)
+        runs[i] = run if keep else None
+
+    grain = grain_of(n, cell)
+    if grain < n:
+        threads.parallel(shard, n, grain)
+    else:
+        shard(0, n)
+    saved = (cell, runs, x.shape, grain, backwards, sequences, zero_masked) if keep else None
+    return y, last, saved
+
+
+def recurrent_grad(saved, dy, dlast, wanted=(True, True, True, True)):
+    """The gradients of `recurrent`: dx, [d of each state], dw, dr, db; parts of `wanted` = (x, w, r, b) that are False are None.
+
+    Args:
+        dy: like y.  dlast: like the last states, or None.
+    """
+    cell, runs, shape, grain, backwards, sequences, zero_masked = saved
+    n, t, _ = shape
+    dx = np.empty(shape, dy.dtype) if wanted[0] else None
+    dstates = [np.empty((n, cell.units), dy.dtype) for _ in range(cell.states)]
+    parts = {}
+
+    def shard(i, j):
+        run = runs[i]
+        d = [np.zeros((j - i, cell.units), dy.dtype) if dlast is None else np.array(s[i:j]) for s in dlast or dstates]
+        steps = dy[i:j].transpose(1, 0, 2) if sequences else dy[None, i:j]
+        if run.mask is not None and t:
+            steps = steps * run.seen(zero_masked, sequences)
+        if not sequences:
+            d[0] += steps[0]
+        dz = arena.empty((t, j - i, cell.columns), dy.dtype)
+        rest = cell.backward(run, steps if sequences else None, d, dz)
+        for out, g in zip(dstates, d):
+            out[i:j] = g
+        if wanted[0]:
+            g = run.input_gradient(dz)
+            dx[i:j] = (g[::-1] if backwards else g).transpose(1, 0, 2)
+        if any(wanted[1:]):
+            parts[i] = run.weight_gradient(dz), rest
+
+    if grain < n:
+        threads.parallel(shard, n, grain)
+    else:
+        shard(0, n)
+    if not any(wanted[1:]):
+        return dx, dstates, None, None, None
+    # Added in the order of the batch, so that the bits do not depend on which thread was first.
+    (total, rest), *others = (parts[i] for i in sorted(parts))
+    for more, more_rest in others:
+        total += more
+        if rest is not None:
+            rest += more_rest
+    dw, dr, db = cell.unstack(total, rest)
+    return dx, dstates, *(g if keep else None for g, keep in zip((dw, dr, db), wanted[1:]))
+
+
+def grain_of(n, cell):
+    """How many samples a shard has."""
+    pieces = -(-n // SHARD)
+    grain = -(-n // pieces) if pieces else 1
+    return grain if grain * cell.columns >= WORTH_A_THREAD else max(n, 1)
+
+
+class Run:
+    """One shard of the batch on its way through time: inputs, states and gates of every step, time first."""
+
+    def __init__(self, cell, x, states, mask, backwards, drop_x, drop_h, keep):
+        n, t, i = x.shape
+        u, dtype = cell.units, x.dtype
+        self.cell, self.n, self.t, self.keep = cell, n, t, keep
+        self.drop_x = None if drop_x is None else cell.in_groups(drop_x)
+        self.drop_h = None if drop_h is None else cell.in_groups(drop_h)
+        dropping = drop_x is not None or drop_h is not None
+        self.groups = cell.groups if dropping else [slice(None)]
+        x = x.transpose(1, 0, 2)[:: -1 if backwards else 1]
+        self.a = []
+        for g in range(len(self.groups)):
+            a = arena.empty((t + 1, n, len(cell.stack)), dtype)
+            if drop_x is None:
+                a[:t, :, u : u + i] = x
+            else:
+                np.multiply(x, self.drop_x[g], out=a[:t, :, u : u + i])
+            if cell.bias:
+                a[:, :, -1] = 1
+            self.a.append(a)
+        # Where nothing is dropped, the states live in the buffer of the product.
+        self.h = self.a[0][:, :, :u] if not dropping else np.empty((t + 1, n, u), dtype)
+        self.states = [self.h] + [np.empty((t + 1, n, u), dtype) for _ in states[1:]]
+        for history, first in zip(self.states, states):
+            history[0] = first
+        self.dropping = dropping
+        if dropping:
+            self.spread(0)
+        self.mask = self.held = None
+        if mask is not None:
+            self.mask = np.ascontiguousarray(mask.T[:: -1 if backwards else 1, :, None])
+            self.held = ~self.mask
+
+    def rows(self, columns):
+        """A buffer for each step; where nothing is kept, one that every step writes again."""
+        if self.keep:
+            return arena.empty((self.t, self.n, columns), self.h.dtype)
+        return [np.empty((self.n, columns), self.h.dtype)] * self.t
+
+    def product(self, s, z):
+        """z = [h, x, 1] @ stack at step s."""
+        if not self.dropping:
+            np.matmul(self.a[0][s], self.cell.scaled, out=z)
+            return
+        for a, group in zip(self.a, self.groups):
+            z[:, group] = a[s] @ self.cell.scaled[:, group]
+
+    def spread(self, s):
+        """Put the state h[s] in front of each gate's input, with what is dropped for that gate."""
+        for g, a in enumerate(self.a):
+            a[s, :, : self.cell.units] = self.h[s] if self.drop_h is None else self.h[s] * self.drop_h[g]
+
+    def finish(self, s, *histories):
+        """A masked step keeps the states it began with."""
+        if self.held is not None:
+            for history in histories:
+                np.copyto(history[s + 1], history[s], where=self.held[s])
+        if self.dropping:
+            self.spread(s + 1)
+
+    def seen(self, zero_masked, sequences):
+        """Where the output is h, and not zero: (t, n, 1), or the last step of it."""
+        seen = self.mask if zero_masked else np.logical_or.accumulate(self.mask, axis=0)
+        return seen if sequences else seen[-1:]
+
+    def part(self, s, gradients):
+        """Take out of the gradients what a masked step hands on unchanged; returns it, or None."""
+        if self.held is None:
+            return None
+        kept = [g * self.held[s] for g in gradients]
+        for g in gradients:
+            g *= self.mask[s]
+        return kept
+
+    def state_gradient(self, dz, out):
+        """dh = dz @ r', with what was dropped for each gate."""
+        r = self.cell.stack[: self.cell.units, : self.cell.fed_back]
+        if not self.dropping:
+            return np.matmul(dz[:, : self.cell.fed_back], r.T, out=out)
+        out[...] = 0
+        for g, group in enumerate(self.groups):
+            group = slice(group.start, min(group.stop, self.cell.fed_back))
+            dh = dz[:, group] @ r[:, group].T
+            out += dh if self.drop_h is None else dh * self.drop_h[g]
+        return out
+
+    def input_gradient(self, dz):
+        """dx (t, n, i) of all steps at once."""
+        u, i = self.cell.units, self.cell.inputs
+        w, rows = self.cell.stack[u : u + i], self.t * self.n
+        dx = 0
+        for g, group in enumerate(self.groups):
+            d = (dz[..., group].reshape(rows, -1) @ w[:, group].T).reshape(self.t, self.n, i)
+            dx = dx + (d if self.drop_x is None else d * self.drop_x[g])
+        return dx
+
+    def weight_gradient(self, dz):
+        """The gradient of the stack, over all steps at once."""
+        rows = self.t * self.n
+        total = np.empty((len(self.cell.stack), self.cell.columns), dz.dtype)
+        for a, group in zip(self.a, self.groups):
+            np.matmul(a[: self.t].reshape(rows, -1).T, dz[..., group].reshape(rows, -1), out=total[:, group])
+        return total

@@ -1,0 +1,353 @@
+"""The steps of the recurrent cells, forward and backward, on the buffers of `recurrent.Run`."""
+
+import numpy as np
+
+from kerasnp.backend.activation import Sigmoid, Tanh
+
+
+class Linear:
+    """z."""
+
+    @staticmethod
+    def forward(z):
+        return z
+
+    @staticmethod
+    def backward(y, dy):
+        return dy
+
+
+class HardSigmoid:
+    """clip(slope * z + 1 / 2, 0, 1)."""
+
+    def __init__(self, slope):
+        self.slope = slope
+
+    def forward(self, z):
+        z *= self.slope
+        z += 0.5
+        return np.clip(z, 0, 1, out=z)
+
+    def backward(self, y, dy):
+        dz = dy * ((y > 0) & (y < 1))
+        dz *= self.slope
+        return dz
+
+
+class Cell:
+    """Base: the weights as one matrix, the `stack`, which [h, x, 1] is multiplied with.
+
+    `order` lists the gates in the order of the stack's columns: those behind the gate activation first, since one call then
+    serves them all.
+    """
+
+    states = 1
+    order: tuple = (0,)
+    gates = 0  # how many blocks of columns are behind the gate activation
+    apart = 0  # how many blocks at the end the state has no part in
+
+    def __init__(self, w, r, b, activation, gate, dtype):
+        self.inputs, self.units = len(w), len(r)
+        self.activation, self.gate = activation, gate
+        self.bias = b is not None
+        self.stack = self.stacked(w, r, b).astype(dtype, copy=False)
+        self.columns = self.stack.shape[1]
+        # The state reaches only these columns.
+        self.fed_back = self.columns - self.apart * self.units
+        # sigmoid(z) = (1 + tanh(z / 2)) / 2: the half goes into the weights, which is exact.
+        self.half = self.gates * self.units if gate is Sigmoid else 0
+        self.scaled = self.stack.copy() if self.half else self.stack
+        self.scaled[:, : self.half] *= 0.5
+
+    @property
+    def groups(self):
+        """The columns of each gate, in the order of the stack."""
+        u = self.units
+        return [slice(k * u, (k + 1) * u) for k in range(len(self.order))]
+
+    def in_groups(self, drop):
+        """What is dropped for each gate, in the order of the stack."""
+        return [drop[k] for k in self.order]
+
+    def blocks(self, a):
+        """The gates of a weight in the order of the stack."""
+        u = self.units
+        return [a[..., k * u : (k + 1) * u] for k in self.order]
+
+    def stacked(self, w, r, b):
+        """[r; w; b] with the gates in order."""
+        rows = [r, w] if b is None else [r, w, b[None]]
+        return np.concatenate([np.concatenate(self.blocks(a), axis=1) for a in rows])
+
+    def unstack(self, total, rest):
+        """dw, dr and db from the gradient of the stack."""
+        u, i = self.units, self.inputs
+        blocks = np.split(total, len(self.order), axis=1)
+        total = np.concatenate([blocks[self.order.index(k)] for k in range(len(self.order))], axis=1)
+        return total[u : u + i], total[:u], total[u + i] if self.bias else None
+
+    def activate_gates(self, z):
+        """The gate activation, in place on the gates of `z`."""
+        z = z[:, : self.gates * self.units]
+        if self.half:
+            np.tanh(z, out=z)
+            z += 1
+            z *= 0.5
+        else:
+            self.gate.forward(z)
+
+    def chain_gates(self, z, dz):
+        """dz times the derivative of the gate activation, in place."""
+        k = self.gates * self.units
+        if self.half:
+            slope = z[:, :k] * z[:, :k]
+            np.subtract(z[:, :k], slope, out=slope)
+            dz[:, :k] *= slope
+        else:
+            dz[:, :k] = self.gate.backward(z[:, :k], dz[:, :k])
+
+    def activate_into(self, z, out):
+        """out = activation(z)."""
+        if self.activation is Tanh:
+            np.tanh(z, out=out)
+        else:
+            np.copyto(out, z)
+            self.activation.forward(out)
+
+
+class SimpleRnn(Cell):
+    """h' = act(h @ r + x @ w + b)."""
+
+    def forward(self, run):
+        h = run.h
+        run.y = y = run.rows(self.columns)
+        for s in range(run.t):
+            run.product(s, y[s])
+            self.activation.forward(y[s])
+            h[s + 1] = y[s]
+            run.finish(s, h)
+
+    def backward(self, run, dy, d, dz):
+        (dh,) = d
+        for s in reversed(range(run.t)):
+            if dy is not None:
+                dh += dy[s]
+            kept = run.part(s, d)
+            dz[s] = self.activation.backward(run.y[s], dh)
+            run.state_gradient(dz[s], dh)
+            if kept:
+                dh += kept[0]
+
+
+class Lstm(Cell):
+    """c' = f * c + i * act(z_c), h' = o * act(c'), with the gates i, f, o = gate(z_i), gate(z_f), gate(z_o)."""
+
+    states = 2
+    order = (0, 1, 3, 2)
+    gates = 3
+
+    def forward(self, run):
+        u = self.units
+        h, c = run.states
+        run.z, run.e = run.rows(4 * u), run.rows(u)
+        product = np.empty((run.n, u), h.dtype)
+        tanh_all = self.half and self.activation is Tanh
+        for s in range(run.t):
+            z, e, new = run.z[s], run.e[s], c[s + 1]
+            run.product(s, z)
+            if tanh_all:
+                np.tanh(z, out=z)
+                gates = z[:, : 3 * u]
+                gates += 1
+                gates *= 0.5
+            else:
+                self.activate_gates(z)
+                self.activation.forward(z[:, 3 * u :])
+            np.multiply(z[:, u : 2 * u], c[s], out=new)
+            np.multiply(z[:, :u], z[:, 3 * u :], out=product)
+            new += product
+            self.activate_into(new, e)
+            np.multiply(z[:, 2 * u : 3 * u], e, out=h[s + 1])
+            run.finish(s, h, c)
+
+    def backward(self, run, dy, d, dz_all):
+        u = self.units
+        dh, dc = d
+        c = run.states[1]
+        through = np.empty_like(dh)
+        for s in reversed(range(run.t)):
+            if dy is not None:
+                dh += dy[s]
+            kept = run.part(s, d)
+            z, e, dz = run.z[s], run.e[s], dz_all[s]
+            i, f, o, new = z[:, :u], z[:, u : 2 * u], z[:, 2 * u : 3 * u], z[:, 3 * u :]
+            np.multiply(dh, e, out=dz[:, 2 * u : 3 * u])
+            np.multiply(dh, o, out=through)
+            dc += self.chain(e, through)
+            np.multiply(dc, new, out=dz[:, :u])
+            np.multiply(dc, c[s], out=dz[:, u : 2 * u])
+            np.multiply(dc, i, out=dz[:, 3 * u :])
+            # The path of the cell state: without it, whatever happened more than a step ago is learned wrongly.
+            dc *= f
+            self.chain_gates(z, dz)
+            dz[:, 3 * u :] = self.chain(new, dz[:, 3 * u :])
+            run.state_gradient(dz, dh)
+            if kept:
+                dh += kept[0]
+                dc += kept[1]
+
+    def chain(self, y, dy):
+        """dy times the derivative of the activation; for tanh in place."""
+        if self.activation is not Tanh:
+            return self.activation.backward(y, dy)
+        slope = y * y
+        np.subtract(1, slope, out=slope)
+        slope *= dy
+        return slope
+
+
+class Gru(Cell):
+    """h' = z * h + (1 - z) * act(x @ w_h + b_h + r * (h @ r_h + b'_h)): the reset gate r comes after the product.
+
+    The columns are z, r, the state's part of the candidate, and the input's part, which ends as the candidate.
+    """
+
+    order = (0, 1, 2)
+    gates = 2
+    apart = 1
+
+    @property
+    def groups(self):
+        """The columns of each gate; the candidate has two blocks."""
+        u = self.units
+        return [slice(0, u), slice(u, 2 * u), slice(2 * u, 4 * u)]
+
+    def stacked(self, w, r, b):
+        """[r; w; b], zero where the state or the input has no part."""
+        u, i = self.units, self.inputs
+        stack = np.zeros((u + i + self.bias, 4 * u), r.dtype)
+        stack[:u, : 3 * u] = r
+        stack[u : u + i, : 2 * u], stack[u : u + i, 3 * u :] = w[:, : 2 * u], w[:, 2 * u :]
+        if self.bias:
+            stack[-1, : 2 * u] = b[0, : 2 * u] + b[1, : 2 * u]
+            stack[-1, 2 * u : 3 * u], stack[-1, 3 * u :] = b[1, 2 * u :], b[0, 2 * u :]
+        return stack
+
+    def unstack(self, total, rest):
+        """dw, dr and db from the gradient of the stack."""
+        u, i = self.units, self.inputs
+        inputs = np.concatenate([total[u:, : 2 * u], total[u:, 3 * u :]], axis=1)
+        db = np.stack([inputs[-1], total[-1, : 3 * u]]) if self.bias else None
+        return inputs[:i], total[:u, : 3 * u], db
+
+    def forward(self, run):
+        u, h = self.units, run.h
+        run.z = run.rows(4 * u)
+        for s in range(run.t):
+            z, out = run.z[s], h[s + 1]
+            new = z[:, 3 * u :]
+            run.product(s, z)
+            self.activate_gates(z)
+            new += z[:, u : 2 * u] * z[:, 2 * u : 3 * u]
+            self.activation.forward(new)
+            np.subtract(h[s], new, out=out)
+            out *= z[:, :u]
+            out += new
+            run.finish(s, h)
+
+    def backward(self, run, dy, d, dz_all):
+        u, h = self.units, run.h
+        (dh,) = d
+        through = np.empty_like(dh)
+        for s in reversed(range(run.t)):
+            if dy is not None:
+                dh += dy[s]
+            kept = run.part(s, d)
+            z, dz = run.z[s], dz_all[s]
+            update, reset, state, new = (z[:, k * u : (k + 1) * u] for k in range(4))
+            np.subtract(h[s], new, out=through)
+            np.multiply(dh, through, out=dz[:, :u])
+            np.multiply(dh, update, out=through)
+            dh -= through
+            dz[:, 3 * u :] = dnew = self.activation.backward(new, dh)
+            np.multiply(dnew, state, out=dz[:, u : 2 * u])
+            np.multiply(dnew, reset, out=dz[:, 2 * u : 3 * u])
+            self.chain_gates(z, dz)
+            run.state_gradient(dz, dh)
+            dh += through
+            if kept:
+                dh += kept[0]
+
+
+class GruResetBefore(Cell):
+    """h' = z * h + (1 - z) * act(x @ w_h + (r * h) @ r_h + b_h): the reset gate r comes before the product."""
+
+    order = (0, 1, 2)
+    gates = 2
+    apart = 1
+
+    def stacked(self, w, r, b):
+        """[r; w; b] without the state's part of the candidate, which is a product of its own."""
+        self.recurrent = r[:, 2 * self.units :]
+        r = r.copy()
+        r[:, 2 * self.units :] = 0
+        return super().stacked(w, r, b)
+
+    def unstack(self, total, rest):
+        """dw, dr and db from the gradients of the stack and of the candidate's product."""
+        dw, dr, db = super().unstack(total, rest)
+        dr[:, 2 * self.units :] = rest
+        return dw, dr, db
+
+    def forward(self, run):
+        u, h = self.units, run.h
+        r = self.recurrent.astype(h.dtype, copy=False)
+        run.z, run.rh = run.rows(3 * u), run.rows(u)
+        for s in range(run.t):
+            z, rh, out = run.z[s], run.rh[s], h[s + 1]
+            new = z[:, 2 * u :]
+            run.product(s, z)
+            self.activate_gates(z)
+            np.multiply(z[:, u : 2 * u], self._state(run, s), out=rh)
+            new += rh @ r
+            self.activation.forward(new)
+            np.subtract(h[s], new, out=out)
+            out *= z[:, :u]
+            out += new
+            run.finish(s, h)
+
+    @staticmethod
+    def _state(run, s):
+        """h[s] with what is dropped for the candidate."""
+        return run.h[s] if run.drop_h is None else run.h[s] * run.drop_h[2]
+
+    def backward(self, run, dy, d, dz_all):
+        u, h = self.units, run.h
+        r = self.recurrent.astype(h.dtype, copy=False)
+        (dh,) = d
+        through = np.empty_like(dh)
+        for s in reversed(range(run.t)):
+            if dy is not None:
+                dh += dy[s]
+            kept = run.part(s, d)
+            z, dz = run.z[s], dz_all[s]
+            update, reset, new = (z[:, k * u : (k + 1) * u] for k in range(3))
+            np.subtract(h[s], new, out=through)
+            np.multiply(dh, through, out=dz[:, :u])
+            np.multiply(dh, update, out=through)
+            dh -= through
+            dz[:, 2 * u :] = dnew = self.activation.backward(new, dh)
+            drh = dnew @ r.T
+            np.multiply(drh, self._state(run, s), out=dz[:, u : 2 * u])
+            drh *= reset
+            through += drh if run.drop_h is None else drh * run.drop_h[2]
+            self.chain_gates(z, dz)
+            run.state_gradient(dz, dh)
+            dh += through
+            if kept:
+                dh += kept[0]
+        rows = run.t * run.n
+        return run.rh.reshape(rows, u).T @ dz_all[..., 2 * u :].reshape(rows, u)
+
+
+CELLS = {"simple_rnn": SimpleRnn, "lstm": Lstm, "gru": Gru, "gru_reset_before": GruResetBefore}

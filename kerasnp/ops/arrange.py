@@ -1,0 +1,308 @@
+"""Rearranging, cutting and overwriting arrays."""
+
+import builtins
+
+from kerasnp import backend as K
+from kerasnp.autodiff.operator import Operator
+from kerasnp.ops.elementwise import convert, maximum, minimum, multiply, operands, stop_gradient, where
+from kerasnp.ops.reduce import sum as sum_
+from kerasnp.ops.shape import (
+    GetItem,
+    concatenate,
+    expand_dims,
+    flip,
+    moveaxis,
+    ravel,
+    reshape,
+    split,
+    squeeze,
+    swapaxes,
+    transpose,
+)  # fmt: skip
+from kerasnp.utils import check
+
+
+class Scatter(Operator):
+    """y = zeros with every value added at its index.     values (n, ...)   ->   y `shape`"""
+
+    def __init__(self, indices, shape):
+        self.indices, self.shape = indices, shape
+
+    def forward(self, values):
+        y = K.zeros(self.shape, values.dtype)
+        K.add.at(y, self.indices, values)
+        return y
+
+    def backward(self, dy):
+        return dy[self.indices]
+
+
+class Update(Operator):
+    """y = x, but for y[key] = u; an element written twice keeps the last."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def forward(self, x, u):
+        y = K.array(x)
+        y[self.key] = u
+        self.save(x.shape, u.shape)
+        return y
+
+    def backward(self, dy):
+        shape, u_shape = self.saved
+        dx = du = None
+        if self.wants(0):
+            dx = K.array(dy)
+            dx[self.key] = 0
+        if self.wants(1):
+            # What was overwritten by a later write has no part in y.
+            writer = K.full(shape, -1)
+            order = K.arange(K.prod(u_shape, dtype=int)).reshape(u_shape)
+            writer[self.key] = order
+            du = K.where(writer[self.key] == order, dy[self.key], dy.dtype.type(0))
+        return dx, du
+
+
+def slice(inputs, start_indices, shape):
+    """The part of `inputs` of `shape` that begins at `start_indices`."""
+    starts = [int(i) for i in stop_gradient(start_indices)]
+    return GetItem(tuple(_span(i, n) for i, n in zip(starts, shape, strict=True)))(convert(inputs))
+
+
+def slice_update(inputs, start_indices, updates):
+    """`inputs` with `updates` written over the part that begins at `start_indices`."""
+    inputs, updates = operands(inputs, updates)
+    starts = [int(i) for i in stop_gradient(start_indices)]
+    return Update(tuple(_span(i, n) for i, n in zip(starts, updates.shape, strict=True)))(inputs, updates)
+
+
+def _span(start, length):
+    return builtins.slice(start, start + length)
+
+
+def scatter(indices, values, shape):
+    """Zeros of `shape` with every value added at its index.     indices (n, d)   values (n, ...)"""
+    return Scatter(_index(indices), tuple(shape))(convert(values))
+
+
+def scatter_update(inputs, indices, updates, reduction=None):
+    """`inputs` with `updates` (n, ...) written at `indices` (n, d), or combined with what is there.
+
+    Args:
+        reduction: None (the last update wins), `"add"`, `"max"`, `"min"` or `"mul"`.
+    """
+    inputs, updates = operands(inputs, updates)
+    key = _index(indices)
+    check.one_of("reduction", reduction, (None, "add", "max", "min", "mul"), "scatter_update")
+    if reduction is None:
+        return Update(key)(inputs, updates)
+    if reduction == "add":
+        return inputs + Scatter(key, inputs.shape)(updates)
+    y = inputs
+    for i in range(updates.shape[0]):
+        here = tuple(k[i] for k in key)
+        old, new = GetItem(here)(y), GetItem(i)(updates)
+        y = Update(here)(y, _COMBINE[reduction](old, new))
+    return y
+
+
+def _index(indices):
+    return tuple(K.moveaxis(stop_gradient(indices), -1, 0))
+
+
+_COMBINE = {"max": maximum, "min": minimum, "mul": multiply}
+
+
+def get_item(x, key):
+    """x[key]."""
+    return GetItem(key)(convert(x))
+
+
+def unstack(x, num=None, axis=0):
+    """The entries of x along an axis, as a list."""
+    x = convert(x)
+    n = x.shape[axis]
+    if num not in (None, n):
+        raise ValueError(f"unstack: num must be the length of axis {axis}, {n}. Received: num={num}")
+    return [squeeze(part, axis) for part in split(x, n, axis)] if n else []
+
+
+def roll(x, shift, axis=None):
+    """x with its elements moved along the axes, those that fall off coming in at the other end."""
+    x = convert(x)
+    if axis is None:
+        return reshape(roll(ravel(x), shift, 0), x.shape)
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
+    for n, a in zip(shifts, axes, strict=True):
+        cut = -n % x.shape[a] if x.shape[a] else 0
+        if cut:
+            x = concatenate(split(x, [cut], a)[::-1], a)
+    return x
+
+
+def rot90(array, k=1, axes=(0, 1)):
+    """The array turned by k quarters in the plane of two axes, from the first towards the second."""
+    first, second = axes
+    for _ in range(k % 4):
+        array = flip(swapaxes(array, first, second), first)
+    return convert(array)
+
+
+def fliplr(x):
+    """x in reverse order along the second axis."""
+    return flip(x, 1)
+
+
+def flipud(x):
+    """x in reverse order along the first axis."""
+    return flip(x, 0)
+
+
+def _at_least(x, ndim):
+    x = convert(x)
+    if x.ndim >= ndim:
+        return x
+    return reshape(x, {1: (1,), 2: (1, -1), 3: (1, -1, 1) if x.ndim < 2 else (*x.shape, 1)}[ndim])
+
+
+def vstack(xs):
+    """The arrays one above the other; vectors are rows."""
+    return concatenate([_at_least(x, 2) for x in xs], 0)
+
+
+def hstack(xs):
+    """The arrays side by side, along the second axis; vectors along their only one."""
+    xs = [_at_least(x, 1) for x in xs]
+    return concatenate(xs, 0 if xs[0].ndim == 1 else 1)
+
+
+def dstack(xs):
+    """The arrays along a third axis."""
+    return concatenate([_at_least(x, 3) for x in xs], 2)
+
+
+def append(x1, x2, axis=None):
+    """x2 after x1 along an axis (both as one row without an axis)."""
+    return concatenate([ravel(x1), ravel(x2)], 0) if axis is None else concatenate([x1, x2], axis)
+
+
+def array_split(x, indices_or_sections, axis=0):
+    """The pieces of x along an axis; the first of so many are one longer where they cannot be equal."""
+    if isinstance(indices_or_sections, int):
+        n, parts = convert(x).shape[axis], indices_or_sections
+        indices_or_sections = [i * (n // parts) + min(i, n % parts) for i in range(1, parts)]
+    return split(x, indices_or_sections, axis)
+
+
+def vsplit(x, indices_or_sections):
+    """`split` along the first axis."""
+    return split(x, indices_or_sections, 0)
+
+
+def hsplit(x, indices_or_sections):
+    """`split` along the second axis, of a vector along its only one."""
+    x = convert(x)
+    return split(x, indices_or_sections, 0 if x.ndim == 1 else 1)
+
+
+def dsplit(x, indices_or_sections):
+    """`split` along the third axis."""
+    return split(x, indices_or_sections, 2)
+
+
+def diagonal(x, offset=0, axis1=0, axis2=1):
+    """The diagonal of the matrices in two axes, as a last axis."""
+    x = moveaxis(convert(x), (axis1, axis2), (-2, -1))
+    rows, columns = x.shape[-2:]
+    n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    i = K.arange(n)
+    return GetItem((..., i + max(-offset, 0), i + max(offset, 0)))(x)
+
+
+def trace(x, offset=0, axis1=0, axis2=1):
+    """The sum of the diagonal."""
+    return sum_(diagonal(x, offset, axis1, axis2), axis=-1)
+
+
+def diag(x, k=0):
+    """The diagonal of a matrix, or the matrix that has a vector for its diagonal."""
+    x = convert(x)
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        raise ValueError(f"diag expects an array of one or two axes. Received: x.shape={x.shape}")
+    n, i = x.shape[0] + abs(k), K.arange(x.shape[0])
+    return Scatter((i + max(-k, 0), i + max(k, 0)), (n, n))(x)
+
+
+def diagflat(x, k=0):
+    """The matrix that has the elements of x for its diagonal."""
+    return diag(ravel(x), k)
+
+
+def tri(N, M=None, k=0, dtype=None):
+    """Ones on and below the diagonal k, zeros above it."""
+    below = K.arange(N)[:, None] >= K.arange(N if M is None else M) - k
+    return below.astype(K.storage_dtype(dtype))
+
+
+def tril(x, k=0):
+    """x with zeros above the diagonal k of its last two axes."""
+    x = convert(x)
+    return where(tri(*x.shape[-2:], k, "bool"), x, 0)
+
+
+def triu(x, k=0):
+    """x with zeros below the diagonal k of its last two axes."""
+    x = convert(x)
+    return where(tri(*x.shape[-2:], k - 1, "bool"), 0, x)
+
+
+def meshgrid(*x, indexing="xy"):
+    """Coordinate vectors as arrays over their grid, the first two axes exchanged for `indexing="xy"`."""
+    check.one_of("indexing", indexing, ("xy", "ij"), "meshgrid")
+    x = [ravel(v) for v in x]
+    shape = [v.shape[0] for v in x]
+    grids = []
+    for i, v in enumerate(x):
+        v = reshape(v, [-1 if i == j else 1 for j in range(len(x))]) + K.zeros(shape, stop_gradient(v).dtype)
+        grids.append(swapaxes(v, 0, 1) if indexing == "xy" and len(x) > 1 else v)
+    return grids
+
+
+def space_to_depth(x, block_size, data_format="channels_last"):
+    """Blocks of pixels as channels: (n, h, w, c) becomes (n, h / b, w / b, b * b * c)."""
+    x, b = convert(x), block_size
+    if K.standardize_data_format(data_format) == "channels_first":
+        return moveaxis(space_to_depth(moveaxis(x, 1, -1), b), -1, 1)
+    n, h, w, c = x.shape
+    return reshape(transpose(reshape(x, (n, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5)), (n, h // b, w // b, b * b * c))
+
+
+def depth_to_space(x, block_size, data_format="channels_last"):
+    """Channels as blocks of pixels: (n, h, w, b * b * c) becomes (n, h * b, w * b, c)."""
+    x, b = convert(x), block_size
+    if K.standardize_data_format(data_format) == "channels_first":
+        return moveaxis(depth_to_space(moveaxis(x, 1, -1), b), -1, 1)
+    n, h, w, c = x.shape
+    return reshape(transpose(reshape(x, (n, h, w, b, b, c // b**2)), (0, 1, 3, 2, 4, 5)), (n, h * b, w * b, c // b**2))
+
+
+def select(condlist, choicelist, default=0):
+    """Element by element the choice of the first condition that holds, or the default."""
+    y = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        y = where(condition, choice, y)
+    return y
+
+
+def kron(x1, x2):
+    """The Kronecker product: every element of x1 replaced by its product with x2."""
+    x1, x2 = convert(x1), convert(x2)
+    ndim = max(x1.ndim, x2.ndim)
+    x1, x2 = (reshape(x, (1,) * (ndim - x.ndim) + tuple(x.shape)) for x in (x1, x2))
+    shape = [m * n for m, n in zip(x1.shape, x2.shape)]
+    spread = expand_dims(x1, tuple(range(1, 2 * ndim, 2))) * expand_dims(x2, tuple(range(0, 2 * ndim, 2)))
+    return reshape(spread, shape)

@@ -1,0 +1,139 @@
+"""Loops and branches: plain Python, since every operator runs at once, and the tape sees through them."""
+
+from kerasnp import backend as K
+from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.tape import current
+from kerasnp.autodiff.variable import Variable
+from kerasnp.ops.elementwise import convert, stop_gradient
+from kerasnp.ops.shape import stack
+
+
+def _leaves(tree):
+    if isinstance(tree, dict):
+        return [leaf for key in tree for leaf in _leaves(tree[key])]
+    return [leaf for part in tree for leaf in _leaves(part)] if isinstance(tree, (list, tuple)) else [tree]
+
+
+def _each(function, *trees):
+    """The function of the leaves of trees of one shape."""
+    first = trees[0]
+    if isinstance(first, dict):
+        return {key: _each(function, *(tree[key] for tree in trees)) for key in first}
+    if isinstance(first, (list, tuple)):
+        parts = [_each(function, *part) for part in zip(*trees, strict=True)]
+        return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
+    return None if first is None else function(*trees)
+
+
+def cond(pred, true_fn, false_fn):
+    """true_fn() if `pred` holds, else false_fn()."""
+    return true_fn() if bool(stop_gradient(pred)) else false_fn()
+
+
+def switch(index, branches, *operands):
+    """branches[index](*operands), the index kept within bounds."""
+    return branches[min(max(int(stop_gradient(index)), 0), len(branches) - 1)](*operands)
+
+
+def while_loop(cond, body, loop_vars, maximum_iterations=None):
+    """Apply `body` to the loop variables while `cond` of them holds."""
+    several = isinstance(loop_vars, (list, tuple))
+    values = tuple(loop_vars) if several else (loop_vars,)
+    done = 0
+    while bool(stop_gradient(cond(*values))) and (maximum_iterations is None or done < maximum_iterations):
+        values = body(*values)
+        values = tuple(values) if isinstance(values, (list, tuple)) else (values,)
+        done += 1
+    return type(loop_vars)(values) if several else values[0]
+
+
+def fori_loop(lower, upper, body_fun, init_val):
+    """value = body_fun(i, value) for i from `lower` to `upper` - 1."""
+    for i in range(int(lower), int(upper)):
+        init_val = body_fun(i, init_val)
+    return init_val
+
+
+def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+    """carry, y = f(carry, x) for each x along the first axis; returns the last carry and the ys stacked."""
+    if xs is None and length is None:
+        raise ValueError("scan: give xs to run along, or the length of a run without them. Received: xs=None, length=None")
+    n = length if xs is None else len(_leaves(xs)[0])
+    carry, ys = init, []
+    for i in reversed(range(n)) if reverse else range(n):
+        carry, y = f(carry, None if xs is None else _each(lambda x: convert(x)[i], xs))
+        ys.append(y)
+    ys = ys[::-1] if reverse else ys
+    return carry, (_each(lambda *parts: stack(parts), *ys) if ys else None)
+
+
+def associative_scan(f, elems, reverse=False, axis=0):
+    """Running results of an associative f along an axis: x[0], f(x[0], x[1]), f(f(x[0], x[1]), x[2]), ..."""
+    n = _leaves(elems)[0].shape[axis]
+    parts = [_each(lambda x: convert(x)[(slice(None),) * (axis % x.ndim) + (i,)], elems) for i in range(n)]
+    parts = parts[::-1] if reverse else parts
+    results = parts[:1]
+    for part in parts[1:]:
+        results.append(f(results[-1], part))
+    results = results[::-1] if reverse else results
+    return _each(lambda *r: stack(r, axis), *results)
+
+
+def map(f, xs):
+    """f of each entry along the first axis, the results stacked."""
+    n = len(_leaves(xs)[0])
+    return _each(lambda *parts: stack(parts), *(f(_each(lambda x: convert(x)[i], xs)) for i in range(n)))
+
+
+vectorized_map = map
+
+
+def vectorize(pyfunc, *, excluded=None, signature=None):
+    """A function of arrays out of one of scalars, called element by element with broadcasting."""
+    if excluded or signature:
+        raise ValueError("vectorize: excluded and signature are not supported; write a lambda, or use vectorized_map.")
+
+    def function(*args):
+        args = [convert(a) for a in args]
+        shape = K.broadcast_shapes(*(a.shape for a in args))
+        places = [K.broadcast_to(K.arange(int(K.prod(a.shape, dtype=int))).reshape(a.shape), shape).reshape(-1) for a in args]
+        flat = [a.reshape(-1) for a in args]
+        return stack([pyfunc(*(a[int(i)] for a, i in zip(flat, at))) for at in zip(*places)]).reshape(shape)
+
+    return function
+
+
+class CustomGradient(Operator):
+    """y = f(x, ...) with the gradient that f itself returns beside y."""
+
+    def __init__(self, f):
+        self.f = f
+
+    def forward(self, *xs):
+        y, self.gradient = self.f(*xs)
+        return y
+
+    def backward(self, dy):
+        gradients = self.gradient(dy)
+        gradients = gradients if isinstance(gradients, (list, tuple)) else (gradients,)
+        return tuple(g.value if isinstance(g, Variable) else g for g in gradients)
+
+
+def custom_gradient(f):
+    """Decorator for an f that returns its result and a function from its gradient to the gradients of the arguments.
+
+    >>> import kerasnp
+    >>> @kerasnp.ops.custom_gradient
+    ... def log1pexp(x):
+    ...     e = kerasnp.ops.exp(x)
+    ...     return kerasnp.ops.log(1 + e), lambda dy: dy * (1 - 1 / (1 + e))
+    >>> float(log1pexp(kerasnp.ops.zeros(())))
+    0.6931471824645996
+    """
+
+    def function(*args):
+        if current() is None:
+            return f(*args)[0]
+        return CustomGradient(f)(*(convert(a) for a in args))
+
+    return function

@@ -1,0 +1,129 @@
+"""New arrays: ranges, identity matrices, windows."""
+
+from kerasnp import backend as K
+from kerasnp.ops.elementwise import convert, stop_gradient
+from kerasnp.ops.shape import convert_to_tensor
+
+
+def array(x, dtype=None):
+    """x as an array."""
+    return convert_to_tensor(x, dtype)
+
+
+def copy(x):
+    """A copy of the values of x."""
+    return K.array(stop_gradient(x))
+
+
+def empty(shape, dtype=None):
+    """An array that is to be filled (with zeros for now)."""
+    return K.zeros(shape, K.storage_dtype(dtype))
+
+
+def empty_like(x, dtype=None):
+    """An array of the shape and type of x that is to be filled (with zeros for now)."""
+    return K.zeros_like(stop_gradient(x), dtype=dtype and K.storage_dtype(dtype))
+
+
+def full_like(x, fill_value, dtype=None):
+    """An array of one value, of the shape and type of x."""
+    return K.full_like(stop_gradient(x), fill_value, dtype=dtype and K.storage_dtype(dtype))
+
+
+def eye(N, M=None, k=0, dtype=None):
+    """Ones on the diagonal k, zeros elsewhere."""
+    return K.eye(N, M, k, K.storage_dtype(dtype))
+
+
+def identity(n, dtype=None):
+    """The identity matrix."""
+    return K.eye(n, dtype=K.storage_dtype(dtype))
+
+
+def _type(dtype, *numbers):
+    if dtype is not None:
+        return K.storage_dtype(dtype)
+    kinds = [stop_gradient(v).dtype for v in numbers]
+    return K.result_type(*(k for k in kinds if k.kind == "f"), K.storage_dtype("float16")) if any(
+        k.kind == "f" for k in kinds
+    ) else K.storage_dtype(K.floatx())
+
+
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    """`num` evenly spaced numbers from start to stop; with `retstep`, also the distance between them."""
+    dtype = _type(dtype, start, stop)
+    y, step = K.linspace(stop_gradient(start), stop_gradient(stop), num, endpoint, True, K.float64, axis)
+    y = y.astype(dtype)
+    return (y, K.asarray(step, dtype)) if retstep else y
+
+
+def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
+    """`num` numbers from base^start to base^stop, evenly spaced on a log scale."""
+    exponents = K.linspace(stop_gradient(start), stop_gradient(stop), num, endpoint, False, K.float64, axis)
+    return K.power(float(base), exponents).astype(_type(dtype, start, stop))
+
+
+def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    """`num` numbers from start to stop, each a constant multiple of the one before."""
+    start, stop = stop_gradient(start), stop_gradient(stop)
+    return K.geomspace(start, stop, num, endpoint, K.float64, axis).astype(_type(dtype, start, stop))
+
+
+def bartlett(x):
+    """The triangular window of x numbers."""
+    return _window(x, lambda t: 1 - K.abs(2 * t - 1))
+
+
+def hanning(x):
+    """The window (1 - cos) / 2 of x numbers."""
+    return _window(x, lambda t: 0.5 - 0.5 * K.cos(2 * K.pi * t))
+
+
+def hamming(x):
+    """The window 0.54 - 0.46 cos of x numbers."""
+    return _window(x, lambda t: 0.54 - 0.46 * K.cos(2 * K.pi * t))
+
+
+def blackman(x):
+    """The window 0.42 - 0.5 cos + 0.08 cos 2 of x numbers."""
+    return _window(x, lambda t: 0.42 - 0.5 * K.cos(2 * K.pi * t) + 0.08 * K.cos(4 * K.pi * t))
+
+
+def kaiser(x, beta):
+    """The Kaiser window of x numbers."""
+    beta = float(stop_gradient(beta))
+    return _window(x, lambda t: K.i0(beta * K.sqrt(K.maximum(0, 1 - (2 * t - 1) ** 2))) / K.i0(beta))
+
+
+def _window(n, shape):
+    n = int(stop_gradient(n))
+    t = K.arange(n) / (n - 1) if n > 1 else K.full(n, 0.5)
+    return K.asarray(shape(t), K.storage_dtype(K.floatx())) if n != 1 else K.ones(1, K.storage_dtype(K.floatx()))
+
+
+def vander(x, N=None, increasing=False):
+    """The powers of a vector as columns, the highest first."""
+    x = convert(x)
+    powers = K.arange(x.shape[0] if N is None else N)
+    return x[:, None] ** (powers if increasing else powers[::-1])
+
+
+def ndim(x):
+    """The number of axes."""
+    return len(convert(x).shape)
+
+
+def size(x):
+    """The number of elements."""
+    return int(stop_gradient(x).size)
+
+
+def dtype(x):
+    """The name of the type of x."""
+    return K.standardize_dtype(convert(x).dtype)
+
+
+def view(x, dtype=None):
+    """The bytes of x read as another type; no gradient passes."""
+    values = K.ascontiguousarray(stop_gradient(x))
+    return values if dtype is None else values.view(K.storage_dtype(dtype))

@@ -1,0 +1,363 @@
+"""Numpy's further functions: means and differences, products, and reductions that leave NaN out."""
+
+from kerasnp import backend as K
+from kerasnp.autodiff.operator import Operator
+from kerasnp.ops.arrange import diagonal
+from kerasnp.ops.elementwise import (
+    cast,
+    clip,
+    convert,
+    divide,
+    floating,
+    maximum,
+    minimum,
+    operands,
+    sin,
+    sqrt,
+    square,
+    stop_gradient,
+    where,
+)  # fmt: skip
+from kerasnp.ops.linear import matmul
+from kerasnp.ops.reduce import cumsum, mean, prod
+from kerasnp.ops.reduce import max as max_
+from kerasnp.ops.reduce import min as min_
+from kerasnp.ops.reduce import sum as sum_
+from kerasnp.ops.shape import GetItem, concatenate, expand_dims, moveaxis, ravel, reshape, stack, swapaxes
+from kerasnp.ops.sorting import quantile
+
+
+class CumProd(Operator):
+    """y[i] = x[0] * ... * x[i] along an axis."""
+
+    def __init__(self, axis):
+        self.axis = axis
+
+    def forward(self, x):
+        self.save(x)
+        return K.cumprod(x, axis=self.axis)
+
+    def backward(self, dy):
+        x, dy = (K.moveaxis(v, self.axis, 0) for v in (self.saved[0], dy))
+        # dx[i] = (product of the x before i) * s[i] with s[i] = dy[i] + x[i + 1] * s[i + 1]: exact where some x are zero.
+        dx = K.empty(x.shape, dy.dtype)
+        s = K.zeros(x.shape[1:], dy.dtype)
+        for i in reversed(range(len(x))):
+            s = dy[i] + (x[i + 1] * s if i + 1 < len(x) else 0)
+            dx[i] = s
+        dx[1:] *= K.cumprod(x, axis=0)[:-1]
+        return K.moveaxis(dx, 0, self.axis)
+
+
+def cumprod(x, axis=None, dtype=None):
+    """Running products along an axis (of x as one row without an axis)."""
+    x = convert(x) if dtype is None else cast(x, dtype)
+    return CumProd(0)(ravel(x)) if axis is None else CumProd(axis)(x)
+
+
+def average(x, axis=None, weights=None):
+    """The mean over an axis, or the mean weighted by `weights` of the shape of x or of that axis."""
+    x = floating(x)
+    if weights is None:
+        return mean(x, axis)
+    w = convert(weights)
+    if w.shape != x.shape:
+        w = reshape(w, [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+    x, w = operands(x, w)
+    return sum_(x * w, axis) / sum_(w + K.zeros(x.shape, stop_gradient(x).dtype), axis)
+
+
+def ptp(x, axis=None, keepdims=False):
+    """The largest minus the smallest element over the axes."""
+    return max_(x, axis, keepdims) - min_(x, axis, keepdims)
+
+
+def diff(a, n=1, axis=-1):
+    """Each element minus the one before along an axis, n times."""
+    a = convert(a)
+    key = (slice(None),) * (axis % a.ndim)
+    for _ in range(n):
+        a = GetItem((*key, slice(1, None)))(a) - GetItem((*key, slice(None, -1)))(a)
+    return a
+
+
+def trapezoid(y, x=None, dx=1.0, axis=-1):
+    """The integral along an axis by the trapezoidal rule, at places x or in steps of dx."""
+    y = moveaxis(floating(y), axis, -1)
+    if x is not None:
+        x = floating(x)
+        dx = diff(x if x.ndim == 1 else moveaxis(x, axis, -1))
+    return sum_((y[..., 1:] + y[..., :-1]) * dx, -1) / 2
+
+
+def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    """The cross product of vectors of three (or two) components."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = operands(x1, x2)
+    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
+    if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
+        raise ValueError(f"cross expects vectors of two or three components. Received: shapes {a.shape} and {b.shape}")
+    (a1, a2, a3), (b1, b2, b3) = ([v[..., i] if i < v.shape[-1] else 0 for i in range(3)] for v in (a, b))
+    z = a1 * b2 - a2 * b1
+    if a.shape[-1] == b.shape[-1] == 2:
+        return z
+    return moveaxis(stack([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, z], -1), -1, axisc)
+
+
+def inner(x1, x2):
+    """The sums of products over the last axes."""
+    a, b = operands(x1, x2)
+    if a.ndim == 0 or b.ndim == 0:
+        return a * b
+    flat = matmul(reshape(a, (-1, a.shape[-1])), swapaxes(reshape(b, (-1, b.shape[-1])), 0, 1))
+    return reshape(flat, (*a.shape[:-1], *b.shape[:-1]))
+
+
+def vdot(x1, x2):
+    """The sum of the products of all elements."""
+    return sum_(ravel(x1) * ravel(x2))
+
+
+def cdist(x, y):
+    """The Euclidean distances between the rows of x and of y.     x (..., n, d)   y (..., m, d)   ->   (..., n, m)"""
+    d = square(expand_dims(floating(x), -2) - expand_dims(floating(y), -3))
+    total = sum_(d, -1)
+    # At distance 0 the root has no slope; 0 is taken.
+    zero = stop_gradient(total) == 0
+    return where(zero, 0, sqrt(where(zero, 1, total)))
+
+
+def corrcoef(x):
+    """The correlation coefficients of the rows of x."""
+    x = floating(x)
+    x = reshape(x, (1, -1)) if x.ndim == 1 else x
+    centred = x - mean(x, 1, keepdims=True)
+    c = matmul(centred, swapaxes(centred, 0, 1))
+    size = sqrt(diagonal(c))
+    y = clip(c / size[:, None] / size[None, :], -1, 1)
+    return reshape(y, ()) if y.shape == (1, 1) else y
+
+
+def correlate(x1, x2, mode="valid"):
+    """The products of x2 laid over every place of the vector x1; `mode` is `"valid"`, `"same"` or `"full"`."""
+    a, v = operands(x1, x2)
+    n, m = a.shape[0], v.shape[0]
+    if mode not in ("valid", "same", "full"):
+        raise ValueError(f"correlate: mode must be 'valid', 'same' or 'full'. Received: mode={mode!r}")
+    if n < m:
+        return correlate(v, a, mode)[::-1]
+    zeros = K.zeros(m - 1, stop_gradient(a).dtype)
+    padded = concatenate([zeros, a, zeros])
+    full = matmul(padded[K.arange(n + m - 1)[:, None] + K.arange(m)], v)
+    cut = {"full": 0, "same": (m - 1) // 2, "valid": m - 1}[mode]
+    length = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
+    if mode == "same":
+        cut = m // 2 if m % 2 else m // 2 - 1
+    return full[cut : cut + length]
+
+
+def sinc(x):
+    """sin(pi x) / (pi x), 1 at 0."""
+    x = floating(x)
+    zero = stop_gradient(x) == 0
+    t = where(zero, 1, x) * K.pi
+    return where(zero, 1, sin(t) / t)
+
+
+def divide_no_nan(x1, x2):
+    """x1 / x2, 0 where x2 is 0."""
+    a, b = operands(x1, x2)
+    zero = stop_gradient(b) == 0
+    return where(zero, 0, divide(a, where(zero, 1, b)))
+
+
+def fabs(x):
+    """|x| as a float."""
+    return abs(floating(x))
+
+
+def fmod(x1, x2):
+    """The remainder of x1 / x2, with the sign of x1."""
+    a, b = operands(x1, x2)
+    quotient = K.trunc(K.divide(stop_gradient(a), stop_gradient(b)))
+    return a - b * quotient.astype(K.result_type(stop_gradient(a), stop_gradient(b)))
+
+
+def fmax(x1, x2):
+    """The larger of x1 and x2, a NaN giving way to a number."""
+    a, b = operands(x1, x2)
+    return where(K.isnan(stop_gradient(a)), b, where(K.isnan(stop_gradient(b)), a, maximum(a, b)))
+
+
+def fmin(x1, x2):
+    """The smaller of x1 and x2, a NaN giving way to a number."""
+    a, b = operands(x1, x2)
+    return where(K.isnan(stop_gradient(a)), b, where(K.isnan(stop_gradient(b)), a, minimum(a, b)))
+
+
+def heaviside(x1, x2):
+    """0 for x1 < 0, x2 at 0, 1 above."""
+    a, b = operands(x1, x2)
+    values = stop_gradient(a)
+    return where(values == 0, b, (values > 0).astype(values.dtype))
+
+
+def ldexp(x1, x2):
+    """x1 times 2 to the power x2."""
+    a = floating(x1)
+    return a * K.exp2(stop_gradient(x2).astype(stop_gradient(a).dtype))
+
+
+def nextafter(x1, x2):
+    """The next number after x1 towards x2; no gradient passes."""
+    a, b = operands(floating(x1), floating(x2))
+    return K.nextafter(stop_gradient(a), stop_gradient(b))
+
+
+def isposinf(x):
+    """Element by element: whether x is infinity."""
+    return stop_gradient(x) == K.inf
+
+
+def isneginf(x):
+    """Element by element: whether x is minus infinity."""
+    return stop_gradient(x) == -K.inf
+
+
+def isreal(x):
+    """Element by element: whether x has no imaginary part."""
+    return K.imag(stop_gradient(x)) == 0
+
+
+def allclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
+    """Whether |x1 - x2| <= atol + rtol * |x2| for all elements."""
+    return K.asarray(K.isclose(stop_gradient(x1), stop_gradient(x2), rtol, atol, equal_nan).all())
+
+
+def saturate_cast(x, dtype):
+    """x in another dtype, numbers beyond its range at its limits."""
+    kind = K.storage_dtype(dtype)
+    if kind.kind == "b":
+        return cast(x, dtype)
+    limits = K.finfo(kind) if kind.kind == "f" else K.iinfo(kind)
+    values = stop_gradient(x)
+    if values.dtype.kind == "f" and kind.kind != "f":
+        # The limit as a float may round up beyond the integer; take the float below.
+        high = K.nextafter(values.dtype.type(limits.max), values.dtype.type(0)) if limits.max > 2**23 else limits.max
+        rounded = K.clip(values, values.dtype.type(limits.min), high).astype(kind)
+        return K.where(values >= values.dtype.type(limits.max), kind.type(limits.max), rounded)
+    if values.dtype.kind != "f" and kind.kind != "f":
+        own = K.iinfo(values.dtype) if values.dtype.kind != "b" else K.iinfo(K.int32)
+        low, high = max(int(limits.min), int(own.min)), min(int(limits.max), int(own.max))
+        return K.clip(values, low, high).astype(kind) if values.dtype.kind != "b" else values.astype(kind)
+    return cast(clip(x, float(limits.min), float(limits.max)), dtype)
+
+
+def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+    """x with NaN and the infinities replaced, the latter by the largest and smallest number by default."""
+    x = convert(x)
+    values = stop_gradient(x)
+    if values.dtype.kind != "f":
+        return x
+    limits = K.finfo(values.dtype)
+    x = where(K.isnan(values), nan, x)
+    x = where(values == K.inf, float(limits.max) if posinf is None else posinf, x)
+    return where(values == -K.inf, float(limits.min) if neginf is None else neginf, x)
+
+
+def _without_nan(x, filler):
+    x = floating(x)
+    return where(K.isnan(stop_gradient(x)), filler, x), ~K.isnan(stop_gradient(x))
+
+
+def nansum(x, axis=None, keepdims=False):
+    """The sum over the axes, NaN left out."""
+    return sum_(_without_nan(x, 0)[0], axis, keepdims)
+
+
+def nanprod(x, axis=None, keepdims=False):
+    """The product over the axes, NaN left out."""
+    return prod(_without_nan(x, 1)[0], axis, keepdims)
+
+
+def nancumsum(x, axis=None, dtype=None):
+    """Running sums along an axis, NaN left out."""
+    return cumsum(_without_nan(x, 0)[0], axis, dtype)
+
+
+def nancumprod(x, axis=None, dtype=None):
+    """Running products along an axis, NaN left out."""
+    return cumprod(_without_nan(x, 1)[0], axis, dtype)
+
+
+def nanmean(x, axis=None, keepdims=False):
+    """The mean over the axes, NaN left out."""
+    x, known = _without_nan(x, 0)
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    return divide(sum_(x, axis, keepdims), known.sum(axis=axis, keepdims=keepdims).astype(stop_gradient(x).dtype))
+
+
+def nanvar(x, axis=None, keepdims=False):
+    """The variance over the axes, NaN left out."""
+    return nanmean(square(floating(x) - nanmean(x, axis, keepdims=True)), axis, keepdims)
+
+
+def nanstd(x, axis=None, keepdims=False):
+    """The standard deviation over the axes, NaN left out."""
+    return sqrt(nanvar(x, axis, keepdims))
+
+
+def _extreme(x, axis, keepdims, reduce, filler):
+    x, known = _without_nan(x, filler)
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    return where(known.any(axis=axis, keepdims=keepdims), reduce(x, axis, keepdims), K.nan)
+
+
+def nanmax(x, axis=None, keepdims=False):
+    """The largest element over the axes, NaN left out."""
+    return _extreme(x, axis, keepdims, max_, -K.inf)
+
+
+def nanmin(x, axis=None, keepdims=False):
+    """The smallest element over the axes, NaN left out."""
+    return _extreme(x, axis, keepdims, min_, K.inf)
+
+
+def _arg_extreme(x, axis, keepdims, find, filler):
+    values, known = (stop_gradient(v) for v in _without_nan(x, filler))
+    index = K.asarray(find(values, axis=axis, keepdims=keepdims), K.int32)
+    return K.asarray(K.where(known.any(axis=axis, keepdims=keepdims), index, -1), K.int32)
+
+
+def nanargmax(x, axis=None, keepdims=False):
+    """Index of the first largest element along an axis, NaN left out; -1 where all are NaN."""
+    return _arg_extreme(x, axis, keepdims, K.argmax, -K.inf)
+
+
+def nanargmin(x, axis=None, keepdims=False):
+    """Index of the first smallest element along an axis, NaN left out; -1 where all are NaN."""
+    return _arg_extreme(x, axis, keepdims, K.argmin, K.inf)
+
+
+def nanquantile(x, q, axis=None, method="linear", keepdims=False):
+    """The value below which a share q of the elements lies, NaN left out."""
+    x, q = floating(x), stop_gradient(q)
+    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
+    kept = [a for a in range(x.ndim) if a not in axes]
+    rows = reshape(moveaxis(x, axes, range(-len(axes), 0)), (-1, int(K.prod([x.shape[a] for a in axes], dtype=int))))
+    known = ~K.isnan(stop_gradient(rows))
+    nothing = K.full(q.shape, K.nan, stop_gradient(x).dtype)
+    parts = [quantile(rows[i][known[i]], q, 0, method) if known[i].any() else nothing for i in range(len(rows))]
+    y = reshape(stack(parts, -1), (*q.shape, *(x.shape[a] for a in kept)))
+    return expand_dims(y, tuple(a + q.ndim for a in axes)) if keepdims else y
+
+
+def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
+    """The value below which q percent of the elements lie, NaN left out."""
+    return nanquantile(x, stop_gradient(q) / 100, axis, method, keepdims)
+
+
+def nanmedian(x, axis=None, keepdims=False):
+    """The middle element over the axes, NaN left out."""
+    return nanquantile(x, 0.5, axis, "linear", keepdims)

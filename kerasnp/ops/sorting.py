@@ -1,0 +1,237 @@
+"""Order and counting: sorting, quantiles, membership, histograms, segments."""
+
+from kerasnp import backend as K
+from kerasnp.autodiff.operator import Operator
+from kerasnp.ops.arrange import Scatter
+from kerasnp.ops.elementwise import convert, floating, stop_gradient
+from kerasnp.ops.reduce import sum as sum_
+from kerasnp.ops.shape import expand_dims, moveaxis, ravel, reshape, take, take_along_axis
+
+
+class SegmentReduction(Operator):
+    """y[s] = the largest, smallest, or product of the entries x[i] with ids[i] = s; an empty segment has `empty`."""
+
+    ufunc, empty = None, None
+
+    def __init__(self, ids, count):
+        self.ids, self.count = ids, count
+
+    def forward(self, x):
+        y = K.full((self.count, *x.shape[1:]), self.empty(x.dtype), x.dtype)
+        self.ufunc.at(y, self.ids, x)
+        self.save(x, y)
+        return y
+
+
+class SegmentMax(SegmentReduction):
+    """y[s] = max of the x[i] with ids[i] = s; the gradient is shared evenly among equals."""
+
+    ufunc = K.maximum
+
+    @staticmethod
+    def empty(dtype):
+        return -K.inf if dtype.kind == "f" else K.iinfo(dtype).min
+
+    def backward(self, dy):
+        x, y = self.saved
+        chosen = (x == y[self.ids]).astype(dy.dtype)
+        counts = K.zeros(y.shape, dy.dtype)
+        K.add.at(counts, self.ids, chosen)
+        return chosen * (dy / K.maximum(counts, 1))[self.ids]
+
+
+class SegmentMin(SegmentMax):
+    """y[s] = min of the x[i] with ids[i] = s; the gradient is shared evenly among equals."""
+
+    ufunc = K.minimum
+
+    @staticmethod
+    def empty(dtype):
+        return K.inf if dtype.kind == "f" else K.iinfo(dtype).max
+
+
+class SegmentProd(SegmentReduction):
+    """y[s] = product of the x[i] with ids[i] = s, 1 for none."""
+
+    ufunc = K.multiply
+
+    @staticmethod
+    def empty(dtype):
+        return 1
+
+    def backward(self, dy):
+        x, _ = self.saved
+        dx = K.zeros(x.shape, dy.dtype)
+        for i, s in enumerate(self.ids):
+            others = self.ids == s
+            others[i] = False
+            if 0 <= s < self.count:
+                dx[i] = dy[s] * K.prod(x[others], axis=0)
+        return dx
+
+
+def sort(x, axis=-1):
+    """x in rising order along an axis (of x as one row for None)."""
+    x = convert(x)
+    if axis is None:
+        x, axis = ravel(x), 0
+    return take_along_axis(x, K.argsort(stop_gradient(x), axis=axis, kind="stable"), axis)
+
+
+def top_k(x, k, sorted=True):
+    """The k largest elements of the last axis, largest first, and their indices."""
+    x = convert(x)
+    # Counted from the end, so that of equals the first comes first.
+    values = stop_gradient(x)
+    order = values.shape[-1] - 1 - K.argsort(values[..., ::-1], axis=-1, kind="stable")[..., ::-1][..., :k]
+    return take_along_axis(x, order, -1), order.astype(K.int32)
+
+
+def in_top_k(targets, predictions, k):
+    """Whether each target class is among the k largest predictions of its row; equals of the k-th count as in."""
+    targets, predictions = stop_gradient(targets), stop_gradient(predictions)
+    chosen = K.take_along_axis(predictions, targets[..., None].astype(K.int64), -1)
+    return ((predictions > chosen).sum(axis=-1) < k) & K.isfinite(chosen[..., 0])
+
+
+def argpartition(x, kth, axis=-1):
+    """Indices that put the kth element in its sorted place, smaller ones before it, int32."""
+    return K.argpartition(stop_gradient(x), kth, axis).astype(K.int32)
+
+
+def searchsorted(sorted_sequence, values, side="left"):
+    """Where each value would be inserted to keep the sequence sorted, int32."""
+    return K.asarray(K.searchsorted(stop_gradient(sorted_sequence), stop_gradient(values), side), K.int32)
+
+
+def digitize(x, bins):
+    """The number of the bin, between rising edges, that each x falls in, int32."""
+    return K.asarray(K.digitize(stop_gradient(x), stop_gradient(bins)), K.int32)
+
+
+def bincount(x, weights=None, minlength=0, sparse=False):
+    """How often each integer occurs along the last axis, or the sum of its weights."""
+    x = stop_gradient(x)
+    length = max(int(x.max(initial=-1)) + 1, minlength or 0)
+    hot = x[..., None] == K.arange(length)
+    if weights is None:
+        return hot.sum(axis=-2, dtype=K.int32)
+    return sum_(expand_dims(convert(weights), -1) * hot, axis=-2)
+
+
+def histogram(x, bins=10, range=None):
+    """Counts of x in bins of equal width, and the edges between them."""
+    counts, edges = K.histogram(stop_gradient(x), bins=bins, range=range)
+    return counts.astype(K.int32), edges.astype(K.storage_dtype(K.floatx()))
+
+
+def unique(x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None):
+    """The different elements (or entries along an axis) in rising order; with `size`, cut or filled to that many."""
+    found = K.unique(
+        stop_gradient(x), return_index=return_index, return_inverse=return_inverse, return_counts=return_counts, axis=axis
+    )
+    parts = list(found) if isinstance(found, tuple) else [found]
+    parts[1:] = [p.astype(K.int32) for p in parts[1:]]
+    if size is not None:
+        along = axis or 0
+        values = parts[0]
+        missing = size - values.shape[along]
+        if missing > 0:
+            filler = K.take(values, [0] * missing, along) if fill_value is None else None
+            shape = [missing if a == along else n for a, n in enumerate(values.shape)]
+            filler = K.full(shape, fill_value, values.dtype) if filler is None else filler
+            parts[0] = K.concatenate([values, filler], along)
+        else:
+            parts[0] = K.take(values, K.arange(size), along)
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+def isin(x1, x2, assume_unique=False, invert=False):
+    """Whether each element of x1 is among those of x2."""
+    return K.isin(stop_gradient(x1), stop_gradient(x2), assume_unique=assume_unique, invert=invert)
+
+
+def nonzero(x):
+    """The indices of the elements that are not zero, one array per axis, int32."""
+    return tuple(i.astype(K.int32) for i in K.nonzero(stop_gradient(x)))
+
+
+def count_nonzero(x, axis=None):
+    """How many elements are not zero, over the axes."""
+    return K.asarray((stop_gradient(x) != 0).sum(axis=axis), K.int32)
+
+
+def unravel_index(indices, shape):
+    """Positions in an array of `shape` from positions in its elements as one row."""
+    return tuple(i.astype(K.int32) for i in K.unravel_index(stop_gradient(indices), shape))
+
+
+def quantile(x, q, axis=None, method="linear", keepdims=False):
+    """The value below which a share q of the elements lies; the axis of several q comes first.
+
+    Args:
+        method: between two elements, `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or `"nearest"`.
+    """
+    x, q = floating(x), stop_gradient(q)
+    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
+    kept = [a for a in range(x.ndim) if a not in axes]
+    rows = sort(reshape(moveaxis(x, axes, range(-len(axes), 0)), [*(x.shape[a] for a in kept), -1]))
+    place = K.asarray(q, K.float64) * (rows.shape[-1] - 1)
+    low, high = K.floor(place), K.ceil(place)
+    share = {
+        "linear": place - low,
+        "lower": 0 * place,
+        "higher": K.ceil(place - low),
+        "midpoint": 0.5 * K.ceil(place - low),
+        "nearest": K.round(place) - low,
+    }
+    if method not in share:
+        raise ValueError(f"quantile: method must be one of {', '.join(map(repr, share))}. Received: method={method!r}")
+    weight = K.asarray(share[method], stop_gradient(x).dtype)
+    y = take(rows, low.astype(int), -1) * (1 - weight) + take(rows, high.astype(int), -1) * weight
+    y = moveaxis(y, -1, 0) if q.ndim else y
+    return expand_dims(y, tuple(a + q.ndim for a in axes)) if keepdims else y
+
+
+def percentile(x, q, axis=None, method="linear", keepdims=False):
+    """The value below which q percent of the elements lie."""
+    return quantile(x, stop_gradient(q) / 100, axis, method, keepdims)
+
+
+def median(x, axis=None, keepdims=False):
+    """The middle element over the axes, or the mean of the two in the middle."""
+    return quantile(x, 0.5, axis, "linear", keepdims)
+
+
+def segment_sum(data, segment_ids, num_segments=None, sorted=False):
+    """The sum of the entries of each segment.     data (n, ...)   segment_ids (n,)   ->   (num_segments, ...)"""
+    ids, count, data = _segments(segment_ids, num_segments, data)
+    return Scatter(ids, (count, *data.shape[1:]))(data)
+
+
+def segment_max(data, segment_ids, num_segments=None, sorted=False):
+    """The largest entry of each segment; the lowest number of the type for an empty one."""
+    ids, count, data = _segments(segment_ids, num_segments, data)
+    return SegmentMax(ids, count)(data)
+
+
+def segment_min(data, segment_ids, num_segments=None, sorted=False):
+    """The smallest entry of each segment; the highest number of the type for an empty one."""
+    ids, count, data = _segments(segment_ids, num_segments, data)
+    return SegmentMin(ids, count)(data)
+
+
+def segment_prod(data, segment_ids, num_segments=None, sorted=False):
+    """The product of the entries of each segment; 1 for an empty one."""
+    ids, count, data = _segments(segment_ids, num_segments, data)
+    return SegmentProd(ids, count)(data)
+
+
+def _segments(ids, count, data):
+    """Ids as integers with their entries, those outside the segments left out, as on JAX."""
+    ids, data = stop_gradient(ids).astype(int), convert(data)
+    count = int(ids.max(initial=-1)) + 1 if count is None else count
+    inside = (ids >= 0) & (ids < count)
+    return (ids, count, data) if inside.all() else (ids[inside], count, take(data, K.nonzero(inside)[0], axis=0))
+
+
