@@ -30,7 +30,9 @@ def demo(args):
         )
 
     model = lenet5()
-    model.compile(optimizer=kerasnp.optimizers.Adam(2e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    steps = args.epochs * -(-len(x_train) // 64)
+    learning_rate = kerasnp.optimizers.schedules.CosineDecay(3e-3, decay_steps=steps, alpha=0.02)
+    model.compile(kerasnp.optimizers.Adam(learning_rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.summary()
     print(f"Training on {len(x_train):,} digits drawn from strokes, testing on {len(x_test):,} others.")
     model.fit(x_train, y_train, batch_size=64, epochs=args.epochs, validation_data=(x_test, y_test))

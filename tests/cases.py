@@ -49,6 +49,12 @@ LAYERS = {
         ({"scale": False}, (4, 3, 2)),
         ({"center": False, "scale": False}, (5, 3)),
     ],
+    "Bidirectional": [
+        ({"layer": ("LSTM", {"units": 3})}, (2, 5, 4)),
+        ({"layer": ("GRU", {"units": 2, "return_sequences": True}), "merge_mode": "sum"}, (2, 5, 4)),
+        ({"layer": ("SimpleRNN", {"units": 2, "go_backwards": True}), "merge_mode": "ave"}, (2, 4, 3)),
+        ({"layer": ("LSTM", {"units": 2, "return_sequences": True}), "merge_mode": "mul"}, (2, 4, 3)),
+    ],
     "Conv1D": [
         ({"filters": 4, "kernel_size": 3}, (2, 9, 2)),
         ({"filters": 3, "kernel_size": 3, "padding": "causal", "dilation_rate": 2, "activation": "relu"}, (2, 8, 2)),
@@ -137,6 +143,13 @@ LAYERS = {
     ],
     "Embedding": [({"input_dim": 7, "output_dim": 3}, (4, 5)), ({"input_dim": 7, "output_dim": 2}, (6,))],
     "Flatten": [({}, (2, 3, 4)), ({"data_format": "channels_first"}, (2, 3, 4, 5)), ({}, (3, 4)), ({}, (3,))],
+    "GRU": [
+        ({"units": 3}, (2, 5, 4)),
+        ({"units": 3, "reset_after": False, "return_sequences": True}, (2, 5, 4)),
+        ({"units": 2, "go_backwards": True, "activation": "relu", "recurrent_activation": "hard_sigmoid"}, (2, 4, 3)),
+        ({"units": 2, "use_bias": False, "activation": "gelu", "return_sequences": True}, (2, 4, 3)),
+        ({"units": 2, "dropout": 0.4, "recurrent_dropout": 0.3, "seed": 3, "reset_after": False}, (3, 4, 3)),
+    ],
     "GaussianDropout": [({"rate": 0.3, "seed": 3}, (4, 5))],
     "GaussianNoise": [({"stddev": 0.3, "seed": 3}, (4, 5))],
     "GlobalAveragePooling1D": [({}, (2, 5, 3)), ({"keepdims": True, "data_format": "channels_first"}, (2, 3, 5))],
@@ -159,6 +172,13 @@ LAYERS = {
         ({"groups": 1, "scale": False}, (3, 4)),
     ],
     "Identity": [({}, (4, 5))],
+    "LSTM": [
+        ({"units": 3}, (2, 5, 4)),
+        ({"units": 3, "return_sequences": True, "unit_forget_bias": False}, (2, 5, 4)),
+        ({"units": 2, "go_backwards": True, "return_sequences": True, "recurrent_activation": "hard_sigmoid"}, (2, 4, 3)),
+        ({"units": 2, "use_bias": False, "activation": "softsign"}, (2, 4, 3)),
+        ({"units": 2, "dropout": 0.4, "recurrent_dropout": 0.3, "seed": 3}, (3, 4, 3)),
+    ],
     "Lambda": [({"function": "relu"}, (4, 5)), ({"function": "softplus", "output_shape": (3, 4)}, (2, 3, 4))],
     "LayerNormalization": [
         ({}, (4, 5)),
@@ -185,6 +205,11 @@ LAYERS = {
     "PReLU": [({"alpha_initializer": "random_normal"}, (4, 5)), ({"shared_axes": [1, 2]}, (2, 3, 4, 5))],
     "Permute": [({"dims": (2, 1)}, (2, 3, 4)), ({"dims": (3, 1, 2)}, (2, 3, 4, 5))],
     "RMSNormalization": [({}, (4, 5)), ({"axis": [1, 2], "epsilon": 0.1}, (3, 4, 5)), ({"axis": 1}, (3, 4, 5))],
+    "RNN": [
+        ({"cell": ("LSTMCell", {"units": 3})}, (2, 5, 4)),
+        ({"cell": [("LSTMCell", {"units": 3}), ("GRUCell", {"units": 2})], "return_sequences": True}, (2, 5, 4)),
+        ({"cell": [("SimpleRNNCell", {"units": 3, "activation": "gelu"}), ("GRUCell", {"units": 2})]}, (2, 4, 3)),
+    ],
     "ReLU": [({}, (4, 5)), ({"max_value": 1.0, "negative_slope": 0.1, "threshold": 0.2}, (3, 4, 5))],
     "RepeatVector": [({"n": 3}, (4, 5))],
     "Reshape": [
@@ -201,6 +226,11 @@ LAYERS = {
         ({"filters": 2, "kernel_size": (2, 3), "depth_multiplier": 2, "strides": 2, "padding": "same"}, (2, 5, 6, 2)),
         ({"filters": 3, "kernel_size": 2, "use_bias": False, "data_format": "channels_first"}, (2, 2, 4, 5)),
     ],
+    "SimpleRNN": [
+        ({"units": 3}, (2, 5, 4)),
+        ({"units": 2, "activation": "relu", "return_sequences": True, "go_backwards": True}, (2, 4, 3)),
+        ({"units": 2, "use_bias": False, "activation": "linear", "dropout": 0.4, "recurrent_dropout": 0.3, "seed": 3}, (3, 4, 3)),
+    ],
     "Softmax": [({}, (4, 5)), ({"axis": 1}, (2, 3, 4)), ({"axis": [1, 2]}, (2, 3, 4))],
     "SpatialDropout1D": [({"rate": 0.5, "seed": 3}, (3, 4, 5))],
     "SpatialDropout2D": [
@@ -211,6 +241,12 @@ LAYERS = {
     "SpectralNormalization": [
         ({"layer": ("Dense", {"units": 3})}, (4, 5)),
         ({"layer": ("Conv2D", {"filters": 3, "kernel_size": 2}), "power_iterations": 3}, (2, 4, 5, 2)),
+    ],
+    "TimeDistributed": [
+        ({"layer": ("Dense", {"units": 3, "activation": "relu"})}, (2, 4, 5)),
+        ({"layer": ("Conv2D", {"filters": 2, "kernel_size": 2})}, (2, 3, 4, 5, 1)),
+        ({"layer": ("BatchNormalization", {})}, (4, 3, 5)),
+        ({"layer": ("Dropout", {"rate": 0.4, "seed": 3})}, (3, 4, 5)),
     ],
     "UnitNormalization": [({}, (4, 5)), ({"axis": [1, 2]}, (3, 4, 5)), ({"axis": 1}, (3, 4, 5))],
     "UpSampling1D": [({}, (2, 4, 3)), ({"size": 3}, (2, 4, 3))],
@@ -234,6 +270,8 @@ LAYERS = {
 
 # Layers that no data pass through.
 UNCALLED_LAYERS = {"InputLayer"}
+# Layers that make one step and want states: the layers around them are in the table.
+UNCALLED_LAYERS |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 # Layers whose output for a sample depends on the rest of the batch, even outside of training.
 MIXING_LAYERS = set()
 # Layers that change their trainable weights in every training call.
@@ -248,6 +286,10 @@ def resolve(package, arguments):
     if "layer" in made:
         name, inner = made["layer"]
         made["layer"] = getattr(package.layers, name)(**inner)
+    if "cell" in made:
+        cells = made["cell"] if isinstance(made["cell"], list) else [made["cell"]]
+        cells = [getattr(package.layers, name)(**inner) for name, inner in cells]
+        made["cell"] = cells if isinstance(made["cell"], list) else cells[0]
     if "function" in made:
         made["function"] = getattr(package.activations, made["function"])
     return made

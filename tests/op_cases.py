@@ -114,10 +114,45 @@ def _generator():
     return K.random.generator(7)
 
 
+GATES = (K.fused["tanh"], K.fused["sigmoid"])
 LABELS = np.array([2, 0, 1, 1])
 SYMBOLS = np.array([[1, 1, 0], [3, 0, 0], [2, 3, 1]])
 INDICES = np.array([[0, 2], [1, 1], [2, 0]])
 FIXED = {"differentiable": False}
+# Steps that are left out: at the beginning, in the middle, at the end, and all of them.
+STEPS = np.array([[False, True, False, True], [True, True, False, False], [False] * 4])
+
+
+def recurrent(name, gates, states, bias=None, activations=("tanh", "sigmoid"), **options):
+    """A case of three sequences of four steps for a recurrent operator with two units."""
+    kernels = tuple(K.HardSigmoid(0.2) if a == "hard_sigmoid" else K.fused[a] for a in activations)
+
+    def build(xs):
+        cut = {k: v[: len(xs[0])] if k == "mask" else v[:, : len(xs[0])] if "drop" in k else v for k, v in options.items()}
+        return find(name)(kernels, **cut)
+
+    weights = [whole(3, gates * 2), whole(2, gates * 2)]
+    return Case(build, (3, 4, 3), *weights, *[(3, 2)] * states, *([] if bias is None else [whole(*bias)]))
+
+
+def recurrent_cases(name, gates, states, bias):
+    """The ways to call a recurrent operator."""
+    rng = np.random.default_rng(5)
+    drop_x, drop_h = 2.0 * rng.integers(0, 2, (gates, 3, 3)), 2.0 * rng.integers(0, 2, (gates, 3, 2))
+    call = [name, gates, states, bias]
+    return [
+        recurrent(*call),
+        recurrent(*call[:3], sequences=True, backwards=True),
+        recurrent(*call, mask=STEPS, with_states=True),
+        recurrent(*call, mask=STEPS, sequences=True, backwards=True, with_states=True),
+        recurrent(*call, mask=STEPS, sequences=True, zero_masked=True),
+        recurrent(*call, mask=STEPS, zero_masked=True),
+        recurrent(*call, activations=("softplus", "hard_sigmoid"), sequences=True),
+        recurrent(*call, drop_x=drop_x, drop_h=drop_h, with_states=True),
+        recurrent(*call, drop_x=drop_x, sequences=True),
+        recurrent(*call, drop_h=drop_h, mask=STEPS),
+    ]
+
 
 CASES = {
     # --- elementwise
@@ -274,6 +309,12 @@ CASES = {
         Case(always("Conv", (2,), ((1, 0),), (1,)), (3, 7, 2), whole(2, 2, 3), whole(3)),
         Case(always("Conv", (1, 1, 2), ((0, 0), (1, 1), (0, 0)), (1, 1, 1)), (2, 3, 3, 4, 2), whole(2, 2, 2, 2, 3)),
     ],
+    "ConvMaxPool": [
+        Case(always("ConvMaxPool", (1, 1), ((0, 0), (0, 0)), (1, 1), 1, None, ((2, 2), (2, 2), ((0, 0), (0, 0)))),
+             (2, 6, 5, 2), whole(3, 2, 2, 3)),
+        Case(always("ConvMaxPool", (1, 1), ((1, 1), (1, 1)), (1, 1), 1, K.fused["tanh"], ((3, 2), (2, 1), ((1, 1), (0, 1)))),
+             (2, 6, 5, 2), whole(3, 3, 2, 3), whole(3)),
+    ],
     "ConvTranspose": [
         Case(always("ConvTranspose", (5, 6), (1, 2), ((0, 0), (0, 0)), (1, 1)), (2, 3, 3, 2), whole(3, 2, 3, 2), whole(3)),
         Case(always("ConvTranspose", (6,), (2,), ((0, 1),), (1,), K.fused["tanh"]), (3, 3, 2), whole(3, 4, 2), whole(4)),
@@ -414,6 +455,10 @@ CASES = {
             (3, 6, 4),
         ),
     ],
+    "SimpleRnn": recurrent_cases("SimpleRnn", 1, 1, (2,)),
+    "Lstm": recurrent_cases("Lstm", 4, 2, (8,)),
+    "Gru": recurrent_cases("Gru", 3, 1, (2, 6)),
+    "GruResetBefore": recurrent_cases("GruResetBefore", 3, 1, (6,)),
     "Total": [Case(always("Total", 3), (4, 3), mixes=True, twin=lambda x: ops.sum(x) / 3)],
 }  # fmt: skip
 
@@ -451,6 +496,20 @@ CASES |= {
     "Qr": [Case(always("Qr"), (2, 4, 3)), Case(always("Qr"), (3, 3), batched=False)],
     "Eigh": [Case(always("Eigh"), spd(2, 4)), Case(always("Eigh"), spd(3), batched=False)],
     "Svd": [Case(always("Svd"), (2, 4, 3)), Case(always("Svd"), (2, 3, 4)), Case(always("Svd"), (3, 3), batched=False)],
+    # --- recurrent
+    "SimpleRnn": [
+        Case(always("SimpleRnn", GATES), (3, 4, 2), whole(2, 3), whole(3, 3), (3, 3), whole(3)),
+        Case(always("SimpleRnn", GATES, True), (3, 4, 2), whole(2, 3), whole(3, 3), (3, 3)),
+    ],
+    "Lstm": [
+        Case(always("Lstm", GATES), (3, 4, 2), whole(2, 12), whole(3, 12), (3, 3), (3, 3), whole(12)),
+        Case(always("Lstm", GATES, True), (2, 3, 2), whole(2, 12), whole(3, 12), (2, 3), (2, 3)),
+    ],
+    "Gru": [
+        Case(always("Gru", GATES), (3, 4, 2), whole(2, 9), whole(3, 9), (3, 3), whole(2, 9)),
+        Case(always("Gru", GATES, True), (2, 3, 2), whole(2, 9), whole(3, 9), (2, 3)),
+    ],
+    "GruResetBefore": [Case(always("GruResetBefore", GATES, True), (3, 4, 2), whole(2, 9), whole(3, 9), (3, 3), whole(9))],
     # --- Fourier
     "Fourier": [
         Case(always("Fourier"), (2, 5), (2, 5)),

@@ -19,7 +19,7 @@ from numpy import (  # noqa: F401
     mod, moveaxis, multiply, nan, nan_to_num, ndarray, negative, newaxis, nextafter, nonzero, not_equal, ones, ones_like,
     pad, partition, pi, power, prod, rad2deg, real, reciprocal, repeat, reshape, result_type, right_shift, rint, roll,
     round, searchsorted, shape, sign, signbit, sin, sinh, sort, split, sqrt, square, squeeze, stack, subtract, sum,
-    swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, transpose, tril, triu, trunc, unique, unravel_index, var,
+    swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, transpose, tril, triu, trunc, uint32, unique, unravel_index, var,
     where, zeros, zeros_like,
 )  # fmt: skip
 

@@ -5,7 +5,7 @@ Each fused activation has `forward(z)`, which works in place on `z`, and `backwa
 
 import numpy as np
 
-from kerasnp.backend import arena, threads
+from kerasnp.backend import arena, layout, threads
 from kerasnp.backend.linear import constant
 
 SELU_ALPHA = 1.6732632423543772
@@ -160,10 +160,12 @@ def _as_float(mask, dtype):
 
 
 def _flat(*arrays):
-    """The arrays as rows without a copy, or None where they are small or not laid out in order."""
-    if arrays[0].size >= LARGE and all(a.flags.c_contiguous for a in arrays):
-        return [a.reshape(-1) for a in arrays]
-    return None
+    """The arrays as rows without a copy, or None where they are small, have gaps, or lie in different orders."""
+    if arrays[0].size < LARGE:
+        return None
+    order = layout.memory_order(arrays[0])
+    ordered = [a.transpose(order) for a in arrays]
+    return [a.reshape(-1) for a in ordered] if all(a.flags.c_contiguous for a in ordered) else None
 
 
 def relu(x):
@@ -178,7 +180,8 @@ def relu_grad(y, dy):
         dx = _as_float(y > 0, dy.dtype)
         dx *= dy
         return dx
-    dx = arena.empty(dy.shape, dy.dtype)
+    order = layout.memory_order(y)
+    dx = arena.empty([y.shape[axis] for axis in order], dy.dtype)
     flat, (y, dy) = dx.reshape(-1), rows
 
     def piece(i, j):
@@ -186,7 +189,7 @@ def relu_grad(y, dy):
         flat[i:j] *= dy[i:j]
 
     threads.parallel(piece, flat.size, LARGE // 4)
-    return dx
+    return layout.natural(dx, order)
 
 
 def sigmoid(x):

@@ -4,7 +4,7 @@ Arrays are (n, *space, channels) in shape, in any order in memory. Batches of im
 in memory, where the next layer wants them (conv_batch_last.py); all else is done in plain order (conv_plain.py).
 """
 
-from . import conv_batch_last, conv_plain
+from . import conv_batch_last, conv_depthwise, conv_plain
 from .linear import sum_rows
 
 __all__ = ["conv", "conv_grad", "conv_grad_input", "conv_grad_kernel", "output_size", "same_padding"]
@@ -37,6 +37,10 @@ def conv(x, kernel, bias=None, activation=None, strides=(1, 1), padding=((0, 0),
     x (n, *space, c)   kernel (*window, c / groups, filters)   ->   y (n, *positions, filters)
     """
     places = positions(x.shape, kernel.shape, strides, padding, dilation)
+    if depthwise(x.shape, places, groups):
+        options = pair(strides, 1), pair(padding, (0, 0)), pair(dilation, 1), pair(places, 1), len(x) >= BATCH
+        y = conv_depthwise.conv(x if x.ndim == 4 else x[:, None], cells(kernel), bias, activation, *options)
+        return y if x.ndim == 4 else y[:, 0]
     if not batch_last(x.shape, places, dilation, groups):
         return conv_plain.conv(x, kernel, bias, activation, strides, padding, dilation, groups, places)
     y, _ = conv_batch_last.conv(image(x), cells(kernel), bias, activation, pair(strides, 1), pair(padding, (0, 0)))
@@ -67,6 +71,9 @@ def conv_grad_kernel(
         shape = pair(kernel_shape, 1, 4)
         options = None, pair(strides, 1), pair(padding, (0, 0)), (False, True, False)
         _, dw, _ = conv_batch_last.gradients(image(x), shape, None, image(dz), *options)
+    elif depthwise(x.shape, dz.shape[1:-1], groups):
+        options = pair(kernel_shape, 1, 4), pair(strides, 1), pair(padding, (0, 0)), pair(dilation, 1), len(x) >= BATCH
+        dw = conv_depthwise.grad_kernel(*((x, dz) if x.ndim == 4 else (x[:, None], dz[:, None])), *options)
     else:
         dw = conv_plain.grad_kernel(x, dz, kernel_shape, strides, padding, dilation, groups)
     if out is None:
@@ -77,6 +84,11 @@ def conv_grad_kernel(
 
 def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1):
     """dx, of shape `x_shape`: every dz times the window it came from, added up where windows overlap."""
+    if depthwise(x_shape, dz.shape[1:-1], groups):
+        options = pair(strides, 1), pair(padding, (0, 0)), pair(dilation, 1), len(dz) >= BATCH
+        shape = (x_shape[0], *pair(x_shape[1:], 1, 3))
+        dx = conv_depthwise.grad_input(dz if dz.ndim == 4 else dz[:, None], cells(kernel), shape, *options)
+        return dx if dz.ndim == 4 else dx[:, 0]
     if not batch_last(x_shape, dz.shape[1:-1], dilation, groups):
         return conv_plain.grad_input(dz, kernel, x_shape, strides, padding, dilation, groups)
     shape = pair((*x_shape[1:], x_shape[0]), 1, 4)
@@ -100,6 +112,11 @@ def positions(x_shape, kernel_shape, strides, padding, dilation):
 def batch_last(x_shape, places, dilation, groups):
     """Whether the batch goes innermost."""
     return len(places) <= 2 and x_shape[0] >= BATCH and groups == 1 and set(dilation) == {1} and 0 not in places
+
+
+def depthwise(x_shape, places, groups):
+    """Whether every channel goes by itself."""
+    return 1 < groups == x_shape[-1] and len(places) <= 2 and x_shape[0] and 0 not in places
 
 
 def image(x):

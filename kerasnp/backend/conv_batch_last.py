@@ -7,7 +7,7 @@ the gradient, what precedes.
 import numpy as np
 
 from . import arena, threads
-from .conv_schemes import contiguous, merged, overlap, scheme
+from .conv_schemes import Transform, contiguous, merged, overlap, scheme
 
 
 def conv(x, kernel, bias, activation, strides, padding, size=None, winners=False):
@@ -82,34 +82,38 @@ def gradients(x, kernel_shape, y, dy, activation, strides, padding, wants, size=
 def grad_input(dz, kernel, x_shape, strides, padding, cell=(1, 1)):
     """dx (h, w, c, n), from dz (oh, ow, f, n)."""
     plan = scheme(x_shape, kernel.shape, strides, padding, cell)
+    (kh, kw, *_), (top, _), (left, _), (h, w, c, n), down = kernel.shape, *padding, x_shape, strides[0]
+    same = dz.shape[:2] == x_shape[:2] and (kh - 1, kw - 1) == (sum(padding[0]), sum(padding[1]))
+    if same and isinstance(plan, Transform):
+        # as large as dz: convolving that with the turned kernel moves less memory, and wastes nothing at the edges
+        turned, full = kernel[::-1, ::-1].swapaxes(2, 3), ((kh - 1 - top, top), (kw - 1 - left, left))
+        return conv(dz, turned, None, None, strides, full)[0]
     dz, weights = contiguous(dz), plan.turned(kernel)
-    (h, w, c, n), (down, across), ((top, _), (left, _)) = x_shape, strides, padding
-    ends = [min(max(strip.start * across - left, 0), w) for strip in plan.strips[1:]] + [w]
     dx = arena.empty(x_shape, dz.dtype)
-    tails = arena.empty((len(ends), h, max(0, kernel.shape[1] - across), c, n), dz.dtype)  # reach into the next strip
+    ends = [min(max(band.start * down - top, 0), h) for band in plan.bands[1:]] + [h]
+    tails = arena.empty((len(ends), max(0, kh - down), w, c, n), dz.dtype)  # what reaches into the next band
 
     def piece(start, stop):
         for i in range(start, stop):
-            first, end = ends[i - 1] if i else 0, ends[i]
-            own, strip = dx[:, first:end], plan.strips[i]
-            own[...], tails[i] = 0, 0
-            for rows in plan.spread_cuts(strip):
+            band, strip = divmod(i, len(plan.strips))
+            first, end, strip = ends[band - 1] if band else 0, ends[band], plan.strips[strip]
+            own, tail = dx[first:end, strip], tails[band, :, strip]
+            own[...], tail[...] = 0, 0
+            for rows in plan.tiles(plan.bands[band]):
                 share = plan.spread(dz, weights, rows, strip)
-                row, column = rows.start * down - top, strip.start * across - left
-                _add(own, share, row, column - first)
-                _add(tails[i], share, row, column - end)
+                _add(own, share, rows.start * down - top - first)
+                _add(tail, share, rows.start * down - top - end)
 
-    threads.parallel(piece, len(ends), 1)
+    threads.parallel(piece, len(ends) * len(plan.strips), 1)
     for end, tail in zip(ends, tails):
-        _add(dx, tail, 0, end)
+        _add(dx, tail, end)
     return dx
 
 
-def _add(out, share, row, column):
-    """out[row:, column:] += share, what of it is inside."""
-    to_rows, rows = overlap(row, len(share), len(out))
-    to_columns, columns = overlap(column, share.shape[1], out.shape[1])
-    out[to_rows, to_columns] += share[rows, columns]
+def _add(out, rows, first):
+    """out[first:] += rows, those inside."""
+    here, there = overlap(first, len(rows), len(out))
+    out[here] += rows[there]
 
 
 def _cells(block, down, across):

@@ -18,7 +18,7 @@ import numpy as np
 from . import arena, threads
 
 BLOCK = 1 << 18  # elements that a block makes on its way: 1 MB in float32, about a level 2 cache
-PIECES = 8  # blocks or strips to share among threads, where the sizes allow
+PIECES = 8  # of work to share among threads, where the sizes allow
 MANY = 16  # channels, in and out, from which Transform pays
 
 Block = namedtuple("Block", "rows columns")  # of the output, two slices
@@ -32,7 +32,7 @@ def scheme(x_shape, kernel_shape, strides, padding, cell=(1, 1)):
 
 
 class Scheme:
-    """The sizes of one convolution, and its output cut into blocks and into strips of columns."""
+    """The sizes of one convolution, its output cut into blocks and bands of rows, its image into strips of columns."""
 
     def __init__(self, x_shape, kernel_shape, strides, padding, cell):
         self.x_shape, self.kernel_shape, self.strides, self.padding = x_shape, kernel_shape, strides, padding
@@ -42,7 +42,19 @@ class Scheme:
         )
         self.positions = height * cell[0], width * cell[1]
         self.blocks = self.cut(cell, height, width)
-        self.strips = even_cuts(self.positions[1], PIECES // 2 if self.positions[1] < 4 * PIECES else PIECES)
+        bands = even_cuts(-(-self.positions[0] // self.tall), PIECES // 2, self.tall)
+        self.bands = [slice(band.start, min(band.stop, self.positions[0])) for band in bands]
+        self.strips = even_cuts(x_shape[1], 2)
+
+    def tiles(self, rows):
+        """Rows of the output, as many at a time as are done together."""
+        return [slice(rows.start + i.start, rows.start + i.stop) for i in cuts(rows.stop - rows.start, self.tall)]
+
+    def reach(self, strip):
+        """The columns of dz that reach a strip of the image: the first, perhaps before the edge, and how many."""
+        across, left, kw = self.strides[1], self.padding[1][0], self.kernel_shape[1]
+        first = (strip.start + left) // across - -(-kw // across) + 1
+        return first, (strip.stop - 1 + left) // across + 1 - first
 
 
 class Lowering(Scheme):
@@ -52,6 +64,7 @@ class Lowering(Scheme):
         (_, w, c, n), kh = self.x_shape, self.kernel_shape[0]
         work = w * kh * c * n * cell[0]  # of one row of cells
         rows = max(1, min(BLOCK // work, -(-height // PIECES)))
+        self.tall = 2 * rows * cell[0]
         return [
             Block(i, j)
             for i in even_cuts(height, -(-height // rows), cell[0])
@@ -97,24 +110,34 @@ class Lowering(Scheme):
         return _correlate(self.columns(x, block), dz).sum(axis=0).reshape(kw, kh, c, f).swapaxes(0, 1)
 
     def turned(self, kernel):
-        """(kw * kh * c, f)."""
-        return np.ascontiguousarray(kernel.transpose(1, 0, 2, 3)).reshape(-1, kernel.shape[3])
+        """(kh, c, cells, f) per phase: column q * stride + r of the padded image meets cells r, r + stride, ... of the
+        kernel, and dz[q], dz[q - 1], ..."""
+        across = self.strides[1]
+        phases = (kernel[:, r::across][:, ::-1] for r in range(min(across, kernel.shape[1])))
+        return [np.ascontiguousarray(cells.transpose(0, 2, 1, 3)) for cells in phases]
 
-    def spread_cuts(self, strip):
-        """The rows of dz to spread at a time."""
-        work = (strip.stop - strip.start) * math.prod(self.kernel_shape[:3]) * self.x_shape[3]
-        return cuts(self.positions[0], max(1, BLOCK // work))
-
-    def spread(self, dz, weights, rows, strip):
-        """dx from a part of dz alone, (rows, columns, c, n)."""
-        (kh, _, c, _), (down, across) = self.kernel_shape, self.strides
-        folded = fold(weights, dz[rows, strip], kh * c, across)
-        count, width, _, n = folded.shape
-        folded = folded.reshape(count, width, kh, c, n)
+    def spread(self, dz, phases, rows, strip):
+        """dx from some rows of dz alone, (rows that they reach, columns of the strip, c, n)."""
+        (kh, _, c, f), n, (down, across), left = self.kernel_shape, dz.shape[3], self.strides, self.padding[1][0]
+        count, width = rows.stop - rows.start, strip.stop - strip.start
+        reached, length = self.reach(strip)
+        source, inside = overlap(reached, length, dz.shape[1])
+        padded = arena.empty((count, length, f, n), dz.dtype)
+        padded[:, : inside.start], padded[:, inside.stop :] = 0, 0
+        padded[:, inside] = dz[rows, source]
+        raised = arena.empty((count, width, kh * c, n), dz.dtype)
+        if across > len(phases):
+            raised[...] = 0
+        for r, cells in enumerate(phases):
+            first = (r - left - strip.start) % across
+            start = (strip.start + first + left) // across + 1 - cells.shape[2] - reached
+            seen = windows(padded, start, len(range(first, width, across)), cells.shape[2])
+            np.matmul(cells.reshape(kh * c, -1), seen, out=raised[:, first::across])
+        raised = raised.reshape(count, width, kh, c, n)
         dx = arena.empty(((count - 1) * down + kh, width, c, n), dz.dtype)
         dx[...] = 0
         for i in range(kh):
-            dx[i : i + (count - 1) * down + 1 : down] += folded[:, :, i]
+            dx[i : i + (count - 1) * down + 1 : down] += raised[:, :, i]
         return dx
 
 
@@ -131,10 +154,6 @@ class Transform(Scheme):
         parts = max(-(-PIECES // max(1, len(rows))), -(-6 * w * (c + f) * n // (3 * BLOCK)))
         return [Block(i, j) for i in rows for j in even_cuts(width, parts, cell[1])]
 
-    def tiles(self, rows):
-        """A block's rows as tiles."""
-        return [slice(rows.start + i.start, rows.start + i.stop) for i in cuts(rows.stop - rows.start, self.tall)]
-
     def image(self, x):
         """The image as it is; tiles know their zeros."""
         return contiguous(x)
@@ -142,10 +161,12 @@ class Transform(Scheme):
     def weights(self, kernel):
         """height of a tile: (points, 1, f, kw * c)."""
         tiles = [tile for block in self.blocks for tile in self.tiles(block.rows)]
-        return self.transformed(kernel.transpose(0, 3, 1, 2), tiles, kernel.shape[3])
+        return self.transformed(kernel.transpose(0, 3, 1, 2), tiles)
 
-    def transformed(self, kernel, tiles, rows):
-        kernel, kh = np.ascontiguousarray(kernel).reshape(len(kernel), -1), len(kernel)
+    def transformed(self, kernel, tiles):
+        """The kernel (kh, rows, ...) mixed along its height for such tiles, (points, 1, rows, -1)."""
+        kh, rows, *_ = kernel.shape
+        kernel = np.ascontiguousarray(kernel).reshape(kh, -1)
         heights = {tile.stop - tile.start for tile in tiles}
         return {m: (cook_toom(m, kh, kernel.dtype)[1] @ kernel).reshape(m + kh - 1, 1, rows, -1) for m in heights}
 
@@ -184,22 +205,22 @@ class Transform(Scheme):
         return dw.reshape(self.kernel_shape)
 
     def turned(self, kernel):
-        """height of a tile: (points, 1, kw * c, f)."""
-        _, kw, c, _ = kernel.shape
-        return self.transformed(kernel, self.spread_cuts(None), kw * c)
-
-    def spread_cuts(self, strip):
-        """The rows of dz to spread at a time."""
-        return cuts(self.positions[0], self.tall)
+        """height of a tile: (points, 1, c, kw * f)."""
+        return self.transformed(kernel[:, ::-1].transpose(0, 2, 1, 3), self.tiles(slice(0, self.positions[0])))
 
     def spread(self, dz, weights, tile, strip):
-        """dx from a part of dz alone, (rows, columns, c, n)."""
-        (kh, _, c, f), dz = self.kernel_shape, dz[tile, strip]
-        m, count, _, n = dz.shape
+        """dx from a tile of dz alone, (rows that it reaches, columns of the strip, c, n)."""
+        (kh, kw, c, f), n = self.kernel_shape, dz.shape[3]
+        m, width = tile.stop - tile.start, strip.stop - strip.start
         back, _, image_transform = cook_toom(m, kh, dz.dtype)
-        mixed = mix(back.T, dz, arena.empty((m + kh - 1, count, f, n), dz.dtype))
-        folded = fold(weights[m], mixed, c)
-        return mix(image_transform.T, folded, arena.empty(folded.shape, dz.dtype))
+        reached, length = self.reach(strip)
+        source, inside = overlap(reached, length, dz.shape[1])
+        mixed = arena.empty((m + kh - 1, length, f, n), dz.dtype)
+        mixed[:, : inside.start], mixed[:, inside.stop :] = 0, 0
+        mix(back.T, dz[tile, source], mixed[:, inside])
+        products = arena.empty((m + kh - 1, width, c, n), dz.dtype)
+        np.matmul(weights[m], windows(mixed, 0, width, kw), out=products)
+        return mix(image_transform.T, products, arena.empty(products.shape, dz.dtype))
 
 
 @functools.lru_cache
@@ -229,18 +250,6 @@ def windows(rows, first, count, kw, stride=1):
     r, _, d, n = rows.shape
     a, b, *rest = rows.strides
     return np.ndarray((r, count, kw * d, n), rows.dtype, rows, first * b, (a, b * stride, *rest))
-
-
-def fold(weights, dz, d, stride=1):
-    """The reverse of `windows`: weights @ dz, (r, count, kw * d, n) -> (r, width, d, n), added up where they overlap."""
-    r, count, _, n = dz.shape
-    shares = np.matmul(weights, dz, out=arena.empty((r, count, weights.shape[-2], n), dz.dtype))
-    kw = shares.shape[2] // d
-    folded = arena.empty((r, (count - 1) * stride + kw, d, n), dz.dtype)
-    folded[...] = 0
-    for j in range(kw):
-        folded[:, j : j + (count - 1) * stride + 1 : stride] += shares[:, :, j * d : (j + 1) * d]
-    return folded
 
 
 def _correlate(columns, dz):

@@ -1,5 +1,7 @@
 """Matrix products, biases and row sums."""
 
+import math
+
 import numpy as np
 
 from kerasnp.backend import threads
@@ -31,11 +33,20 @@ def matmul(a, b, out=None):
 
 def sum_rows(x, out=None):
     """Sum over all axes but the last, as `ones @ x`: eight times cheaper than `sum(axis=0)` on narrow arrays."""
-    if x.ndim != 2:
-        x = x.reshape(-1, x.shape[-1])
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
-        return np.sum(x, axis=0, out=out)
+        return np.sum(x.reshape(-1, x.shape[-1]), axis=0, out=out)
+    if x.ndim != 2:
+        x = _batch_summed(x)
     return np.dot(constant(1, x.shape[0], x.dtype), x, out=out)
+
+
+def _batch_summed(x):
+    """`x` as rows; where the batch is innermost in memory it is summed first, since bringing it outside is a copy."""
+    order = (*range(1, x.ndim), 0)
+    if not x.flags.c_contiguous and x.size and x.transpose(order).flags.c_contiguous:
+        columns = x.transpose(order).reshape(-1, x.shape[0])
+        return np.dot(columns, constant(1, x.shape[0], x.dtype)).reshape(-1, x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def dense(x, w, b=None, activation=None, out=None):

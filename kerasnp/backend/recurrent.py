@@ -1,7 +1,8 @@
 """Recurrent layers over whole sequences, forward and backward through time.
 
-A step is one product of [h, x, 1] with a matrix that holds every gate side by side; the gradient of that matrix is one
-product after the loop. Time is the first axis inside, and the batch is cut into shards that run on all cores.
+A step is one product of a matrix that holds every gate with [h; x; 1]; the gradient of that matrix is one product after the
+loop. Inside, arrays are (t, features, n): with the batch innermost each gate is one stretch of memory, which is four times as
+fast to work on as a slice of rows. The batch is cut into shards that run on all cores.
 """
 
 import numpy as np
@@ -45,13 +46,9 @@ def recurrent(
         run = Run(cell, x[i:j], [s[i:j] for s in states], None if mask is None else mask[i:j], backwards, *cut, keep)
         cell.forward(run)
         for out, history in zip(last, run.states):
-            out[i:j] = history[t]
-        if sequences:
-            seen = y[i:j].transpose(1, 0, 2)
-            np.copyto(seen, run.h[1:])
-        else:
-            seen = y[None, i:j]
-            np.copyto(seen[0], run.h[t])
+            out[i:j] = history[t].T
+        seen = y[i:j].transpose(1, 2, 0) if sequences else y[i:j].T[None]
+        np.copyto(seen, run.h[1:] if sequences else run.h[t:])
         if run.mask is not None and t:
             seen *= run.seen(zero_masked, sequences)
         runs[i] = run if keep else None
@@ -79,19 +76,19 @@ def recurrent_grad(saved, dy, dlast, wanted=(True, True, True, True)):
 
     def shard(i, j):
         run = runs[i]
-        d = [np.zeros((j - i, cell.units), dy.dtype) if dlast is None else np.array(s[i:j]) for s in dlast or dstates]
-        steps = dy[i:j].transpose(1, 0, 2) if sequences else dy[None, i:j]
+        d = [np.zeros((cell.units, j - i), dy.dtype) if dlast is None else np.array(s[i:j].T, order="C") for s in dlast or dstates]
+        steps = np.ascontiguousarray(dy[i:j].transpose(1, 2, 0)) if sequences else dy[i:j].T[None]
         if run.mask is not None and t:
             steps = steps * run.seen(zero_masked, sequences)
         if not sequences:
             d[0] += steps[0]
-        dz = arena.empty((t, j - i, cell.columns), dy.dtype)
+        dz = arena.empty((cell.columns, t, j - i), dy.dtype)
         rest = cell.backward(run, steps if sequences else None, d, dz)
         for out, g in zip(dstates, d):
-            out[i:j] = g
+            out[i:j] = g.T
         if wanted[0]:
             g = run.input_gradient(dz)
-            dx[i:j] = (g[::-1] if backwards else g).transpose(1, 0, 2)
+            dx[i:j] = (g[:, ::-1] if backwards else g).transpose(2, 1, 0)
         if any(wanted[1:]):
             parts[i] = run.weight_gradient(dz), rest
 
@@ -119,58 +116,50 @@ def grain_of(n, cell):
 
 
 class Run:
-    """One shard of the batch on its way through time: inputs, states and gates of every step, time first."""
+    """One shard of the batch on its way through time: inputs, states and gates of every step."""
 
     def __init__(self, cell, x, states, mask, backwards, drop_x, drop_h, keep):
         n, t, i = x.shape
         u, dtype = cell.units, x.dtype
         self.cell, self.n, self.t, self.keep = cell, n, t, keep
-        self.drop_x = None if drop_x is None else cell.in_groups(drop_x)
-        self.drop_h = None if drop_h is None else cell.in_groups(drop_h)
-        dropping = drop_x is not None or drop_h is not None
-        self.groups = cell.groups if dropping else [slice(None)]
-        x = x.transpose(1, 0, 2)[:: -1 if backwards else 1]
-        self.a = []
-        for g in range(len(self.groups)):
-            a = arena.empty((t + 1, n, len(cell.stack)), dtype)
-            if drop_x is None:
-                a[:t, :, u : u + i] = x
-            else:
-                np.multiply(x, self.drop_x[g], out=a[:t, :, u : u + i])
+        self.dropping = drop_x is not None or drop_h is not None
+        self.drop_x = None if drop_x is None else [d.T for d in cell.in_groups(drop_x)]
+        self.drop_h = None if drop_h is None else [d.T for d in cell.in_groups(drop_h)]
+        self.groups = cell.groups if self.dropping else [slice(0, cell.columns)]
+        x = x.transpose(1, 2, 0)[:: -1 if backwards else 1]
+        # What the product is taken with, (t, u + i + 1, n): one for all gates, or one for each where parts are dropped.
+        self.a = [arena.empty((t + 1, len(cell.stack), n), dtype) for _ in self.groups]
+        for g, a in enumerate(self.a):
+            a[:t, u : u + i] = x if drop_x is None else x * self.drop_x[g]
             if cell.bias:
-                a[:, :, -1] = 1
-            self.a.append(a)
-        # Where nothing is dropped, the states live in the buffer of the product.
-        self.h = self.a[0][:, :, :u] if not dropping else np.empty((t + 1, n, u), dtype)
-        self.states = [self.h] + [np.empty((t + 1, n, u), dtype) for _ in states[1:]]
+                a[:, -1] = 1
+        # Where nothing is dropped, the states live right there.
+        self.h = np.empty((t + 1, u, n), dtype) if self.dropping else self.a[0][:, :u]
+        self.states = [self.h] + [np.empty((t + 1, u, n), dtype) for _ in states[1:]]
         for history, first in zip(self.states, states):
-            history[0] = first
-        self.dropping = dropping
-        if dropping:
+            history[0] = first.T
+        if self.dropping:
             self.spread(0)
         self.mask = self.held = None
         if mask is not None:
-            self.mask = np.ascontiguousarray(mask.T[:: -1 if backwards else 1, :, None])
+            self.mask = np.ascontiguousarray(mask.T[:: -1 if backwards else 1, None, :])
             self.held = ~self.mask
 
-    def rows(self, columns):
-        """A buffer for each step; where nothing is kept, one that every step writes again."""
+    def rows(self, features):
+        """A buffer (features, n) for each step; where nothing is kept, one that every step writes again."""
         if self.keep:
-            return arena.empty((self.t, self.n, columns), self.h.dtype)
-        return [np.empty((self.n, columns), self.h.dtype)] * self.t
+            return arena.empty((self.t, features, self.n), self.h.dtype)
+        return [np.empty((features, self.n), self.h.dtype)] * self.t
 
     def product(self, s, z):
-        """z = [h, x, 1] @ stack at step s."""
-        if not self.dropping:
-            np.matmul(self.a[0][s], self.cell.scaled, out=z)
-            return
+        """z = stack' @ [h; x; 1] at step s."""
         for a, group in zip(self.a, self.groups):
-            z[:, group] = a[s] @ self.cell.scaled[:, group]
+            np.matmul(self.cell.scaled[group], a[s], out=z[group])
 
     def spread(self, s):
         """Put the state h[s] in front of each gate's input, with what is dropped for that gate."""
         for g, a in enumerate(self.a):
-            a[s, :, : self.cell.units] = self.h[s] if self.drop_h is None else self.h[s] * self.drop_h[g]
+            a[s, : self.cell.units] = self.h[s] if self.drop_h is None else self.h[s] * self.drop_h[g]
 
     def finish(self, s, *histories):
         """A masked step keeps the states it began with."""
@@ -181,7 +170,7 @@ class Run:
             self.spread(s + 1)
 
     def seen(self, zero_masked, sequences):
-        """Where the output is h, and not zero: (t, n, 1), or the last step of it."""
+        """Where the output is h, and not zero: (t, 1, n), or the last step of it."""
         seen = self.mask if zero_masked else np.logical_or.accumulate(self.mask, axis=0)
         return seen if sequences else seen[-1:]
 
@@ -195,25 +184,25 @@ class Run:
         return kept
 
     def state_gradient(self, dz, out):
-        """dh = dz @ r', with what was dropped for each gate."""
-        r = self.cell.stack[: self.cell.units, : self.cell.fed_back]
+        """dh = r @ dz, with what was dropped for each gate."""
+        u, fed = self.cell.units, self.cell.fed_back
+        r = self.cell.stack[:u, :fed]
         if not self.dropping:
-            return np.matmul(dz[:, : self.cell.fed_back], r.T, out=out)
+            return np.matmul(r, dz[:fed], out=out)
         out[...] = 0
         for g, group in enumerate(self.groups):
-            group = slice(group.start, min(group.stop, self.cell.fed_back))
-            dh = dz[:, group] @ r[:, group].T
+            group = slice(group.start, min(group.stop, fed))
+            dh = r[:, group] @ dz[group]
             out += dh if self.drop_h is None else dh * self.drop_h[g]
         return out
 
     def input_gradient(self, dz):
-        """dx (t, n, i) of all steps at once."""
+        """dx (i, t, n) of all steps at once."""
         u, i = self.cell.units, self.cell.inputs
-        w, rows = self.cell.stack[u : u + i], self.t * self.n
-        dx = 0
+        w, dx = self.cell.stack[u : u + i], 0
         for g, group in enumerate(self.groups):
-            d = (dz[..., group].reshape(rows, -1) @ w[:, group].T).reshape(self.t, self.n, i)
-            dx = dx + (d if self.drop_x is None else d * self.drop_x[g])
+            d = (w[:, group] @ dz[group].reshape(-1, self.t * self.n)).reshape(i, self.t, self.n)
+            dx = dx + (d if self.drop_x is None else d * self.drop_x[g][:, None])
         return dx
 
     def weight_gradient(self, dz):
@@ -221,5 +210,6 @@ class Run:
         rows = self.t * self.n
         total = np.empty((len(self.cell.stack), self.cell.columns), dz.dtype)
         for a, group in zip(self.a, self.groups):
-            np.matmul(a[: self.t].reshape(rows, -1).T, dz[..., group].reshape(rows, -1), out=total[:, group])
+            along = a[: self.t].transpose(1, 0, 2).reshape(-1, rows)
+            np.matmul(along, dz[group].reshape(-1, rows).T, out=total[:, group])
         return total

@@ -35,7 +35,7 @@ class HardSigmoid:
 
 
 class Cell:
-    """Base: the weights as one matrix, the `stack`, which [h, x, 1] is multiplied with.
+    """Base: the weights as one matrix, the `stack` (u + i + 1, columns), whose transpose [h; x; 1] is multiplied with.
 
     `order` lists the gates in the order of the stack's columns: those behind the gate activation first, since one call then
     serves them all.
@@ -56,8 +56,8 @@ class Cell:
         self.fed_back = self.columns - self.apart * self.units
         # sigmoid(z) = (1 + tanh(z / 2)) / 2: the half goes into the weights, which is exact.
         self.half = self.gates * self.units if gate is Sigmoid else 0
-        self.scaled = self.stack.copy() if self.half else self.stack
-        self.scaled[:, : self.half] *= 0.5
+        self.scaled = np.array(self.stack.T, order="C")
+        self.scaled[: self.half] *= 0.5
 
     @property
     def groups(self):
@@ -88,7 +88,7 @@ class Cell:
 
     def activate_gates(self, z):
         """The gate activation, in place on the gates of `z`."""
-        z = z[:, : self.gates * self.units]
+        z = z[: self.gates * self.units]
         if self.half:
             np.tanh(z, out=z)
             z += 1
@@ -100,11 +100,11 @@ class Cell:
         """dz times the derivative of the gate activation, in place."""
         k = self.gates * self.units
         if self.half:
-            slope = z[:, :k] * z[:, :k]
-            np.subtract(z[:, :k], slope, out=slope)
-            dz[:, :k] *= slope
+            slope = z[:k] * z[:k]
+            np.subtract(z[:k], slope, out=slope)
+            dz[:k] *= slope
         else:
-            dz[:, :k] = self.gate.backward(z[:, :k], dz[:, :k])
+            dz[:k] = self.gate.backward(z[:k], dz[:k])
 
     def activate_into(self, z, out):
         """out = activation(z)."""
@@ -127,14 +127,16 @@ class SimpleRnn(Cell):
             h[s + 1] = y[s]
             run.finish(s, h)
 
-    def backward(self, run, dy, d, dz):
+    def backward(self, run, dy, d, dz_all):
         (dh,) = d
+        dz = np.empty_like(dh)
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            dz[s] = self.activation.backward(run.y[s], dh)
-            run.state_gradient(dz[s], dh)
+            dz[...] = self.activation.backward(run.y[s], dh)
+            dz_all[:, s] = dz
+            run.state_gradient(dz, dh)
             if kept:
                 dh += kept[0]
 
@@ -150,47 +152,48 @@ class Lstm(Cell):
         u = self.units
         h, c = run.states
         run.z, run.e = run.rows(4 * u), run.rows(u)
-        product = np.empty((run.n, u), h.dtype)
+        product = np.empty((u, run.n), h.dtype)
         tanh_all = self.half and self.activation is Tanh
         for s in range(run.t):
             z, e, new = run.z[s], run.e[s], c[s + 1]
             run.product(s, z)
             if tanh_all:
                 np.tanh(z, out=z)
-                gates = z[:, : 3 * u]
+                gates = z[: 3 * u]
                 gates += 1
                 gates *= 0.5
             else:
                 self.activate_gates(z)
-                self.activation.forward(z[:, 3 * u :])
-            np.multiply(z[:, u : 2 * u], c[s], out=new)
-            np.multiply(z[:, :u], z[:, 3 * u :], out=product)
+                self.activation.forward(z[3 * u :])
+            np.multiply(z[u : 2 * u], c[s], out=new)
+            np.multiply(z[:u], z[3 * u :], out=product)
             new += product
             self.activate_into(new, e)
-            np.multiply(z[:, 2 * u : 3 * u], e, out=h[s + 1])
+            np.multiply(z[2 * u : 3 * u], e, out=h[s + 1])
             run.finish(s, h, c)
 
     def backward(self, run, dy, d, dz_all):
         u = self.units
         dh, dc = d
         c = run.states[1]
-        through = np.empty_like(dh)
+        through, dz = np.empty_like(dh), np.empty((self.columns, run.n), dh.dtype)
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            z, e, dz = run.z[s], run.e[s], dz_all[s]
-            i, f, o, new = z[:, :u], z[:, u : 2 * u], z[:, 2 * u : 3 * u], z[:, 3 * u :]
-            np.multiply(dh, e, out=dz[:, 2 * u : 3 * u])
+            z, e = run.z[s], run.e[s]
+            i, f, o, new = z[:u], z[u : 2 * u], z[2 * u : 3 * u], z[3 * u :]
+            np.multiply(dh, e, out=dz[2 * u : 3 * u])
             np.multiply(dh, o, out=through)
             dc += self.chain(e, through)
-            np.multiply(dc, new, out=dz[:, :u])
-            np.multiply(dc, c[s], out=dz[:, u : 2 * u])
-            np.multiply(dc, i, out=dz[:, 3 * u :])
+            np.multiply(dc, new, out=dz[:u])
+            np.multiply(dc, c[s], out=dz[u : 2 * u])
+            np.multiply(dc, i, out=dz[3 * u :])
             # The path of the cell state: without it, whatever happened more than a step ago is learned wrongly.
             dc *= f
             self.chain_gates(z, dz)
-            dz[:, 3 * u :] = self.chain(new, dz[:, 3 * u :])
+            dz[3 * u :] = self.chain(new, dz[3 * u :])
+            dz_all[:, s] = dz
             run.state_gradient(dz, dh)
             if kept:
                 dh += kept[0]
@@ -245,34 +248,35 @@ class Gru(Cell):
         run.z = run.rows(4 * u)
         for s in range(run.t):
             z, out = run.z[s], h[s + 1]
-            new = z[:, 3 * u :]
+            new = z[3 * u :]
             run.product(s, z)
             self.activate_gates(z)
-            new += z[:, u : 2 * u] * z[:, 2 * u : 3 * u]
+            new += z[u : 2 * u] * z[2 * u : 3 * u]
             self.activation.forward(new)
             np.subtract(h[s], new, out=out)
-            out *= z[:, :u]
+            out *= z[:u]
             out += new
             run.finish(s, h)
 
     def backward(self, run, dy, d, dz_all):
         u, h = self.units, run.h
         (dh,) = d
-        through = np.empty_like(dh)
+        through, dz = np.empty_like(dh), np.empty((self.columns, run.n), dh.dtype)
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            z, dz = run.z[s], dz_all[s]
-            update, reset, state, new = (z[:, k * u : (k + 1) * u] for k in range(4))
+            z = run.z[s]
+            update, reset, state, new = (z[k * u : (k + 1) * u] for k in range(4))
             np.subtract(h[s], new, out=through)
-            np.multiply(dh, through, out=dz[:, :u])
+            np.multiply(dh, through, out=dz[:u])
             np.multiply(dh, update, out=through)
             dh -= through
-            dz[:, 3 * u :] = dnew = self.activation.backward(new, dh)
-            np.multiply(dnew, state, out=dz[:, u : 2 * u])
-            np.multiply(dnew, reset, out=dz[:, 2 * u : 3 * u])
+            dz[3 * u :] = dnew = self.activation.backward(new, dh)
+            np.multiply(dnew, state, out=dz[u : 2 * u])
+            np.multiply(dnew, reset, out=dz[2 * u : 3 * u])
             self.chain_gates(z, dz)
+            dz_all[:, s] = dz
             run.state_gradient(dz, dh)
             dh += through
             if kept:
@@ -305,14 +309,14 @@ class GruResetBefore(Cell):
         run.z, run.rh = run.rows(3 * u), run.rows(u)
         for s in range(run.t):
             z, rh, out = run.z[s], run.rh[s], h[s + 1]
-            new = z[:, 2 * u :]
+            new = z[2 * u :]
             run.product(s, z)
             self.activate_gates(z)
-            np.multiply(z[:, u : 2 * u], self._state(run, s), out=rh)
-            new += rh @ r
+            np.multiply(z[u : 2 * u], self._state(run, s), out=rh)
+            new += r.T @ rh
             self.activation.forward(new)
             np.subtract(h[s], new, out=out)
-            out *= z[:, :u]
+            out *= z[:u]
             out += new
             run.finish(s, h)
 
@@ -325,29 +329,30 @@ class GruResetBefore(Cell):
         u, h = self.units, run.h
         r = self.recurrent.astype(h.dtype, copy=False)
         (dh,) = d
-        through = np.empty_like(dh)
+        through, dz = np.empty_like(dh), np.empty((self.columns, run.n), dh.dtype)
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            z, dz = run.z[s], dz_all[s]
-            update, reset, new = (z[:, k * u : (k + 1) * u] for k in range(3))
+            z = run.z[s]
+            update, reset, new = (z[k * u : (k + 1) * u] for k in range(3))
             np.subtract(h[s], new, out=through)
-            np.multiply(dh, through, out=dz[:, :u])
+            np.multiply(dh, through, out=dz[:u])
             np.multiply(dh, update, out=through)
             dh -= through
-            dz[:, 2 * u :] = dnew = self.activation.backward(new, dh)
-            drh = dnew @ r.T
-            np.multiply(drh, self._state(run, s), out=dz[:, u : 2 * u])
+            dz[2 * u :] = dnew = self.activation.backward(new, dh)
+            drh = r @ dnew
+            np.multiply(drh, self._state(run, s), out=dz[u : 2 * u])
             drh *= reset
             through += drh if run.drop_h is None else drh * run.drop_h[2]
             self.chain_gates(z, dz)
+            dz_all[:, s] = dz
             run.state_gradient(dz, dh)
             dh += through
             if kept:
                 dh += kept[0]
         rows = run.t * run.n
-        return run.rh.reshape(rows, u).T @ dz_all[..., 2 * u :].reshape(rows, u)
+        return run.rh.transpose(1, 0, 2).reshape(u, rows) @ dz_all[2 * u :].reshape(u, rows).T
 
 
 CELLS = {"simple_rnn": SimpleRnn, "lstm": Lstm, "gru": Gru, "gru_reset_before": GruResetBefore}

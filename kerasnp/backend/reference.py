@@ -376,3 +376,16 @@ def _step_grad(cell, record, d, w, r, b, activations, drops, dw, dr, db):
     for g, k, drop in zip(dz, cut, drop_h):
         dr[:, k] += (h * drop).T @ g
     return dx, [dh, *dc]
+
+
+# --- optimizer updates
+
+
+def for_blocks(n, fn):
+    """One block: all of range(n)."""
+    fn(0, n)
+
+
+def squared_norm(x):
+    """The sum of x^2."""
+    return float(np.square(x, dtype=np.float64).sum())

@@ -9,6 +9,7 @@ from kerasnp.callbacks.logging import CSVLogger, LambdaCallback, RemoteMonitor
 from kerasnp.callbacks.progress import ProgbarLogger
 from kerasnp.callbacks.schedule import LearningRateScheduler, ReduceLROnPlateau
 from kerasnp.callbacks.stopping import EarlyStopping, TerminateOnNaN
+from kerasnp.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
@@ -24,5 +25,6 @@ __all__ = [
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

@@ -2,6 +2,7 @@
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp.layers.input_spec import InputSpec
+from kerasnp.layers.pooling import MaxPooling1D, MaxPooling2D, MaxPooling3D
 from kerasnp.layers.spatial import WindowLayer
 from kerasnp.utils import check
 
@@ -114,7 +115,7 @@ class _Conv(ConvLayer, abstract=True):
         self.kernel = self._make_weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self._make_bias(self.filters)
 
-    def call(self, inputs):
+    def call(self, inputs, pool=None):
         return ops.conv(
             inputs,
             self.kernel,
@@ -125,6 +126,18 @@ class _Conv(ConvLayer, abstract=True):
             self.groups,
             self.bias,
             self.activation,
+            None if pool is None else (pool.pool_size, pool.strides, pool.padding),
+        )
+
+    def absorbs(self, layer):
+        """Whether `layer` is a max-pooling that `call(inputs, pool=layer)` does in the same step."""
+        return (
+            type(layer) in (MaxPooling1D, MaxPooling2D, MaxPooling3D)
+            and layer.rank == self.rank
+            and layer.data_format == self.data_format == "channels_last"
+            and (self.activation is activations.linear or hasattr(self.activation, "fused"))
+            and self.activity_regularizer is None is layer.activity_regularizer
+            and self.compute_dtype == layer.compute_dtype
         )
 
     def compute_output_shape(self, input_shape):

@@ -43,7 +43,9 @@ class InputLayer(Layer):
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {kwargs}")
         if sparse or ragged or input_tensor is not None:
-            raise ValueError(f"{self._who}: sparse, ragged and input_tensor are not supported; pass dense arrays to the model.")
+            raise ValueError(
+                f"{self._who}: sparse, ragged and input_tensor are not supported; pass dense arrays to the model."
+            )
         if shape is not None and batch_shape is not None:
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
         if shape is None and batch_shape is None:

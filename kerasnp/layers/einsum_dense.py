@@ -58,7 +58,7 @@ class EinsumDense(Layer):
         match = re.fullmatch(f"{axes},([a-zA-Z]+)->{axes}", equation.replace(" ", ""))
         if not match:
             raise ValueError(
-                f"{self._who}: equation must be an einsum of inputs and kernel, such as 'ab,bc->ac' or '...b,bc->...c'. "
+                f"{self._who}: equation must be an einsum of inputs and kernel, as 'ab,bc->ac' or '...b,bc->...c'. "
                 f"Received: equation={equation!r}"
             )
         return match.groups()

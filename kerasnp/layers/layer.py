@@ -49,9 +49,7 @@ class Layer(Registered, abstract=True):
     # Numeric layers compute in their own float type and convert what they are given; embeddings and lookups do not.
     casts_integers = True
 
-    def __init__(
-        self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs
-    ):
+    def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         self._weights, self._layers, self._seed_generators, self._losses = [], [], [], []
         self._metrics = []
         input_shape = self._input_shape_from(kwargs)
@@ -104,6 +102,10 @@ class Layer(Registered, abstract=True):
             f'Layer "{self.name}" ({type(self).__name__}) does not have a `call()` method implemented: '
             "define call(self, inputs) to compute its output."
         )
+
+    def absorbs(self, layer):
+        """Whether this layer can do the work of `layer` in its own step, called as `self(x, pool=layer)`."""
+        return False
 
     def compute_mask(self, inputs, previous_mask=None):
         """The mask of the output: by default that of the input."""
@@ -393,7 +395,7 @@ class Layer(Registered, abstract=True):
     def _convert(self, x):
         if isinstance(x, (K.ndarray, Variable)):
             return self._cast(x)
-        if isinstance(x, (list, tuple)) and x and (isinstance(x[0], (K.ndarray, Variable)) or x[0] is None):
+        if isinstance(x, (list, tuple)) and _holds_arrays(x):
             return type(x)(v if v is None else self._convert(v) for v in x)
         if isinstance(x, (list, tuple, float, int, K.float32, K.float64)) and not isinstance(x, bool):
             return self._cast(K.tensor(x))
@@ -419,7 +421,10 @@ class Layer(Registered, abstract=True):
         several = isinstance(input_shape, (list, tuple)) and input_shape and isinstance(input_shape[0], (list, tuple))
         shapes = list(input_shape) if several else [input_shape]
         trial = [K.zeros([1 if d is None else d for d in s], K.storage_dtype(self.compute_dtype)) for s in shapes]
-        losses, states = list(self._losses), [(g, g.state.numpy()) for l in self._flatten_layers() for g in l._seed_generators]
+        losses, states = (
+            list(self._losses),
+            [(g, g.state.numpy()) for l in self._flatten_layers() for g in l._seed_generators],
+        )
         with stop_recording():
             y = self(trial if several else trial[0])
         self._losses[:] = losses
@@ -520,6 +525,13 @@ def _wrap_build(build):
             self.lr_multiplier = self._lr_multiplier
 
     return wrapper
+
+
+def _holds_arrays(x):
+    """Whether a list is a structure of arrays, such as the states of stacked cells, and not numbers of one array."""
+    if not isinstance(x, (list, tuple)):
+        return x is None or isinstance(x, (K.ndarray, Variable))
+    return len(x) > 0 and _holds_arrays(x[0])
 
 
 def _shape_of(x):

@@ -1,5 +1,6 @@
 """Normalization layers."""
 
+from kerasnp import backend as K
 from kerasnp import constraints, initializers, ops, regularizers
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
@@ -62,13 +63,11 @@ class _ScaleAndCenter(_Normalization, abstract=True):
 
 
 class BatchNormalization(_ScaleAndCenter):
-    """Normalize every channel by its mean and variance over the batch, then scale and shift it (Ioffe and Szegedy,
-    2015).
+    """Normalize every channel by its mean and variance over the batch, then scale and shift it.
 
     In training y = (x - mean) / sqrt(variance + epsilon) * gamma + beta with mean and variance of the batch, which also
-    move
-    the averages: moving = moving * momentum + batch * (1 - momentum). Otherwise, and always while `trainable` is False,
-    the moving averages take the place of the batch's own.
+    move the averages: moving = moving * momentum + batch * (1 - momentum). Otherwise, and always while `trainable` is
+    False, the moving averages take the place of the batch's own (Ioffe and Szegedy, 2015).
 
     >>> y = BatchNormalization(epsilon=0.0)(ops.convert_to_tensor([[1.0], [3.0]]), training=True)
     >>> y.ravel()
@@ -84,7 +83,8 @@ class BatchNormalization(_ScaleAndCenter):
         renorm, renorm_clipping, renorm_momentum: batch renormalization, not supported; for files that name it.
         synchronized: statistics over several devices; there is one, so it changes nothing.
 
-    Shapes: outputs as inputs; gamma, beta, moving_mean and moving_variance `(channels,)`.
+    Shapes: outputs as inputs; gamma, beta, moving_mean and moving_variance `(channels,)`. With a mask, the statistics
+    leave the masked steps out.
 
     Raises: ValueError for an axis that the input lacks, or `renorm=True`.
     """
@@ -141,15 +141,27 @@ class BatchNormalization(_ScaleAndCenter):
     def call(self, inputs, training=None, mask=None):
         # Half precision holds neither the sums nor the small variances.
         x = ops.cast(inputs, "float32") if inputs.dtype == "float16" else inputs
-        if training and self.trainable:
+        mean, variance = self.moving_mean, self.moving_variance
+        if training and self.trainable and mask is None:
             y, mean, variance = ops.batch_normalization_training(x, self._axes, self.gamma, self.beta, self.epsilon)
+        else:
+            if training and self.trainable:
+                mean, variance = self._masked_moments(x, mask)
+            y = ops.batch_normalization(x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
+        if mean is not self.moving_mean:
             self._move(self.moving_mean, mean)
             self._move(self.moving_variance, variance)
-        else:
-            y = ops.batch_normalization(
-                x, self.moving_mean, self.moving_variance, self.axis, self.beta, self.gamma, self.epsilon
-            )
         return ops.cast(y, self.compute_dtype) if x is not inputs else y
+
+    def _masked_moments(self, x, mask):
+        """The mean and variance of the unmasked positions; the mask lacks the last axes of x."""
+        kept = ops.cast(mask, x.dtype)
+        kept = ops.reshape(kept, (*kept.shape, *(1,) * (len(x.shape) - len(kept.shape))))
+        kept = ops.broadcast_to(kept, x.shape)
+        total = ops.sum(kept, self._axes, keepdims=True) + K.epsilon()
+        mean = ops.sum(x * kept, self._axes, keepdims=True) / total
+        variance = ops.sum(ops.square(x - mean) * kept, self._axes, keepdims=True) / total
+        return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
     def _move(self, average, value):
         average.assign(average.value * self.momentum + ops.stop_gradient(value) * (1 - self.momentum))
@@ -230,11 +242,10 @@ class LayerNormalization(_ScaleAndCenter):
 
 
 class GroupNormalization(_ScaleAndCenter):
-    """Normalize groups of channels of every sample by their own mean and variance, then scale and shift (Wu and He,
-    2018).
+    """Normalize groups of channels of every sample by their own mean and variance, then scale and shift.
 
     y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and variance taken over all positions and
-    the channels of a group.
+    the channels of a group (Wu and He, 2018).
 
     >>> GroupNormalization(2)(ops.ones((1, 5, 5, 4))).shape
     (1, 5, 5, 4)

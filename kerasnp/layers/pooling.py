@@ -179,7 +179,8 @@ class GlobalAveragePooling1D(_GlobalPooling, aliases=("GlobalAvgPool1D",)):
         (steps,), channel = self._axes()
         kept = ops.expand_dims(ops.cast(mask, inputs.dtype), channel)
         total = ops.sum(inputs * kept, axis=steps, keepdims=self.keepdims)
-        return total / ops.sum(kept, axis=steps, keepdims=self.keepdims)
+        # A sequence without a single step left has mean zero.
+        return total / ops.maximum(ops.sum(kept, axis=steps, keepdims=self.keepdims), 1)
 
     def compute_mask(self, inputs, previous_mask=None):
         """None: no steps are left to mask."""

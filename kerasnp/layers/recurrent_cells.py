@@ -73,7 +73,9 @@ class RecurrentCell(DroppingCell, abstract=True):
         self.use_bias = use_bias
         for name, value in options.items():
             kind = name.rpartition("_")[2]
-            family = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}.get(kind, activations)
+            family = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}.get(
+                kind, activations
+            )
             setattr(self, name, family.get(value))
         self._set_dropout(dropout, recurrent_dropout, seed)
         self.state_size = self.units if self.operator.states == 1 else [self.units] * self.operator.states

@@ -39,7 +39,9 @@ class Bidirectional(Layer):
     def __init__(self, layer, merge_mode="concat", weights=None, backward_layer=None, **kwargs):
         for given in (layer, backward_layer):
             if not isinstance(given, Layer) and not (given is None and given is backward_layer):
-                raise ValueError(f"Please initialize `Bidirectional` layer with a layer such as LSTM(8). Received: {given}")
+                raise ValueError(
+                    f"Please initialize `Bidirectional` layer with a layer such as LSTM(8). Received: {given}"
+                )
             if isinstance(given, Layer) and not all(hasattr(given, name) for name in SEQUENTIAL):
                 raise TypeError(
                     f"Bidirectional: the layer must be a recurrent one, with {', '.join(SEQUENTIAL)}. Received: {given}"
@@ -98,7 +100,8 @@ class Bidirectional(Layer):
         if mask is not None:
             options = [{**o, "mask": mask} for o in options]
         y, back = (
-            inner(sequences, training=training, **o) for inner, o in zip((self.forward_layer, self.backward_layer), options)
+            inner(sequences, training=training, **o)
+            for inner, o in zip((self.forward_layer, self.backward_layer), options)
         )
         states = ()
         if self.return_state:
@@ -178,7 +181,9 @@ def _twin(layer, **changes):
     config = _unbuilt(layer.get_config())
     if "cell" not in config:
         return type(layer).from_config({**config, **changes})
-    custom = {type(c).__name__: type(c) for c in layer._flatten_layers() if not type(c).__module__.startswith("kerasnp.")}
+    custom = {
+        type(c).__name__: type(c) for c in layer._flatten_layers() if not type(c).__module__.startswith("kerasnp.")
+    }
     with custom_object_scope(custom):
         return type(layer).from_config({**config, **changes})
 
@@ -209,7 +214,9 @@ class TimeDistributed(Wrapper):
 
     def __init__(self, layer, **kwargs):
         if not isinstance(layer, Layer):
-            raise ValueError(f"Please initialize `TimeDistributed` layer with a layer such as Dense(8). Received: {layer}")
+            raise ValueError(
+                f"Please initialize `TimeDistributed` layer with a layer such as Dense(8). Received: {layer}"
+            )
         super().__init__(layer, **kwargs)
 
     @property
@@ -262,6 +269,8 @@ class TimeDistributed(Wrapper):
         for layer in self.layer._flatten_layers():
             if getattr(layer, "stateful", False) or not type(layer).__module__.startswith("kerasnp."):
                 return True
-            if training and (any(not w.__dict__.get("_made_trainable", True) for w in layer._weights) or layer._seed_generators):
+            if training and (
+                any(not w.__dict__.get("_made_trainable", True) for w in layer._weights) or layer._seed_generators
+            ):
                 return True
         return False

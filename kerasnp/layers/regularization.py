@@ -93,8 +93,9 @@ class SpatialDropout1D(_SpatialDropout):
 
 
 class SpatialDropout2D(_SpatialDropout):
-    """Dropout of whole channels of images, since neighbouring pixels are too much alike to drop apart (Tompson et al.,
-    2015).
+    """Dropout of whole channels of images, since neighbouring pixels are too much alike to drop apart.
+
+    All pixels of a channel share one entry of the mask (Tompson et al., 2015).
 
     >>> y = SpatialDropout2D(0.5, seed=1)(ops.ones((1, 2, 2, 8)), training=True)
     >>> bool((y == y[:, :1, :1]).all())

@@ -9,7 +9,9 @@ from kerasnp.saving.config import deserialize_keras_object
 
 def flatten(structure):
     """The leaves of nested lists and tuples."""
-    return [leaf for part in structure for leaf in flatten(part)] if isinstance(structure, (list, tuple)) else [structure]
+    return (
+        [leaf for part in structure for leaf in flatten(part)] if isinstance(structure, (list, tuple)) else [structure]
+    )
 
 
 def pack(like, leaves):
@@ -41,7 +43,9 @@ class StackedRNNCells(Layer):
             if not hasattr(cell, "call"):
                 raise ValueError(f"All cells must have a `call` method. Received cell without a `call` method: {cell}")
             if not hasattr(cell, "state_size"):
-                raise ValueError(f"All cells must have a `state_size` attribute. Received cell without a `state_size`: {cell}")
+                raise ValueError(
+                    f"All cells must have a `state_size` attribute. Received cell without a `state_size`: {cell}"
+                )
         self.cells = list(cells)
 
     @property
@@ -201,7 +205,9 @@ class RNN(Layer):
             mask = mask[0]
         mask = None if mask is None else _check_mask(mask, sequences, self)
         if sequences.shape[1] == 0:
-            raise ValueError(f"{self._who}: expected sequences of at least one step. Received: shape {tuple(sequences.shape)}")
+            raise ValueError(
+                f"{self._who}: expected sequences of at least one step. Received: shape {tuple(sequences.shape)}"
+            )
         states = self._first_states(sequences, initial_state)
         reset_dropout(self.cell)
         if getattr(self.cell, "runs_sequences", False):

@@ -1,5 +1,4 @@
-"""What layers over one, two or three spatial axes share: their arguments, the place of the channels, and output
-sizes."""
+"""What layers over one, two or three spatial axes share: arguments, the place of the channels, output sizes."""
 
 from kerasnp import backend as K
 from kerasnp.layers.input_spec import check_input
@@ -15,8 +14,7 @@ class _Shaped:
 
 
 class SpatialLayer(Layer, abstract=True):
-    """Base of the layers whose inputs are (batch, *space, channels), or (batch, channels, *space) for channels
-    first."""
+    """Base of layers for inputs (batch, *space, channels), or (batch, channels, *space) with channels first."""
 
     rank = 2
 

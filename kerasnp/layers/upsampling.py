@@ -9,6 +9,7 @@ from kerasnp.utils import check
 
 class _UpSampling(SpatialLayer, abstract=True):
     interpolation = "nearest"
+    casts_integers = False
 
     def __init__(self, size=2, data_format=None, **kwargs):
         super().__init__(**kwargs)
@@ -72,6 +73,7 @@ class UpSampling2D(_UpSampling):
     def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
         super().__init__(size, data_format, **kwargs)
         self.interpolation = check.one_of("interpolation", interpolation, INTERPOLATIONS, self._who)
+        self.casts_integers = self.interpolation != "nearest"
 
 
 class UpSampling3D(_UpSampling):

@@ -33,11 +33,11 @@ class Wrapper(Layer, abstract=True):
 
 
 class SpectralNormalization(Wrapper):
-    """Keep the largest singular value of a layer's kernel at one, so that the layer stretches no distance (Miyato et
-    al., 2018).
+    """Keep the largest singular value of a layer's kernel at one, so that the layer stretches no distance.
 
     Every call in training divides the kernel by sigma = v W u', with u and v from `power_iterations` steps of
-    v = u W' / |u W'|, u = v W / |v W| that go on from call to call; no gradient passes through sigma.
+    v = u W' / |u W'|, u = v W / |v W| that go on from call to call; no gradient passes through sigma
+    (Miyato et al., 2018).
 
     >>> from kerasnp.layers import Dense
     >>> SpectralNormalization(Dense(3))(ops.ones((2, 4))).shape

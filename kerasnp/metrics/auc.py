@@ -1,5 +1,7 @@
 """The area under the ROC and the precision-recall curve."""
 
+import warnings
+
 from kerasnp import backend as K
 from kerasnp import ops
 from kerasnp.losses.loss import aligned
@@ -30,7 +32,9 @@ class AUC(Metric):
         label_weights: the weight of each column in the average, or without `multi_label` of its predictions.
         from_logits: whether predictions are scores before the sigmoid.
 
-    Raises: ValueError for other arguments, and for predictions outside [0, 1].
+    Predictions outside [0, 1] draw a warning.
+
+    Raises: ValueError for other arguments.
     """
 
     unlisted = ("thresholds",)
@@ -63,7 +67,7 @@ class AUC(Metric):
         self._thresholds = [-K.epsilon(), *inner, 1 + K.epsilon()]
         self.multi_label, self.num_labels, self.from_logits = multi_label, num_labels, from_logits
         self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
-        self._built = False
+        self._built = self._warned = False
         if not multi_label:
             self._build(())
         elif num_labels:
@@ -83,11 +87,15 @@ class AUC(Metric):
         y_true, y_pred = aligned("AUC", array(y_true), array(y_pred))
         if self.from_logits:
             y_pred = ops.sigmoid(y_pred)
-        if not ((y_pred >= 0) & (y_pred <= 1)).all():
-            raise ValueError(
-                "AUC: predictions must be probabilities in [0, 1]. "
-                f"Received: values from {y_pred.min()} to {y_pred.max()}; pass from_logits=True for scores."
+        elif not self._warned and ((y_pred < 0) | (y_pred > 1)).any():
+            self._warned = True
+            warnings.warn(
+                "AUC: predictions are expected to be probabilities in [0, 1]; beyond, all count alike. "
+                f"Received: values from {y_pred.min()} to {y_pred.max()}; pass from_logits=True for scores.",
+                stacklevel=2,
             )
+        if self.thresholds is None:
+            y_pred = K.clip(y_pred, 0, 1)
         if self.multi_label and y_pred.ndim != 2:
             raise ValueError(
                 f"AUC: multi_label=True expects predictions (batch, labels). Received: shape {y_pred.shape}"

@@ -2,7 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.metrics.counting import NEVER, check_at_least, checked_thresholds, confusion, even_thresholds
-from kerasnp.metrics.metric import Metric, no_nan
+from kerasnp.metrics.metric import Metric, array, no_nan
 
 
 class _Count(Metric, abstract=True):
@@ -147,6 +147,7 @@ class _BestAt(Metric, abstract=True):
             setattr(self, kind, self.add_variable((len(self._thresholds),), "zeros", name=kind))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        y_pred = K.clip(array(y_pred), 0, 1) if self.num_thresholds > 1 else y_pred
         counts = confusion(type(self).__name__, y_true, y_pred, self._thresholds, sample_weight, class_id=self.class_id)
         for variable, count in zip(self.variables, counts):
             variable.value += count

@@ -118,9 +118,15 @@ class Model(Trainer, Layer):
             caught.append(K.array(getattr(y, "value", y)))
             return y
 
+        # A layer whose work another one does in its own step would never be called.
+        stacks = [m for m in self._flatten_layers() if getattr(m, "fuse", False)]
+        for stack in stacks:
+            stack.fuse = False
         object.__setattr__(layer, "call", listening)
         try:
             self.predict(x, batch_size=batch_size, verbose=0)
         finally:
             del layer.__dict__["call"]
+            for stack in stacks:
+                stack.fuse = True
         return K.concatenate(caught)

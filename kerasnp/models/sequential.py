@@ -132,10 +132,39 @@ class Sequential(Model):
     def call(self, inputs, training=None, mask=None):
         """The output of the last layer."""
         x = inputs
-        for layer in self._layers:
-            x = layer(x, mask=mask) if mask is not None and layer._takes_mask else layer(x)
+        if self._steps is None:
+            object.__setattr__(self, "_steps", list(self._pair_up()))
+        for layer, options in self._steps:
+            x = layer(x, mask=mask, **options) if mask is not None and layer._takes_mask else layer(x, **options)
             mask = None
         return x
+
+    # The calls that make up `call`; None until it runs, and again when the layers change.
+    _steps = None
+
+    def _pair_up(self):
+        """Each layer with the options of its call; a max-pooling may be done within the convolution below it."""
+        layers = list(self._layers)
+        while layers:
+            layer = layers.pop(0)
+            paired = layers and self.fuse and layer.absorbs(layers[0])
+            yield layer, {"pool": layers.pop(0)} if paired else {}
+
+    @property
+    def fuse(self):
+        """Whether a convolution and the max-pooling after it are computed in one step; the numbers are the same."""
+        return self._fuse
+
+    @fuse.setter
+    def fuse(self, value):
+        object.__setattr__(self, "_fuse", bool(value))
+        self._structure_changed()
+
+    _fuse = True
+
+    def _structure_changed(self):
+        super()._structure_changed()
+        object.__setattr__(self, "_steps", None)
 
     def __call__(self, inputs, training=None, mask=None):
         if not self._layers:

@@ -150,7 +150,7 @@ class Trainer:
 
     def _update_metrics(self, y, y_pred, sample_weight):
         if self._compile_metrics is not None and y is not None:
-            self._compile_metrics.update_state(y, getattr(y_pred, "value", y_pred), sample_weight)
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
 
     def train_step(self, data):
         """One step of training on a batch (x, y, sample_weight); returns the logs. A subclass may replace it."""

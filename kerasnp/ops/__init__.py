@@ -14,6 +14,7 @@ from kerasnp.ops.activation import (  # noqa: F401
 from kerasnp.ops.conv import (  # noqa: F401
     conv, conv_transpose, conv_transpose_size, depthwise_conv, separable_conv,
 )  # fmt: skip
+from kerasnp.ops.ctc import ctc_loss  # noqa: F401
 from kerasnp.ops.elementwise import (  # noqa: F401
     abs, absolute, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cast, cbrt, ceil, clip, cos, cosh,
     deg2rad, divide, erf, exp, exp2, expm1, floor, hypot, log, log1p, log2, log10, logaddexp, logaddexp2, maximum, minimum,

@@ -7,17 +7,7 @@ from kerasnp.autodiff.operator import Operator
 from kerasnp.ops.elementwise import convert, maximum, minimum, multiply, operands, stop_gradient, where
 from kerasnp.ops.reduce import sum as sum_
 from kerasnp.ops.shape import (
-    GetItem,
-    concatenate,
-    expand_dims,
-    flip,
-    moveaxis,
-    ravel,
-    reshape,
-    split,
-    squeeze,
-    swapaxes,
-    transpose,
+    GetItem, concatenate, expand_dims, flip, moveaxis, ravel, reshape, split, squeeze, swapaxes, transpose,
 )  # fmt: skip
 from kerasnp.utils import check
 

@@ -29,9 +29,37 @@ class Conv(Operator):
         return dx, dw, db
 
 
+class ConvMaxPool(Operator):
+    """y = act(max_pool(conv(x, w)) + b): the same as pooling act(conv(x, w) + b), as both grow with their argument.
+
+    Bias, activation and their gradients touch the pooled elements only, a quarter of them for a 2 x 2 window.
+    """
+
+    def __init__(self, strides, padding, dilation, groups, activation, pool):
+        self.options = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+        self.activation, self.pool = activation, pool
+
+    def forward(self, x, w, b=None):
+        z = K.conv(x, w, **self.options)
+        top = K.max_pool(z, *self.pool)
+        y = top if b is None else top + b
+        if self.activation is not None:
+            y = self.activation.forward(y if y is not top or not self.recorded else top.copy())
+        self.save(x, w, z, top, y)
+        return y
+
+    def backward(self, dy):
+        x, w, z, top, y = self.saved
+        dtop = dy if self.activation is None else self.activation.backward(y, dy)
+        dz = K.max_pool_grad(z, top, dtop, *self.pool)
+        dx = K.conv_grad_input(dz, w, x.shape, **self.options) if self.wants(0) else None
+        dw = K.conv_grad_kernel(x, dz, w.shape, **self.options, out=self.out(1)) if self.wants(1) else None
+        db = K.sum_rows(dtop, out=self.out(2)) if self.wants(2) else None
+        return dx, dw, db
+
+
 class ConvTranspose(Operator):
-    """y = act(z + b), where conv(z, w) would be shaped like x.     x (n, *space, c)   w (*kernel, f, c)   ->   y (n,
-    *space', f)
+    """y = act(z + b), where conv(z, w) is shaped like x.     x (n, *s, c)   w (*kernel, f, c)   ->   y (n, *s', f)
 
     z is what the gradient x of that convolution's output makes of its input, so the three kernels exchange their parts.
     """
@@ -69,7 +97,16 @@ def explicit_padding(padding, sizes, kernel, strides, dilation):
 
 
 def conv(
-    inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1, bias=None, activation=None
+    inputs,
+    kernel,
+    strides=1,
+    padding="valid",
+    data_format=None,
+    dilation_rate=1,
+    groups=1,
+    bias=None,
+    activation=None,
+    max_pool=None,
 ):
     """Convolution (cross-correlation) over 1, 2 or 3 spatial axes, with optional bias and activation in the same step.
 
@@ -81,6 +118,8 @@ def conv(
         groups: the channels are cut into so many groups, each with its own filters.
         bias: (filters,) or None.
         activation: a function of `kerasnp.activations` or None.
+        max_pool: (size, strides, padding) of a max-pooling that follows in the same step; the activation must be None or
+            one that is fused, and channels come last.
 
     Raises: ValueError for channels that do not fit the kernel.
     """
@@ -97,7 +136,13 @@ def conv(
     dilation = check.int_tuple("dilation_rate", dilation_rate, rank)
     pads = explicit_padding(padding, x.shape[1:-1], kernel.shape[:rank], strides, dilation)
     fused = fused_activation(activation)
-    op = Conv(strides, pads, dilation, groups, fused)
+    if max_pool is None:
+        op = Conv(strides, pads, dilation, groups, fused)
+    else:
+        size, pool_strides, pool_padding = max_pool
+        sizes = [K.output_size(*a) for a in zip(x.shape[1:-1], kernel.shape[:rank], strides, dilation, pads)]
+        pool_pads = explicit_padding(pool_padding, sizes, size, pool_strides, (1,) * rank)
+        op = ConvMaxPool(strides, pads, dilation, groups, fused, (size, pool_strides, pool_pads))
     y = op(x, kernel) if bias is None else op(x, kernel, bias)
     y = y if fused is not None else activate(activation, y)
     return move_channels(y, last=False) if channels_first else y
@@ -110,8 +155,7 @@ def depthwise_conv(
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
-        kernel: (*kernel_size, channels, multiplier); channel c makes the outputs c * multiplier, ..., (c + 1) *
-            multiplier - 1.
+        kernel: (*kernel_size, channels, multiplier); the outputs of channel 0 come first, then those of channel 1, ...
         strides, padding, dilation_rate: as for `conv`.
         bias: (channels * multiplier,) or None.
     """
@@ -168,8 +212,7 @@ def conv_transpose(
     bias=None,
     activation=None,
 ):
-    """Transposed convolution: what a convolution's gradient does, as a step of its own, with optional bias and
-    activation.
+    """Transposed convolution, the gradient of a convolution as a step of its own, with optional bias and activation.
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
@@ -179,6 +222,8 @@ def conv_transpose(
         output_padding: None, or how much to add at the end of each axis.
         bias: (filters,) or None.
         activation: a function of `kerasnp.activations` or None.
+        max_pool: (size, strides, padding) of a max-pooling that follows in the same step; the activation must be None or
+            one that is fused, and channels come last.
 
     Raises: ValueError for channels that do not fit the kernel.
     """

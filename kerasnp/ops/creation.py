@@ -1,7 +1,7 @@
 """New arrays: ranges, identity matrices, windows."""
 
 from kerasnp import backend as K
-from kerasnp.ops.elementwise import convert, stop_gradient
+from kerasnp.ops.elementwise import convert, power, stop_gradient
 from kerasnp.ops.shape import convert_to_tensor
 
 
@@ -104,8 +104,8 @@ def _window(n, shape):
 def vander(x, N=None, increasing=False):
     """The powers of a vector as columns, the highest first."""
     x = convert(x)
-    powers = K.arange(x.shape[0] if N is None else N)
-    return x[:, None] ** (powers if increasing else powers[::-1])
+    powers = K.arange(x.shape[0] if N is None else N, dtype=K.int32)
+    return power(x[:, None], powers if increasing else powers[::-1])
 
 
 def ndim(x):

@@ -349,7 +349,7 @@ def where(condition, x1=None, x2=None):
     condition = convert(condition)
     condition = condition.value if isinstance(condition, Variable) else condition
     if x1 is None and x2 is None:
-        return K.nonzero(condition)
+        return tuple(i.astype(K.int32) for i in K.nonzero(condition))
     if x1 is None or x2 is None:
         raise ValueError("`x1` and `x2` either both should be `None` or both should have non-None value.")
     return Where()(condition, *operands(x1, x2))

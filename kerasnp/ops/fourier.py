@@ -157,7 +157,8 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
     places = K.arange(count)[:, None] * sequence_stride + K.arange(fft_length)
     y = Scatter((..., places), (*frames.shape[:-2], total))(frames * w)
     cover = K.zeros(total, dtype)
-    K.add.at(cover, places, w * w)
+    # Spelled out: numpy's add.at reads beyond values that it would have to broadcast.
+    K.add.at(cover, places, K.ascontiguousarray(K.broadcast_to(w * w, places.shape)))
     y = y / K.where(cover > 1e-11, cover, 1)
     start = fft_length // 2 if center else 0
     stop = start + length if length is not None else total - start

@@ -3,23 +3,8 @@
 from kerasnp import backend as K
 from kerasnp.ops.activation import softmax
 from kerasnp.ops.elementwise import (
-    abs,
-    clip,
-    convert,
-    expm1,
-    floating,
-    log10,
-    maximum,
-    minimum,
-    operands,
-    relu,
-    sigmoid,
-    softplus,
-    sqrt,
-    square,
-    stop_gradient,
-    tanh,
-    where,
+    abs, clip, convert, expm1, floating, log10, maximum, minimum, operands, relu, sigmoid, softplus, sqrt, square,
+    stop_gradient, tanh, where,
 )  # fmt: skip
 from kerasnp.ops.linear import einsum
 from kerasnp.ops.reduce import mean

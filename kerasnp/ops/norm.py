@@ -64,8 +64,7 @@ class BatchNorm(Operator):
 
 
 class LayerNorm(Operator):
-    """y = (x - mean) / sqrt(var + epsilon) * gamma + beta, mean and var of every sample over `axes`; gamma, beta
-    broadcast."""
+    """y = (x - mean) / sqrt(var + epsilon) * gamma + beta, mean and var over `axes`; gamma and beta broadcast."""
 
     def __init__(self, axes, epsilon, scale=True, center=True):
         self.axes, self.epsilon, self.scale, self.center = axes, epsilon, scale, center

@@ -4,19 +4,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.ops.arrange import diagonal
 from kerasnp.ops.elementwise import (
-    cast,
-    clip,
-    convert,
-    divide,
-    floating,
-    maximum,
-    minimum,
-    operands,
-    sin,
-    sqrt,
-    square,
-    stop_gradient,
-    where,
+    cast, clip, convert, divide, floating, maximum, minimum, operands, sin, sqrt, square, stop_gradient, where,
 )  # fmt: skip
 from kerasnp.ops.linear import matmul
 from kerasnp.ops.reduce import cumsum, mean, prod
@@ -35,7 +23,7 @@ class CumProd(Operator):
 
     def forward(self, x):
         self.save(x)
-        return K.cumprod(x, axis=self.axis)
+        return K.cumprod(x, axis=self.axis, dtype=x.dtype if x.dtype.kind != "b" else K.int32)
 
     def backward(self, dy):
         x, dy = (K.moveaxis(v, self.axis, 0) for v in (self.saved[0], dy))
@@ -180,8 +168,8 @@ def fabs(x):
 def fmod(x1, x2):
     """The remainder of x1 / x2, with the sign of x1."""
     a, b = operands(x1, x2)
-    quotient = K.trunc(K.divide(stop_gradient(a), stop_gradient(b)))
-    return a - b * quotient.astype(K.result_type(stop_gradient(a), stop_gradient(b)))
+    # The quotient has no slope but at its jumps.
+    return a - b * stop_gradient(trunc(divide(a, b)))
 
 
 def fmax(x1, x2):
@@ -198,7 +186,7 @@ def fmin(x1, x2):
 
 def heaviside(x1, x2):
     """0 for x1 < 0, x2 at 0, 1 above."""
-    a, b = operands(x1, x2)
+    a, b = operands(floating(x1), x2)
     values = stop_gradient(a)
     return where(values == 0, b, (values > 0).astype(values.dtype))
 

@@ -23,12 +23,19 @@ class Reduction(Operator):
         return K.expand_dims(g, tuple(a % len(shape) for a in ((self.axis,) if isinstance(self.axis, int) else self.axis)))
 
 
+def accumulator(dtype):
+    """The type that sums of it have in Keras: small integers become 32 bits wide, and no wider."""
+    if dtype.kind in "bi" and dtype.itemsize < 4:
+        return K.int32
+    return K.uint32 if dtype.kind == "u" and dtype.itemsize < 4 else dtype
+
+
 class Sum(Reduction):
     """y = sum of x over the axes."""
 
     def forward(self, x):
         self.save(x.shape)
-        return K.asarray(K.sum(x, axis=self.axis, keepdims=self.keepdims))
+        return K.asarray(K.sum(x, axis=self.axis, keepdims=self.keepdims, dtype=accumulator(x.dtype)))
 
     def backward(self, dy):
         (shape,) = self.saved
@@ -82,7 +89,7 @@ class Prod(Reduction):
 
     def forward(self, x):
         self.save(x)
-        return K.asarray(K.prod(x, axis=self.axis, keepdims=self.keepdims))
+        return K.asarray(K.prod(x, axis=self.axis, keepdims=self.keepdims, dtype=accumulator(x.dtype)))
 
     def backward(self, dy):
         (x,) = self.saved
@@ -123,7 +130,7 @@ class CumSum(Operator):
         self.axis = axis
 
     def forward(self, x):
-        return K.cumsum(x, axis=self.axis)
+        return K.cumsum(x, axis=self.axis, dtype=x.dtype if x.dtype.kind != "b" else K.int32)
 
     def backward(self, dy):
         return K.flip(K.cumsum(K.flip(dy, self.axis), axis=self.axis), self.axis)

@@ -12,8 +12,7 @@ from kerasnp.utils import check
 
 
 class Resample(Operator):
-    """y[..., o, ...] = sum over i of m[o, i] x[..., i, ...] along each of the axes.     m (outputs, inputs) for each
-    axis"""
+    """y[..., o, ...] = sum over i of m[o, i] x[..., i, ...] along each of the axes.     m (outputs, inputs)"""
 
     def __init__(self, matrices, axes):
         self.matrices, self.axes = matrices, axes

@@ -226,7 +226,7 @@ def transpose(x, axes=None):
 def moveaxis(x, source, destination):
     """x with axes moved to other positions."""
     x = convert(x)
-    sources, destinations = ([a % x.ndim for a in (v if isinstance(v, (tuple, list)) else (v,))] for v in (source, destination))
+    sources, destinations = ([a % x.ndim for a in ((v,) if isinstance(v, int) else v)] for v in (source, destination))
     order = [a for a in range(x.ndim) if a not in sources]
     for to, origin in sorted(zip(destinations, sources)):
         order.insert(to, origin)

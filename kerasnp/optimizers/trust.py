@@ -109,6 +109,11 @@ class Adafactor(Optimizer):
         u = K.divide(g, K.sqrt(v, d), d)
         w -= K.multiply(u, lr / max(1.0, _rms(u) / self.clip_threshold), d)
 
+    def _layouts(self):
+        for layout in super()._layouts():
+            yield layout
+            yield [v for v in layout if v.dtype != "int32"]  # Keras 2 saves no placeholders
+
 
 def _rms(x):
     return norm(x) / math.sqrt(max(1, x.size))

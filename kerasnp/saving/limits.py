@@ -30,13 +30,15 @@ def place(where):
     try:
         yield
     except OSError as e:
-        if str(e).startswith(where):
+        if str(e).startswith(where) or (e.filename is not None and str(e.filename) == where):
             raise
-        raise type(e)(e.errno, f"{where}: {e.strerror}") if e.errno else OSError(f"{where}: {e}") from e
+        raise OSError(f"{where}: {e}") from e
     except ValueError as e:
-        if type(e) is ValueError and str(e).startswith(where):
-            raise
-        raise ValueError(f"{where}: {_sentence(e)}") from e
+        if type(e) is not ValueError:  # such as UnicodeDecodeError, whose message is made of parts
+            raise ValueError(f"{where}: {_sentence(e)}") from e
+        if not str(e).startswith(where):
+            e.args = (f"{where}: {e}",)
+        raise
     except (MemoryError, RecursionError) as e:
         what = "more memory than there is" if isinstance(e, MemoryError) else "too many levels of nesting"
         raise ValueError(f"{where}: it asks for {what}; the file is damaged or made to do harm.") from None

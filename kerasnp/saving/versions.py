@@ -171,8 +171,6 @@ def _drop_unknown(cls, config, state):
     reads_itself = cls.from_config.__func__ is not Registered.from_config.__func__
     known = {*init_parameters(cls), "input_shape", "batch_input_shape", "input_dim"}
     for key in [k for k in config if k not in known]:
-        if reads_itself and key not in NEUTRAL:
-            continue
         value, neutral = config[key], NEUTRAL.get(key, NOTHING)
         if key.startswith("experimental_") or neutral is ANY or _among(value, neutral) or _among(value, NOTHING):
             del config[key]

@@ -106,14 +106,17 @@ def format_step_time(seconds):
 
 
 def _size(stream):
-    """How wide the bar is: as the terminal is at each moment, or as assumed where it does not say (0 by 0)."""
+    """Columns and lines of the terminal at this moment, as assumed where it does not say (0 by 0).
+
+    Two columns stay free: a Ctrl-C that the terminal shows as ^C must not break the line.
+    """
     try:
-        if all(os.get_terminal_size(stream.fileno())):
-            return {"dynamic_ncols": True}
+        columns, lines = os.get_terminal_size(stream.fileno())
     except UNWRITABLE:
-        pass
-    columns, lines = shutil.get_terminal_size()
-    return {"ncols": columns, "nrows": lines}
+        columns = lines = 0
+    if not (columns and lines):
+        columns, lines = shutil.get_terminal_size()
+    return max(columns - 2, 1), lines
 
 
 @functools.cache
@@ -184,14 +187,17 @@ class Bar:
             self._draw(note=text)
 
     def _draw(self, logs=None, note=None):
-        begun = time.perf_counter()
+        # The time of this thread: what others take from the machine is not the bar's doing.
+        begun = time.thread_time()
         if logs is not None:
             note = format_logs(dict(self.order((logs() or {}).items())))
-        spent = time.perf_counter() - begun
+        spent = time.thread_time() - begun
         try:
             if self._drawn is None:
                 self._drawn = self._open()
-            begun = time.perf_counter()
+            begun = time.thread_time()
+            if self.kind == "terminal":
+                self._drawn.ncols, self._drawn.nrows = _size(sys.stdout)
             if note is not None:
                 self._drawn.set_postfix_str(note, refresh=False)
             if self.description != self._drawn.desc:
@@ -201,19 +207,20 @@ class Bar:
         except UNWRITABLE:
             self._next, self._drawn = math.inf, None
             return
-        now = time.perf_counter()
-        spent += now - begun
-        self._next = now + max(self.interval, min(spent * WORK_SHARE, LONGEST_INTERVAL))
+        spent += time.thread_time() - begun
+        self._next = time.perf_counter() + max(self.interval, min(spent * WORK_SHARE, LONGEST_INTERVAL))
 
     def _open(self):
         in_bytes = self.unit == "B"
+        columns, lines = _size(sys.stdout)
         drawn = _tqdm_class(self.kind)(
             total=self.total,
             desc=self.description,
             initial=self.first,
             file=sys.stdout,
+            ncols=columns if self.kind == "terminal" else None,
+            nrows=lines if self.kind == "terminal" else None,
             leave=False,
-            **_size(sys.stdout),
             mininterval=0,
             miniters=0,
             unit="B" if in_bytes else f" {self.unit}s",

@@ -119,7 +119,7 @@ def test_an_unknown_placeholder_is_refused_before_the_first_epoch(tmp_path):
 
 def test_the_best_of_an_unknown_name_is_refused_before_the_first_epoch(tmp_path):
     model = compiled()
-    with pytest.raises(ValueError, match="ModelCheckpoint: monitor must be one of 'loss'. Received: monitor='val_loss'"):
+    with pytest.raises(ValueError, match="ModelCheckpoint: monitor must be one of 'loss'. Received: .*'val_loss'"):
         model.fit(X, Y, verbose=0, callbacks=[ModelCheckpoint(tmp_path / "m.keras", save_best_only=True)])
     assert model.history.epoch == []
 
@@ -141,7 +141,7 @@ def test_a_disk_that_refuses_is_reported_and_nothing_is_lost(tmp_path, monkeypat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="ModelCheckpoint could not write .*No space left on device.*model in memory is whole"):
+    with pytest.raises(OSError, match="ModelCheckpoint could not write .*No space left.*model in memory is whole"):
         model.fit(X, Y, epochs=2, verbose=0, callbacks=[ModelCheckpoint(path)])
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["m.keras"]
     assert all(np.isfinite(w).all() for w in model.get_weights())

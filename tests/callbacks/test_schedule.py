@@ -22,7 +22,8 @@ def test_a_schedule_of_epoch_and_rate():
 
 
 def test_a_schedule_of_the_epoch_alone():
-    history = compiled().fit(X, Y, epochs=3, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: 1 / (1 + epoch))])
+    schedule = LearningRateScheduler(lambda epoch: 1 / (1 + epoch))
+    history = compiled().fit(X, Y, epochs=3, verbose=0, callbacks=[schedule])
     np.testing.assert_allclose(history.history["learning_rate"], [1, 1 / 2, 1 / 3], rtol=1e-6)
 
 

@@ -187,6 +187,7 @@ METRICS = [
     ("AUC", {"multi_label": True, "num_labels": D}, "multi-label"),
     ("AUC", {"multi_label": True, "curve": "PR", "label_weights": [0.2, 0.3, 0.5], "num_labels": D}, "multi-label"),
     ("AUC", {"from_logits": True}, "many logits"),
+    ("SensitivityAtSpecificity", {"specificity": 0.5}, "many logits"),
     ("FBetaScore", {"beta": 2.0}, "many one-hot"),
     ("FBetaScore", {"average": "micro", "threshold": 0.4}, "multi-label"),
     ("FBetaScore", {"average": "weighted", "beta": 0.5, "threshold": 0.6}, "multi-label"),

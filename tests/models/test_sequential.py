@@ -208,3 +208,47 @@ class TestErrors:
     def test_an_unknown_layer_name_lists_those_there_are(self):
         with pytest.raises(ValueError, match=r"No such layer: nope.*'dense', 'dense_1'"):
             mlp().get_layer("nope")
+
+
+class TestPoolingInsideTheConvolution:
+    """Conv + MaxPooling is computed in one step; the numbers must be those of two."""
+
+    @staticmethod
+    def model(activation, use_bias, padding):
+        return kerasnp.Sequential(
+            [
+                kerasnp.Input((9, 8, 2)),
+                layers.Conv2D(3, 3, activation=activation, use_bias=use_bias, bias_initializer="random_normal"),
+                layers.MaxPooling2D(2, padding=padding),
+                layers.Conv2D(4, 2, padding="same", activation=activation),
+                layers.MaxPooling2D(3, 1, padding=padding),
+                layers.Flatten(),
+                layers.Dense(2),
+            ]
+        )
+
+    @pytest.mark.parametrize("padding", ["valid", "same"])
+    @pytest.mark.parametrize("use_bias", [True, False])
+    @pytest.mark.parametrize("activation", [None, "relu", "tanh", "elu", "sigmoid", "gelu"])
+    def test_same_outputs_and_updates(self, activation, use_bias, padding):
+        x = np.random.default_rng(0).normal(size=(10, 9, 8, 2)).astype("float32")
+        y = np.random.default_rng(1).normal(size=(10, 2)).astype("float32")
+        one = self.model(activation, use_bias, padding)
+        two = self.model(activation, use_bias, padding)
+        two.set_weights(one.get_weights())
+        two.fuse = False
+        absorbed = activation not in ("sigmoid", "gelu")
+        assert len(list(one._pair_up())) == (4 if absorbed else 6) and len(list(two._pair_up())) == 6
+        np.testing.assert_array_equal(one(x), two(x))
+        for m in (one, two):
+            m.compile(kerasnp.optimizers.SGD(0.01), "mse")
+            m.fit(x, y, epochs=3, batch_size=5, shuffle=False, verbose=0)
+        for a, b in zip(one.get_weights(), two.get_weights()):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+    def test_a_layer_inside_can_still_be_looked_at(self):
+        m = self.model("relu", True, "valid")
+        x = np.random.default_rng(0).normal(size=(3, 9, 8, 2)).astype("float32")
+        np.testing.assert_allclose(m.activations_of(0, x), m.layers[0](x), rtol=1e-6)
+        np.testing.assert_allclose(m.activations_of(1, x), m.layers[1](m.layers[0](x)), rtol=1e-6)
+        assert m.fuse

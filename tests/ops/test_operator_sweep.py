@@ -1,18 +1,14 @@
 """Every operator there is, whether or not somebody thought of testing it: found by its class, tried on its cases."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from op_cases import CASES, all_operators
 
 import kerasnp
 from kerasnp import Tape, Variable, gradcheck
 from kerasnp import backend as K
 from kerasnp.autodiff import Operator
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from op_cases import CASES, all_operators  # noqa: E402
 
 
 def _names():

@@ -1,12 +1,14 @@
 """The flat arrays behind the variables, and the loops over them."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 import kerasnp
 from kerasnp import backend as K
 from kerasnp import optimizers
-from kerasnp.backend import threads, update
+from kerasnp.backend import reference, threads, update
 
 
 def address(array):
@@ -166,7 +168,19 @@ def test_blocks_cover_everything_once(n, count):
 @pytest.mark.parametrize("shape", [(), (7,), (0,), (5, 3), (50_001,)])
 def test_squared_norm(shape):
     x = np.random.default_rng(0).standard_normal(shape).astype("float32")
-    np.testing.assert_allclose(K.squared_norm(x), (x.astype("float64") ** 2).sum(), rtol=1e-6)
+    np.testing.assert_allclose(K.squared_norm(x), reference.squared_norm(x), rtol=1e-6)
+
+
+def test_blocks_change_no_bit():
+    results = []
+    for kernels in (contextlib.nullcontext(), K.using("reference")):
+        with kernels:
+            (w,) = weights((300, 400))
+            optimizer = optimizers.Adam(0.1)
+            for step in range(3):
+                optimizer.apply([w.value * (step - 1.5)], [w])
+            results.append(w.numpy())
+    assert results[0].tobytes() == results[1].tobytes()
 
 
 def test_scratch_is_reused_and_typed():

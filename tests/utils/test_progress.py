@@ -28,7 +28,7 @@ class Screen(io.StringIO):
 
 @pytest.fixture
 def screen(monkeypatch):
-    """Standard output as a terminal, from the moment a test calls it: pytest puts its own in place before each phase."""
+    """Standard output as a terminal, from the moment a test calls it: pytest puts its own in place before that."""
 
     def on():
         stream = Screen()
@@ -90,10 +90,10 @@ def test_a_terminal_sees_a_bar_and_then_a_line_per_epoch(tmp_path):
         FIT + "    model.fit(x, y, batch_size=2, epochs=2, callbacks=[slow], validation_data=(x, y))\n", tmp_path
     )
     assert code == 0
-    assert re.search(r"Epoch 1/2:\s+50%\|█+\s*\| 2/4 \[00:00<00:00, +[\d.]+ steps/s, loss=[\d.]+, mae=[\d.]+\]", text)
+    assert re.search(r"Epoch 1/2:\s+\d+%\|█+\s*\| [1-4]/4 \[00:0\d<00:0\d, .*, loss=[\d.]+, mae=[\d.]+\]", text)
     first, second = final_lines(text)
     number = r"[\d.]+(e-\d+)?"
-    pattern = rf"- 4/4 - 0\.\ds \d+ms/step - loss: {number} - mae: {number} - val_loss: {number} - val_mae: {number}"
+    pattern = rf"- 4/4 - \d\.\ds \d+ms/step - loss: {number} - mae: {number} - val_loss: {number} - val_mae: {number}"
     assert re.fullmatch(rf"Epoch 1/2 {pattern}", first) and re.fullmatch(rf"Epoch 2/2 {pattern}", second)
 
 
@@ -113,10 +113,10 @@ def test_evaluate_and_predict_have_bars(tmp_path):
     model.predict(x, batch_size=2, callbacks=[slow])
 """
     text, _ = in_terminal(FIT + code, tmp_path)
-    assert re.search(r"\| 3/4 \[.*loss=", text)
+    assert re.search(r"\| [1-4]/4 \[.*loss=", text)
     evaluated, predicted = final_lines(text)
-    assert re.fullmatch(r"4/4 - 0\.\ds \d+ms/step - loss: [\d.]+ - mae: [\d.]+", evaluated)
-    assert re.fullmatch(r"4/4 - 0\.\ds \d+ms/step", predicted)
+    assert re.fullmatch(r"4/4 - \d\.\ds \d+ms/step - loss: [\d.]+ - mae: [\d.]+", evaluated)
+    assert re.fullmatch(r"4/4 - \d\.\ds \d+ms/step", predicted)
 
 
 def test_what_others_print_between_epochs_stands_on_lines_of_its_own(tmp_path):
@@ -136,14 +136,14 @@ def test_a_narrow_terminal_is_not_overrun(tmp_path):
 
 def test_a_terminal_that_does_not_know_its_size(tmp_path):
     text, _ = in_terminal(FIT + "    model.fit(x, y, batch_size=2, callbacks=[slow])\n", tmp_path, columns=0)
-    assert re.search(r"Epoch 1/1:\s+50%\|\S+\s*\| 2/4 ", text)
+    assert re.search(r"Epoch 1/1:\s+\d+%\|\S+\s*\| [1-4]/4 ", text)
 
 
 def test_a_locale_without_unicode_gets_ascii(tmp_path):
     text, code = in_terminal(
         FIT + "    model.fit(x, y, batch_size=2, callbacks=[slow])\n", tmp_path, PYTHONIOENCODING="ascii"
     )
-    assert code == 0 and re.search(r"50%\|#+\s*\|", text)
+    assert code == 0 and re.search(r"\d%\|#+\s*\|", text)
 
 
 def test_a_dumb_terminal_gets_plain_lines(tmp_path):
@@ -163,16 +163,21 @@ def test_a_file_gets_a_line_per_epoch_without_escapes_and_tqdm_stays_out(tmp_pat
     assert [line.split(b" - ")[0] for line in content.splitlines()] == [b"Epoch 1/2", b"Epoch 2/2"]
 
 
-@pytest.mark.parametrize("command", ["{python} {script} >&-", "{python} {script} | true", "{python} {script} > /dev/full"])
-def test_training_ends_well_when_nobody_can_read(tmp_path, command):
+@pytest.mark.parametrize("outlet", [">&-", "| true", "> /dev/full"])
+def test_training_ends_well_when_nobody_can_read(tmp_path, outlet):
     script, done = tmp_path / "script.py", tmp_path / "done"
-    code = f"    model.fit(x, y, epochs=3)\n    model.predict(x)\n    open({str(done)!r}, 'w').write(str(model.history.epoch))\n"
-    code += "    import os\n    os._exit(0)\n"
+    code = f"""
+    model.fit(x, y, epochs=3)
+    model.predict(x)
+    open({str(done)!r}, "w").write(str(model.history.epoch))
+    import os
+    os._exit(0)
+"""
     script.write_text(textwrap.dedent(FIT + code))
-    if "/dev/full" in command and not os.path.exists("/dev/full"):
+    if "/dev/full" in outlet and not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run(["sh", "-c", command.format(python=sys.executable, script=script)], env=env, capture_output=True)
+    run = subprocess.run(["sh", "-c", f"{sys.executable} {script} {outlet}"], env=env, capture_output=True)
     assert done.read_text() == "[0, 1, 2]", run.stderr.decode()
 
 
@@ -222,7 +227,14 @@ def test_metrics_that_are_dear_are_drawn_less_often(screen):
     bar = Bar()
     bar.begin(10, "x")
     bar._next = 0.0
-    bar.step(1, lambda: time.sleep(0.02) or {})
+
+    def dear():
+        until = time.thread_time() + 0.02
+        while time.thread_time() < until:
+            pass
+        return {}
+
+    bar.step(1, dear)
     assert bar._next - time.perf_counter() > 1.0
     bar.hide()
 
