@@ -68,6 +68,20 @@ def global_generator():
     return _global_generator
 
 
+def global_state():
+    """The state of the generator behind calls without a seed, or None before the first; looking does not make one."""
+    return None if _global_generator is None else _global_generator.state.numpy()
+
+
+def set_global_state(state):
+    """Take back what `global_state` returned."""
+    reset_global_generator()
+    if state is not None:
+        generator = global_generator()
+        generator.state.assign(state)
+        generator.initial_seed = int(state[0])
+
+
 def reset_global_generator():
     """Start the stream behind calls without a seed again, from the global seed."""
     global _global_generator

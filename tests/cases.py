@@ -86,6 +86,12 @@ LAYERS = {
         ({"filters": 2, "kernel_size": 2, "dilation_rate": (2, 1), "padding": "same", "use_bias": False}, (2, 4, 3, 2)),
         ({"filters": 3, "kernel_size": 2, "strides": 2, "data_format": "channels_first"}, (2, 2, 3, 4)),
     ],
+    "ConvLSTM2D": [
+        ({"filters": 2, "kernel_size": 2}, (2, 3, 4, 5, 1)),
+        ({"filters": 2, "kernel_size": (2, 3), "strides": 2, "padding": "same", "return_sequences": True}, (2, 3, 4, 5, 2)),
+        ({"filters": 2, "kernel_size": 2, "data_format": "channels_first", "use_bias": False}, (2, 2, 1, 4, 3)),
+        ({"filters": 2, "kernel_size": 2, "dropout": 0.3, "recurrent_dropout": 0.3, "seed": 3}, (2, 2, 3, 3, 2)),
+    ],
     "Conv3D": [
         ({"filters": 3, "kernel_size": 2}, (2, 4, 3, 5, 2)),
         (

@@ -1,4 +1,4 @@
-"""What every operator is tried on: the sweep in tests/ops runs over the subclasses of Operator and looks here by name."""
+"""What every operator is tried on: the sweep in tests/ops runs over the subclasses of Operator and looks here."""
 
 import importlib
 import pkgutil
@@ -15,7 +15,7 @@ class Case:
 
     Args:
         make: `make(arrays)` makes the operator that these inputs are for.
-        inputs: a shape, for normal numbers; `positive`, `unit` or `uniform` of one; or an array, which is taken as it is.
+        inputs: a shape, for normal numbers; `positive`, `unit`, ... of one; or an array, which is taken as it is.
             The first axis of each is the batch, unless it is wrapped in `whole`.
         batched: whether there is a batch that may be cut.
         mixes: whether samples of a batch influence each other.
@@ -24,7 +24,9 @@ class Case:
         twin: the same step composed of primitives: a function of the inputs.
     """
 
-    def __init__(self, make, *inputs, batched=True, mixes=False, differentiable=True, random=False, twin=None, rtol=1e-5):
+    def __init__(
+        self, make, *inputs, batched=True, mixes=False, differentiable=True, random=False, twin=None, rtol=1e-5
+    ):
         self.make, self.inputs, self.batched, self.mixes = make, inputs, batched, mixes
         self.differentiable, self.random, self.twin, self.rtol = differentiable, random, twin, rtol
 
@@ -76,7 +78,7 @@ def probabilities(*shape):
 
 
 def all_operators(cls=Operator):
-    """Every operator of kerasnp. A class with members of its own is a family, such as Reduction, and stands for none."""
+    """Every operator of kerasnp. A class with members of its own is a family, such as Reduction, and is none."""
     if cls is Operator:
         for module in pkgutil.iter_modules(ops.__path__):
             importlib.import_module(f"kerasnp.ops.{module.name}")
@@ -128,7 +130,9 @@ def recurrent(name, gates, states, bias=None, activations=("tanh", "sigmoid"), *
     kernels = tuple(K.HardSigmoid(0.2) if a == "hard_sigmoid" else K.fused[a] for a in activations)
 
     def build(xs):
-        cut = {k: v[: len(xs[0])] if k == "mask" else v[:, : len(xs[0])] if "drop" in k else v for k, v in options.items()}
+        cut = {
+            k: v[: len(xs[0])] if k == "mask" else v[:, : len(xs[0])] if "drop" in k else v for k, v in options.items()
+        }
         return find(name)(kernels, **cut)
 
     weights = [whole(3, gates * 2), whole(2, gates * 2)]
@@ -174,7 +178,11 @@ CASES = {
     ],
     "Elu": [
         Case(always("Elu"), (3, 4), twin=lambda x: ops.maximum(x, 0) + ops.expm1(ops.minimum(x, 0))),
-        Case(always("Elu", 0.7, 1.3), (3, 4), twin=lambda x: 1.3 * (ops.maximum(x, 0) + 0.7 * ops.expm1(ops.minimum(x, 0)))),
+        Case(
+            always("Elu", 0.7, 1.3),
+            (3, 4),
+            twin=lambda x: 1.3 * (ops.maximum(x, 0) + 0.7 * ops.expm1(ops.minimum(x, 0))),
+        ),
     ],
     "Gelu": [
         Case(always("Gelu", False), (3, 4), twin=lambda x: x * 0.5 * (1 + ops.erf(x * 0.5**0.5))),
@@ -258,7 +266,11 @@ CASES = {
         Case(always("Mean", 1), (3, 4), twin=lambda x: ops.sum(x, axis=1) / 4),
         Case(always("Mean", [1, 2], True), (3, 4, 2)),
     ],
-    "Max": [Case(always("Max"), (3, 4), batched=False), Case(always("Max", 1), (3, 4)), Case(always("Max", (1, 2), True), (3, 4, 2))],
+    "Max": [
+        Case(always("Max"), (3, 4), batched=False),
+        Case(always("Max", 1), (3, 4)),
+        Case(always("Max", (1, 2), True), (3, 4, 2)),
+    ],
     "Min": [Case(always("Min"), (3, 4), batched=False), Case(always("Min", -1), (3, 4))],
     "Prod": [
         Case(always("Prod"), (3, 4), mixes=True, twin=lambda x: ops.prod(ops.prod(x, 0), 0)),
@@ -274,9 +286,17 @@ CASES = {
     # --- linear
     "Dense": [
         Case(always("Dense"), (3, 4), whole(4, 2), whole(2), twin=lambda x, w, b: ops.matmul(x, w) + b),
-        Case(always("Dense", K.fused["relu"]), (2, 3, 4), whole(4, 2), whole(2), twin=lambda x, w, b: ops.relu(ops.matmul(x, w) + b)),
+        Case(
+            always("Dense", K.fused["relu"]),
+            (2, 3, 4),
+            whole(4, 2),
+            whole(2),
+            twin=lambda x, w, b: ops.relu(ops.matmul(x, w) + b),
+        ),
         Case(always("Dense", K.fused["tanh"]), (3, 4), whole(4, 2), twin=lambda x, w: ops.tanh(ops.matmul(x, w))),
-        Case(always("Dense", K.fused["softplus"]), (3, 4), whole(4, 2), twin=lambda x, w: ops.softplus(ops.matmul(x, w))),
+        Case(
+            always("Dense", K.fused["softplus"]), (3, 4), whole(4, 2), twin=lambda x, w: ops.softplus(ops.matmul(x, w))
+        ),
         Case(always("Dense", K.fused["selu"]), (3, 4), whole(4, 2), twin=lambda x, w: ops.selu(ops.matmul(x, w))),
         Case(always("Dense", K.fused["elu"]), (3, 4), whole(4, 2), twin=lambda x, w: ops.elu(ops.matmul(x, w))),
         Case(always("Dense", K.fused["sigmoid"]), (3, 4), whole(4, 2), twin=lambda x, w: ops.sigmoid(ops.matmul(x, w))),
@@ -303,21 +323,37 @@ CASES = {
     "Conv": [
         Case(always("Conv", (1, 1), ((0, 0), (0, 0)), (1, 1)), (2, 5, 4, 2), whole(3, 2, 2, 3), whole(3)),
         Case(
-            always("Conv", (2, 1), ((1, 1), (0, 1)), (1, 2), 1, K.fused["tanh"]), (2, 7, 6, 1), whole(3, 2, 1, 4), whole(4)
+            always("Conv", (2, 1), ((1, 1), (0, 1)), (1, 2), 1, K.fused["tanh"]),
+            (2, 7, 6, 1),
+            whole(3, 2, 1, 4),
+            whole(4),
         ),
         Case(always("Conv", (1, 1), ((1, 1), (1, 1)), (1, 1), 2), (2, 4, 4, 4), whole(3, 3, 2, 6)),
         Case(always("Conv", (2,), ((1, 0),), (1,)), (3, 7, 2), whole(2, 2, 3), whole(3)),
         Case(always("Conv", (1, 1, 2), ((0, 0), (1, 1), (0, 0)), (1, 1, 1)), (2, 3, 3, 4, 2), whole(2, 2, 2, 2, 3)),
     ],
     "ConvMaxPool": [
-        Case(always("ConvMaxPool", (1, 1), ((0, 0), (0, 0)), (1, 1), 1, None, ((2, 2), (2, 2), ((0, 0), (0, 0)))),
-             (2, 6, 5, 2), whole(3, 2, 2, 3)),
-        Case(always("ConvMaxPool", (1, 1), ((1, 1), (1, 1)), (1, 1), 1, K.fused["tanh"], ((3, 2), (2, 1), ((1, 1), (0, 1)))),
-             (2, 6, 5, 2), whole(3, 3, 2, 3), whole(3)),
+        Case(
+            always("ConvMaxPool", (1, 1), ((0, 0), (0, 0)), (1, 1), 1, None, ((2, 2), (2, 2), ((0, 0), (0, 0)))),
+            (2, 6, 5, 2),
+            whole(3, 2, 2, 3),
+        ),
+        Case(
+            always(
+                "ConvMaxPool", (1, 1), ((1, 1), (1, 1)), (1, 1), 1, K.fused["tanh"], ((3, 2), (2, 1), ((1, 1), (0, 1)))
+            ),
+            (2, 6, 5, 2),
+            whole(3, 3, 2, 3),
+            whole(3),
+        ),
     ],
     "ConvTranspose": [
-        Case(always("ConvTranspose", (5, 6), (1, 2), ((0, 0), (0, 0)), (1, 1)), (2, 3, 3, 2), whole(3, 2, 3, 2), whole(3)),
-        Case(always("ConvTranspose", (6,), (2,), ((0, 1),), (1,), K.fused["tanh"]), (3, 3, 2), whole(3, 4, 2), whole(4)),
+        Case(
+            always("ConvTranspose", (5, 6), (1, 2), ((0, 0), (0, 0)), (1, 1)), (2, 3, 3, 2), whole(3, 2, 3, 2), whole(3)
+        ),
+        Case(
+            always("ConvTranspose", (6,), (2,), ((0, 1),), (1,), K.fused["tanh"]), (3, 3, 2), whole(3, 4, 2), whole(4)
+        ),
     ],
     "MaxPool": [
         Case(always("MaxPool", (2, 2), (2, 2), ((0, 0), (0, 0))), (2, 5, 4, 3)),
@@ -335,23 +371,39 @@ CASES = {
             (2, 3, 2, 4),
         ),
     ],
-    "Upsample": [Case(always("Upsample", (2,), (1,)), (2, 3, 4)), Case(always("Upsample", (2, 3), (1, 2)), (2, 3, 2, 4))],
+    "Upsample": [
+        Case(always("Upsample", (2,), (1,)), (2, 3, 4)),
+        Case(always("Upsample", (2, 3), (1, 2)), (2, 3, 2, 4)),
+    ],
     # --- normalization
     "BatchNormTraining": [
         Case(
-            always("BatchNormTraining", (0,), 1e-3), (6, 3), whole(3), whole(3), mixes=True,
+            always("BatchNormTraining", (0,), 1e-3),
+            (6, 3),
+            whole(3),
+            whole(3),
+            mixes=True,
             twin=lambda x, g, b: (
-                (x - ops.mean(x, 0)) / ops.sqrt(ops.var(x, 0) + 1e-3) * g + b, ops.mean(x, 0), ops.var(x, 0)
+                (x - ops.mean(x, 0)) / ops.sqrt(ops.var(x, 0) + 1e-3) * g + b,
+                ops.mean(x, 0),
+                ops.var(x, 0),
             ),
         ),
         Case(always("BatchNormTraining", (0, 1, 2), 1e-3, True, False), (3, 2, 4, 3), whole(3), mixes=True),
         Case(always("BatchNormTraining", (0, 2), 1e-3, False, True), (3, 4, 2), whole(4), mixes=True),
         Case(always("BatchNormTraining", (0,), 1e-3, False, False), (4, 3), mixes=True),
-        Case(always("BatchNormTraining", (0, 1, 2), 1e-3), (32, 16, 16, 12), whole(12), whole(12), mixes=True, rtol=1e-4),
+        Case(
+            always("BatchNormTraining", (0, 1, 2), 1e-3), (32, 16, 16, 12), whole(12), whole(12), mixes=True, rtol=1e-4
+        ),
     ],
     "BatchNorm": [
         Case(
-            always("BatchNorm", -1, 1e-3), (4, 3), whole(3), whole(positive(3)), whole(3), whole(3),
+            always("BatchNorm", -1, 1e-3),
+            (4, 3),
+            whole(3),
+            whole(positive(3)),
+            whole(3),
+            whole(3),
             twin=lambda x, m, v, g, b: (x - m) / ops.sqrt(v + 1e-3) * g + b,
         ),
         Case(always("BatchNorm", 1, 1e-3, True, False), (2, 3, 4), whole(3), whole(positive(3)), whole(3)),
@@ -359,7 +411,10 @@ CASES = {
     ],
     "LayerNorm": [
         Case(
-            always("LayerNorm", (1,), 1e-3), (4, 5), whole(5), whole(5),
+            always("LayerNorm", (1,), 1e-3),
+            (4, 5),
+            whole(5),
+            whole(5),
             twin=lambda x, g, b: (x - ops.mean(x, 1, True)) / ops.sqrt(ops.var(x, 1, True) + 1e-3) * g + b,
         ),
         Case(always("LayerNorm", (1, 2), 1e-3, True, False), (3, 4, 2), whole(4, 2)),
@@ -367,7 +422,9 @@ CASES = {
     ],
     "RmsNorm": [
         Case(
-            always("RmsNorm", (1,), 1e-6), (4, 5), whole(5),
+            always("RmsNorm", (1,), 1e-6),
+            (4, 5),
+            whole(5),
             twin=lambda x, s: x / ops.sqrt(ops.mean(x * x, 1, True) + 1e-6) * s,
         ),
         Case(always("RmsNorm", (1, 2), 1e-6), (4, 5, 2)),
@@ -377,27 +434,42 @@ CASES = {
         Case(always("Normalize", (1,), 100.0), (4, 5), twin=lambda x: x / 100),
     ],
     # --- noise, the same each time
-    "Dropout": [Case(lambda xs: make("Dropout", 0.4, (len(xs[0]), 5), _generator()), (4, 5), random=True), Case(lambda xs: make("Dropout", 1, (len(xs[0]), 5), _generator()), (4, 5), random=True)],
+    "Dropout": [
+        Case(lambda xs: make("Dropout", 0.4, (len(xs[0]), 5), _generator()), (4, 5), random=True),
+        Case(lambda xs: make("Dropout", 1, (len(xs[0]), 5), _generator()), (4, 5), random=True),
+    ],
     "AlphaDropout": [Case(lambda xs: make("AlphaDropout", 0.4, (len(xs[0]), 5), _generator()), (4, 5), random=True)],
     "GaussianDropout": [Case(lambda xs: make("GaussianDropout", 0.4, _generator()), (4, 5), random=True, mixes=True)],
     "GaussianNoise": [Case(lambda xs: make("GaussianNoise", 0.4, _generator()), (4, 5), random=True, mixes=True)],
     # --- losses
     "SoftmaxCrossEntropy": [
-        Case(lambda xs: make("SoftmaxCrossEntropy", LABELS[: len(xs[0])]), (4, 3), twin=lambda x: -ops.take_along_axis(ops.log_softmax(x), LABELS[:, None], 1)[:, 0]),
+        Case(
+            lambda xs: make("SoftmaxCrossEntropy", LABELS[: len(xs[0])]),
+            (4, 3),
+            twin=lambda x: -ops.take_along_axis(ops.log_softmax(x), LABELS[:, None], 1)[:, 0],
+        ),
     ],
     "SoftmaxCrossEntropyDense": [
         Case(
-            always("SoftmaxCrossEntropyDense"), probabilities(4, 3), (4, 3),
+            always("SoftmaxCrossEntropyDense"),
+            probabilities(4, 3),
+            (4, 3),
             twin=lambda t, x: -ops.sum(t * ops.log_softmax(x), axis=-1),
         ),
     ],
     "SoftmaxCrossEntropyLent": [
-        Case(lambda xs: make("SoftmaxCrossEntropyLent", LABELS[: len(xs[0])], K.softmax(xs[0])), (4, 3), twin=lambda x: make("SoftmaxCrossEntropy", LABELS)(x)),
+        Case(
+            lambda xs: make("SoftmaxCrossEntropyLent", LABELS[: len(xs[0])], K.softmax(xs[0])),
+            (4, 3),
+            twin=lambda x: make("SoftmaxCrossEntropy", LABELS)(x),
+        ),
     ],
     "CrossEntropy": [Case(lambda xs: make("CrossEntropy", LABELS[: len(xs[0])]), positive(4, 3))],
     "CrossEntropyDense": [
         Case(
-            always("CrossEntropyDense"), probabilities(4, 3), positive(4, 3),
+            always("CrossEntropyDense"),
+            probabilities(4, 3),
+            positive(4, 3),
             twin=lambda t, p: -ops.sum(t * ops.log(p / ops.sum(p, -1, True)), axis=-1),
         ),
     ],
@@ -405,24 +477,32 @@ CASES = {
         Case(always("SquaredError"), (4, 3), (4, 3), twin=lambda t, x: ops.mean(ops.square(x - t), axis=-1)),
         Case(always("SquaredError", None), (4, 1), (4, 3)),
     ],
-    "AbsoluteError": [Case(always("AbsoluteError"), (4, 3), (4, 3), twin=lambda t, x: ops.mean(ops.abs(x - t), axis=-1))],
+    "AbsoluteError": [
+        Case(always("AbsoluteError"), (4, 3), (4, 3), twin=lambda t, x: ops.mean(ops.abs(x - t), axis=-1))
+    ],
     "SigmoidCrossEntropy": [
         Case(
-            always("SigmoidCrossEntropy", None), positive(4, 3), (4, 3),
+            always("SigmoidCrossEntropy", None),
+            positive(4, 3),
+            (4, 3),
             twin=lambda t, x: -t * ops.log(ops.sigmoid(x)) - (1 - t) * ops.log(1 - ops.sigmoid(x)),
         ),
         Case(always("SigmoidCrossEntropy"), positive(4, 3), (4, 3)),
     ],
     "BinaryCrossEntropy": [
         Case(
-            always("BinaryCrossEntropy"), probabilities(4, 3), probabilities(4, 3),
+            always("BinaryCrossEntropy"),
+            probabilities(4, 3),
+            probabilities(4, 3),
             twin=lambda t, p: ops.mean(-t * ops.log(p) - (1 - t) * ops.log(1 - p), axis=-1),
         ),
     ],
     "AbsolutePercentageError": [Case(always("AbsolutePercentageError"), positive(4, 3), (4, 3))],
     "SquaredLogarithmicError": [
         Case(
-            always("SquaredLogarithmicError"), positive(4, 3), positive(4, 3),
+            always("SquaredLogarithmicError"),
+            positive(4, 3),
+            positive(4, 3),
             twin=lambda t, x: ops.mean(ops.square(ops.log1p(x) - ops.log1p(t)), axis=-1),
         ),
     ],
@@ -435,17 +515,26 @@ CASES = {
         Case(always("HingeError"), (4, 3), (4, 3), twin=lambda t, x: ops.mean(ops.relu(1 - t * x), axis=-1)),
     ],
     "SquaredHingeError": [
-        Case(always("SquaredHingeError"), (4, 3), (4, 3), twin=lambda t, x: ops.mean(ops.square(ops.relu(1 - t * x)), axis=-1)),
+        Case(
+            always("SquaredHingeError"),
+            (4, 3),
+            (4, 3),
+            twin=lambda t, x: ops.mean(ops.square(ops.relu(1 - t * x)), axis=-1),
+        ),
     ],
     "Divergence": [
         Case(
-            always("Divergence"), probabilities(4, 3), probabilities(4, 3),
+            always("Divergence"),
+            probabilities(4, 3),
+            probabilities(4, 3),
             twin=lambda t, x: ops.sum(t * ops.log(t / x), axis=-1),
         ),
     ],
     "CosineProximity": [
         Case(
-            always("CosineProximity"), (4, 3), (4, 3),
+            always("CosineProximity"),
+            (4, 3),
+            (4, 3),
             twin=lambda t, x: -ops.sum(ops.normalize(t) * ops.normalize(x), axis=-1),
         ),
     ],
@@ -460,7 +549,7 @@ CASES = {
     "Gru": recurrent_cases("Gru", 3, 1, (2, 6)),
     "GruResetBefore": recurrent_cases("GruResetBefore", 3, 1, (6,)),
     "Total": [Case(always("Total", 3), (4, 3), mixes=True, twin=lambda x: ops.sum(x) / 3)],
-}  # fmt: skip
+}
 
 CASES |= {
     # --- arrange and sorting
@@ -481,7 +570,9 @@ CASES |= {
         Case(always("CumProd", -1), np.array([[2.0, 0.0, 3.0, 0.0, 1.0]])),
     ],
     "CustomGradient": [
-        Case(always("CustomGradient", lambda x, y: (x * y * y, lambda dy: (dy * y * y, 2 * dy * x * y))), (3, 4), (3, 4)),
+        Case(
+            always("CustomGradient", lambda x, y: (x * y * y, lambda dy: (dy * y * y, 2 * dy * x * y))), (3, 4), (3, 4)
+        ),
     ],
     # --- linear algebra
     "Cholesky": [Case(always("Cholesky"), spd(2, 3)), Case(always("Cholesky"), spd(3), batched=False)],
@@ -509,7 +600,9 @@ CASES |= {
         Case(always("Gru", GATES), (3, 4, 2), whole(2, 9), whole(3, 9), (3, 3), whole(2, 9)),
         Case(always("Gru", GATES, True), (2, 3, 2), whole(2, 9), whole(3, 9), (2, 3)),
     ],
-    "GruResetBefore": [Case(always("GruResetBefore", GATES, True), (3, 4, 2), whole(2, 9), whole(3, 9), (3, 3), whole(9))],
+    "GruResetBefore": [
+        Case(always("GruResetBefore", GATES, True), (3, 4, 2), whole(2, 9), whole(3, 9), (3, 3), whole(9))
+    ],
     # --- Fourier
     "Fourier": [
         Case(always("Fourier"), (2, 5), (2, 5)),
@@ -527,7 +620,7 @@ CASES |= {
         Case(always("InverseRealFourier", 9), (2, 3), (2, 3)),
         Case(always("InverseRealFourier", 4), (2, 5), (2, 5)),
     ],
-}  # fmt: skip
+}
 
 # The operators driven by a table have a case for each entry; what is not listed takes normal numbers.
 UNARY = {

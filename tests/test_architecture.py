@@ -87,7 +87,10 @@ def test_imports_point_one_way(path):
 def test_an_offender_is_named(tmp_path, monkeypatch):
     (tmp_path / "utils").mkdir()
     file = tmp_path / "utils" / "bad.py"
-    file.write_text("import numpy as np\nimport h5py\nfrom kerasnp import layers\nfrom ..models import data\n\ndef f():\n    import tqdm\n")
+    file.write_text(
+        "import numpy as np\nimport h5py\nfrom kerasnp import layers\n"
+        "from ..models import data\n\ndef f():\n    import tqdm\n"
+    )
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
     found = [text.split(": ", 1)[0].rpartition(":")[2] for text in offences(file)]
     assert found == ["1", "2", "3", "4"]

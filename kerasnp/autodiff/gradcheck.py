@@ -28,8 +28,8 @@ def gradcheck(fn, *inputs, rtol=1e-5, step=1e-6, directions=3, seed=0, names=Non
 
     Args:
         fn: a function of Variables returning an array or several; it must return the same each time it is called.
-        inputs: float arrays or Variables, taken in float64; integer arrays are passed on as they are. A float64 Variable,
-            such as a weight that `fn` closes over, is checked in place and restored.
+        inputs: float arrays or Variables, taken in float64; integer arrays are passed on as they are. A float64
+            Variable, such as a weight that `fn` closes over, is checked in place and restored.
         rtol: the largest relative error that passes.
         step: the s above, times the largest element of the input if that exceeds 1.
         directions: how many random directions are tried for each input.
@@ -38,22 +38,26 @@ def gradcheck(fn, *inputs, rtol=1e-5, step=1e-6, directions=3, seed=0, names=Non
 
     Raises:
         GradientError: an error above `rtol`, or a gradient that is missing; it says which inputs, and by how much.
-        ValueError: no float inputs, another number of names than of inputs, or an `fn` whose result changes between calls.
+        ValueError: no float inputs, another number of names than of inputs, or an `fn` whose result changes.
     """
     if names is not None and len(names) != len(inputs):
-        raise ValueError(f"gradcheck: names must hold one name for each of the {len(inputs)} inputs. Received: names={names!r}")
+        raise ValueError(
+            f"gradcheck: names must hold one name for each of the {len(inputs)} inputs. Received: names={names!r}"
+        )
     rng = np.random.default_rng(seed)
     arguments = [_as_float64(x) for x in inputs]
-    variables = {
-        names[i] if names else f"input {i}": x for i, x in enumerate(arguments) if isinstance(x, Variable)
-    }
+    variables = {names[i] if names else f"input {i}": x for i, x in enumerate(arguments) if isinstance(x, Variable)}
     if not variables:
-        raise ValueError("gradcheck: expected at least one float input. Received: " + (", ".join(map(_kind, inputs)) or "none"))
+        raise ValueError(
+            "gradcheck: expected at least one float input. Received: " + (", ".join(map(_kind, inputs)) or "none")
+        )
     with Tape() as tape:
         for v in variables.values():
             tape.watch(v)
         outputs = _tuple(fn(*arguments))
-    indices = [i for i, y in enumerate(outputs) if getattr(y, "creator", None) is not None and y.value.dtype.kind == "f"]
+    indices = [
+        i for i, y in enumerate(outputs) if getattr(y, "creator", None) is not None and y.value.dtype.kind == "f"
+    ]
     if not indices:
         raise GradientError("gradcheck: no output depends on a float input through recorded operators.", {})
     outputs = [outputs[i] for i in indices]
@@ -81,7 +85,8 @@ def gradcheck(fn, *inputs, rtol=1e-5, step=1e-6, directions=3, seed=0, names=Non
     if wrong:
         listing = ", ".join(f"{name} by {error:.2g}" for name, error in wrong.items())
         raise GradientError(
-            f"gradcheck: the gradient disagrees with central differences (relative error above {rtol:g}): {listing}.", errors
+            f"gradcheck: the gradient disagrees with central differences (relative error above {rtol:g}): {listing}.",
+            errors,
         )
     return errors
 

@@ -31,7 +31,8 @@ class Tape:
     def __init__(self, persistent=False, watch_accessed_variables=True):
         if not watch_accessed_variables:
             raise ValueError(
-                "Tape: watch_accessed_variables=False is not supported; set `trainable = False` on the variables to leave out."
+                "Tape: watch_accessed_variables=False is not supported; "
+                "set `trainable = False` on the variables to leave out."
             )
         self.persistent = persistent
         self.operators = []
@@ -66,8 +67,8 @@ class Tape:
         for v in variable if isinstance(variable, (list, tuple)) else [variable]:
             if not hasattr(v, "creator"):
                 raise ValueError(
-                    f"tape.watch expects a Variable, since arrays have no identity to watch. Received: {type(v).__name__}; "
-                    "wrap it first: x = kerasnp.Variable(x)"
+                    "tape.watch expects a Variable, since arrays have no identity to watch. "
+                    f"Received: {type(v).__name__}; wrap it first: x = kerasnp.Variable(x)"
                 )
             self.watched[id(v)] = v
 
@@ -86,7 +87,9 @@ class Tape:
             ValueError: a source that is no Variable, or an output gradient that does not fit its target.
         """
         if self._used and not self.persistent:
-            raise RuntimeError("Tape.gradient: this tape has been used already; open it with Tape(persistent=True) to ask twice.")
+            raise RuntimeError(
+                "Tape.gradient: this tape has been used already; open it with Tape(persistent=True) to ask twice."
+            )
         if isinstance(target, (list, tuple)):
             targets = list(target)
             seeds = [None] * len(targets) if output_gradients is None else list(output_gradients)
@@ -170,7 +173,8 @@ def _seed(target, seed):
             seed = np.broadcast_to(seed, target.shape).copy()
         except ValueError:
             raise ValueError(
-                f"Tape.gradient: an output gradient must have the shape of its target, {target.shape}. Received: {seed.shape}"
+                "Tape.gradient: an output gradient must have the shape of its target, "
+                f"{target.shape}. Received: {seed.shape}"
             ) from None
     return seed
 
@@ -291,7 +295,8 @@ def backward(target):
         )
     if not target.creator.recorded:
         raise ValueError(
-            "backward: the tape that recorded this result was used up by tape.gradient; open it with Tape(persistent=True)."
+            "backward: the tape that recorded this result was used up by tape.gradient; "
+            "open it with Tape(persistent=True)."
         )
     walk = Tape(persistent=True)
     walk.operators = reachable(target)

@@ -83,7 +83,8 @@ class Variable:
         self.value = own(value, dtype=K.storage_dtype(self.dtype), order="C")
         if shape is not None and self.value.shape != tuple(shape):
             raise ValueError(
-                f"Variable {self.name!r}: the initial value must have shape {tuple(shape)}. Received: {self.value.shape}"
+                f"Variable {self.name!r}: the initial value must have shape {tuple(shape)}. "
+                f"Received: {self.value.shape}"
             )
 
     @staticmethod
@@ -194,8 +195,10 @@ class Variable:
 
     def __repr__(self):
         if self.creator is not None:
-            return f"<Variable from {type(self.creator).__name__}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"
-        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"
+            origin = f"from {type(self.creator).__name__}"
+        else:
+            origin = f"path={self.path}"
+        return f"<Variable {origin}, shape={self.shape}, dtype={self.dtype}, value={self.value}>"
 
     def __reduce_ex__(self, protocol):
         state = {k: v for k, v in self.__dict__.items() if k != "grad_buffer"}
@@ -244,7 +247,7 @@ def _restore(value, state):
 
 
 def install_arithmetic(methods, functions):
-    """Give Variable its methods, and numpy's functions their operators: `ops` calls this; the graph knows no operator."""
+    """Give Variable its methods, and numpy's functions their operators: `ops` calls this, the graph knowing none."""
     for name, function in methods.items():
         setattr(Variable, name, function)
     _functions.update(functions)

@@ -62,7 +62,7 @@ class Tanh:
 
 
 class Elu:
-    """z for z > 0, exp(z) - 1 below. Written as max(z, 0) + expm1(min(z, 0)), since a masked copy costs five times that."""
+    """z for z > 0, exp(z) - 1 below: max(z, 0) + expm1(min(z, 0)), since a masked copy costs five times that."""
 
     @staticmethod
     def forward(z):
@@ -149,7 +149,7 @@ fused = {
 
 
 def _zeros_like_row(z):
-    """Zeros that broadcast against `z`: maximum against a long row of them is up to twice as fast as against a scalar."""
+    """Zeros that broadcast against `z`: maximum against a long row is up to twice as fast as against a scalar."""
     n = z.shape[-1] if z.ndim else 0
     return constant(0, n, z.dtype) if n >= 64 else z.dtype.type(0)
 
@@ -243,7 +243,7 @@ def _ratio(t, coefficients):
 
 
 def erf(x):
-    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x, to a few units of the last place."""
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x, right to a few last bits."""
     if x.dtype != np.float64:
         z = np.clip(np.asarray(x, np.float32), -4, 4)
         y = np.asarray(z * _ratio(np.asarray(z * z), _ERF32))

@@ -1,8 +1,14 @@
 """Convolutions over one to three spatial axes, and their gradients.
 
 Arrays are (n, *space, channels) in shape, in any order in memory. Batches of images come back with the batch innermost
-in memory, where the next layer wants them (conv_batch_last.py); all else is done in plain order (conv_plain.py).
+in memory, where the next layer wants them (conv_batch_last.py). All else is done in plain order (conv_plain.py), but for
+channels that go each by itself (conv_depthwise.py). One spatial axis is an image one pixel high to the former and the
+latter.
 """
+
+import functools
+
+import numpy as np
 
 from . import conv_batch_last, conv_depthwise, conv_plain
 from .linear import sum_rows
@@ -31,29 +37,49 @@ def same_padding(size, kernel, stride=1, dilation=1):
     return total // 2, total - total // 2
 
 
+def in_float32(kernel):
+    """A kernel that computes in float32 what it is given in float16, for which there are no fast matrix products."""
+
+    def wide(x):
+        return x.astype(np.float32) if isinstance(x, np.ndarray) and x.dtype == np.float16 else x
+
+    def narrow(x):
+        return x.astype(np.float16) if isinstance(x, np.ndarray) and x.dtype == np.float32 else x
+
+    @functools.wraps(kernel)
+    def wrapped(x, *args, **options):
+        if x.dtype != np.float16:
+            return kernel(x, *args, **options)
+        result = kernel(wide(x), *map(wide, args), **{name: wide(value) for name, value in options.items()})
+        return tuple(map(narrow, result)) if isinstance(result, tuple) else narrow(result)
+
+    return wrapped
+
+
+@in_float32
 def conv(x, kernel, bias=None, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1):
     """y = act(x * kernel + bias).
 
     x (n, *space, c)   kernel (*window, c / groups, filters)   ->   y (n, *positions, filters)
     """
-    places = positions(x.shape, kernel.shape, strides, padding, dilation)
-    if depthwise(x.shape, places, groups):
-        options = pair(strides, 1), pair(padding, (0, 0)), pair(dilation, 1), pair(places, 1), len(x) >= BATCH
-        y = conv_depthwise.conv(x if x.ndim == 4 else x[:, None], cells(kernel), bias, activation, *options)
-        return y if x.ndim == 4 else y[:, 0]
-    if not batch_last(x.shape, places, dilation, groups):
-        return conv_plain.conv(x, kernel, bias, activation, strides, padding, dilation, groups, places)
-    y, _ = conv_batch_last.conv(image(x), cells(kernel), bias, activation, pair(strides, 1), pair(padding, (0, 0)))
-    return natural(y, x.ndim)
+    form = Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    if form.way is conv_batch_last:
+        y, _ = conv_batch_last.conv(form.turned(x), form.cells(kernel), bias, activation, form.strides, form.padding)
+        return form.natural(y)
+    if form.way is conv_depthwise:
+        return form.flat(conv_depthwise.conv(form.image(x), form.cells(kernel), bias, activation, *form.options))
+    return conv_plain.conv(x, kernel, bias, activation, strides, padding, dilation, groups, form.positions)
 
 
+@in_float32
 def conv_grad(
     x, kernel, y, dy, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1,
     wants=(True, True, True),
 ):  # fmt: skip
     """dx, dw and db of y = act(x * kernel + bias), those wanted, from dy."""
-    if batch_last(x.shape, dy.shape[1:-1], dilation, groups):
-        return gradients(x, kernel, y, dy, activation, strides, padding, wants)
+    form = Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    if form.way is conv_batch_last:
+        return form.gradients(x, kernel, y, dy, activation, wants)
     options = strides, padding, dilation, groups
     dz = dy if activation is None else activation.backward(y, dy)
     return (
@@ -63,17 +89,17 @@ def conv_grad(
     )
 
 
+@in_float32
 def conv_grad_kernel(
     x, dz, kernel_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1, out=None
 ):
     """dw, of shape `kernel_shape`: the correlation of x with dz."""
-    if batch_last(x.shape, dz.shape[1:-1], dilation, groups):
-        shape = pair(kernel_shape, 1, 4)
-        options = None, pair(strides, 1), pair(padding, (0, 0)), (False, True, False)
-        _, dw, _ = conv_batch_last.gradients(image(x), shape, None, image(dz), *options)
-    elif depthwise(x.shape, dz.shape[1:-1], groups):
-        options = pair(kernel_shape, 1, 4), pair(strides, 1), pair(padding, (0, 0)), pair(dilation, 1), len(x) >= BATCH
-        dw = conv_depthwise.grad_kernel(*((x, dz) if x.ndim == 4 else (x[:, None], dz[:, None])), *options)
+    form = Form(x.shape, kernel_shape, strides, padding, dilation, groups)
+    if form.way is conv_batch_last:
+        arrays = form.turned(x), form.kernel_shape, None, form.turned(dz), None
+        _, dw, _ = conv_batch_last.gradients(*arrays, form.strides, form.padding, (False, True, False))
+    elif form.way is conv_depthwise:
+        dw = conv_depthwise.grad_kernel(form.image(x), form.image(dz), form.kernel_shape, *form.options)
     else:
         dw = conv_plain.grad_kernel(x, dz, kernel_shape, strides, padding, dilation, groups)
     if out is None:
@@ -82,58 +108,68 @@ def conv_grad_kernel(
     return out
 
 
+@in_float32
 def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1):
     """dx, of shape `x_shape`: every dz times the window it came from, added up where windows overlap."""
-    if depthwise(x_shape, dz.shape[1:-1], groups):
-        options = pair(strides, 1), pair(padding, (0, 0)), pair(dilation, 1), len(dz) >= BATCH
-        shape = (x_shape[0], *pair(x_shape[1:], 1, 3))
-        dx = conv_depthwise.grad_input(dz if dz.ndim == 4 else dz[:, None], cells(kernel), shape, *options)
-        return dx if dz.ndim == 4 else dx[:, 0]
-    if not batch_last(x_shape, dz.shape[1:-1], dilation, groups):
-        return conv_plain.grad_input(dz, kernel, x_shape, strides, padding, dilation, groups)
-    shape = pair((*x_shape[1:], x_shape[0]), 1, 4)
-    dx = conv_batch_last.grad_input(image(dz), cells(kernel), shape, pair(strides, 1), pair(padding, (0, 0)))
-    return natural(dx, dz.ndim)
+    form = Form(x_shape, kernel.shape, strides, padding, dilation, groups)
+    if form.way is conv_batch_last:
+        arrays = form.turned(dz), form.cells(kernel), form.turned_shape
+        return form.natural(conv_batch_last.grad_input(*arrays, form.strides, form.padding))
+    if form.way is conv_depthwise:
+        arrays = form.image(dz), form.cells(kernel), form.image_shape
+        return form.flat(conv_depthwise.grad_input(*arrays, *form.options))
+    return conv_plain.grad_input(dz, kernel, x_shape, strides, padding, dilation, groups)
 
 
-def gradients(x, kernel, y, dy, activation, strides, padding, wants, size=None, won=None):
-    """dx, dw and db of a convolution with the batch last; see `conv_batch_last.gradients`."""
-    options, x, w = (pair(strides, 1), pair(padding, (0, 0))), image(x), cells(kernel)
-    dz, dw, db = conv_batch_last.gradients(x, w.shape, image(y), image(dy), activation, *options, wants, size, won)
-    dx = conv_batch_last.grad_input(dz, w, x.shape, *options, size or (1, 1)) if wants[0] else None
-    return None if dx is None else natural(dx, dy.ndim), None if dw is None else dw.reshape(kernel.shape), db
+class Form:
+    """How a convolution is done, and its arguments as that way wants them: for images."""
 
+    def __init__(self, x_shape, kernel_shape, strides, padding, dilation, groups):
+        n, *space, c = x_shape
+        self.positions = tuple(map(output_size, space, kernel_shape[:-2], strides, dilation, padding))
+        self.rank, self.way = len(space), conv_plain
+        if self.rank > 2 or not n or 0 in self.positions:
+            return
+        if 1 < groups == c:
+            self.way = conv_depthwise
+        elif n >= BATCH and groups == 1 and set(dilation) == {1}:
+            self.way = conv_batch_last
+        missing = 2 - self.rank
+        self.strides = (1,) * missing + tuple(strides)
+        self.padding = ((0, 0),) * missing + tuple(map(tuple, padding))
+        self.kernel_shape = (1,) * missing + tuple(kernel_shape)
+        self.image_shape = (n, *(1,) * missing, *space, c)
+        self.turned_shape = (*self.image_shape[1:], n)
+        positions, dilation = (1,) * missing + self.positions, (1,) * missing + tuple(dilation)
+        self.options = self.strides, self.padding, dilation, positions, n >= BATCH
 
-def positions(x_shape, kernel_shape, strides, padding, dilation):
-    """The shape of the output between batch and filters."""
-    return tuple(map(output_size, x_shape[1:-1], kernel_shape[:-2], strides, dilation, padding))
+    def cells(self, kernel):
+        """(kh, kw, c, f)."""
+        return kernel.reshape(self.kernel_shape)
 
+    def image(self, x):
+        """(n, h, w, c), a view."""
+        return x if self.rank == 2 else x[:, None]
 
-def batch_last(x_shape, places, dilation, groups):
-    """Whether the batch goes innermost."""
-    return len(places) <= 2 and x_shape[0] >= BATCH and groups == 1 and set(dilation) == {1} and 0 not in places
+    def flat(self, x):
+        """The reverse, a view."""
+        return x if self.rank == 2 else x[:, 0]
 
+    def turned(self, x):
+        """(h, w, c, n), a view."""
+        return self.image(x).transpose(1, 2, 3, 0)
 
-def depthwise(x_shape, places, groups):
-    """Whether every channel goes by itself."""
-    return 1 < groups == x_shape[-1] and len(places) <= 2 and x_shape[0] and 0 not in places
+    def natural(self, x):
+        """The reverse, a view."""
+        return self.flat(x.transpose(3, 0, 1, 2))
 
-
-def image(x):
-    """(n, h, w, c) -> (h, w, c, n), a view; one spatial axis is an image one pixel high."""
-    return x.transpose(1, 2, 3, 0) if x.ndim == 4 else x.transpose(1, 2, 0)[None]
-
-
-def natural(y, ndim):
-    """(h, w, c, n) -> (n, h, w, c), or (n, w, c) where there is one spatial axis; a view."""
-    return y.transpose(3, 0, 1, 2) if ndim == 4 else y[0].transpose(2, 0, 1)
-
-
-def cells(kernel):
-    """(w, c, f) -> (1, w, c, f) where there is one spatial axis."""
-    return kernel if kernel.ndim == 4 else kernel[None]
-
-
-def pair(values, first, length=2):
-    """The values, with `first` for the missing height."""
-    return tuple(values) if len(values) == length else (first, *values)
+    def gradients(self, x, kernel, y, dy, activation, wants, size=None, won=None):
+        """dx, dw and db where the batch is innermost; see `conv_batch_last.gradients`."""
+        y = None if activation is None else self.turned(y)
+        arrays = self.turned(x), self.kernel_shape, y, self.turned(dy), activation
+        dz, dw, db = conv_batch_last.gradients(*arrays, self.strides, self.padding, wants, size, won)
+        dx = None
+        if wants[0]:
+            arrays = dz, self.cells(kernel), self.turned_shape, self.strides, self.padding, size or (1, 1)
+            dx = self.natural(conv_batch_last.grad_input(*arrays))
+        return dx, dw if dw is None else dw.reshape(kernel.shape), db

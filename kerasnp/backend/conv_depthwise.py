@@ -36,7 +36,7 @@ def conv(x, kernel, bias, activation, strides, padding, dilation, positions, inn
     return _natural(y, f, innermost)
 
 
-def grad_kernel(x, dz, kernel_shape, strides, padding, dilation, innermost):
+def grad_kernel(x, dz, kernel_shape, strides, padding, dilation, positions, innermost):
     """dw, of shape `kernel_shape`."""
     kh, kw, _, f = kernel_shape
     xp, dz = _padded(_lanes(x, f // x.shape[3], innermost), padding), _lanes(dz, 1, innermost)
@@ -48,7 +48,7 @@ def grad_kernel(x, dz, kernel_shape, strides, padding, dilation, innermost):
         rows = product.reshape(-1, product.shape[3])
         ones = np.ones(len(rows), x.dtype)
         for i, j in np.ndindex(kh, kw):
-            np.multiply(_shifted(seen, i, j, strides, dilation, dz.shape[1:3]), dzs, out=product)
+            np.multiply(_shifted(seen, i, j, strides, dilation, positions), dzs, out=product)
             sums[images.start, i, j, lanes] = ones @ rows
 
     _for_pieces(piece, xp.shape)
@@ -56,7 +56,7 @@ def grad_kernel(x, dz, kernel_shape, strides, padding, dilation, innermost):
     return (dw.reshape(kh, kw, f, -1).sum(axis=3) if innermost else dw).reshape(kernel_shape)
 
 
-def grad_input(dz, kernel, x_shape, strides, padding, dilation, innermost):
+def grad_input(dz, kernel, x_shape, strides, padding, dilation, positions, innermost):
     """dx, of shape `x_shape`."""
     (top, bottom), (left, right), (n, h, w, c), f = *padding, x_shape, kernel.shape[3]
     dz, cells = _lanes(dz, 1, innermost), _cell_rows(kernel, n, innermost)
@@ -66,7 +66,7 @@ def grad_input(dz, kernel, x_shape, strides, padding, dilation, innermost):
         out, dzs, weights = dxp[images, ..., lanes], dz[images, ..., lanes], cells[..., lanes]
         out[...] = 0
         for i, j in np.ndindex(*cells.shape[:2]):
-            shifted = _shifted(out, i, j, strides, dilation, dz.shape[1:3])
+            shifted = _shifted(out, i, j, strides, dilation, positions)
             shifted += dzs * weights[i, j]
 
     _for_pieces(piece, dxp.shape)

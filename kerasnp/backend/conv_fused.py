@@ -2,38 +2,64 @@
 
 import numpy as np
 
-from . import conv_batch_last, conv_plain
-from .conv import batch_last, cells, conv_grad, gradients, image, natural, pair, positions
+from . import conv_batch_last
+from .conv import Form, conv, conv_grad, in_float32
+from .linear import sum_rows
 from .pool import max_pool, max_pool_grad
 
 __all__ = ["conv_pool", "conv_pool_grad"]
 
+PAIRS = ((2, 2), (2, 2), ((0, 0), (0, 0)))
 
+
+@in_float32
 def conv_pool(
     x, kernel, bias=None, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1,
-    size=(2, 2), winners=True,
+    pool=PAIRS, winners=True,
 ):  # fmt: skip
-    """y = the maxima of act(x * kernel + bias) in windows of `size` side by side, and what `conv_pool_grad` must know.
+    """y = act(max_pool(x * kernel, *pool) + bias), and what `conv_pool_grad` has to know if `winners`.
 
-    x (n, *space, c)   kernel (*window, c / groups, filters)   ->   y (n, *(positions // size), filters)
+    x (n, *space, c)   kernel (*window, c / groups, filters)   ->   y (n, *pooled positions, filters)
 
-    The maxima are taken first, so the activation must not fall anywhere: relu, sigmoid, tanh and the like.
+    That is max_pool(act(x * kernel + bias), *pool) for activations that never fall: relu, sigmoid, tanh and the like.
     """
-    places = positions(x.shape, kernel.shape, strides, padding, dilation)
-    if not batch_last(x.shape, [n // k for n, k in zip(places, size, strict=True)], dilation, groups):
-        z = conv_plain.conv(x, kernel, bias, activation, strides, padding, dilation, groups, places)
-        return max_pool(z, size, size, ((0, 0),) * len(size)), z
-    options = pair(strides, 1), pair(padding, (0, 0)), pair(size, 1), winners
-    y, won = conv_batch_last.conv(image(x), cells(kernel), bias, activation, *options)
-    return natural(y, x.ndim), won
+    form = Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    if _side_by_side(form, pool):
+        arrays = form.turned(x), form.cells(kernel), bias, activation
+        y, won = conv_batch_last.conv(*arrays, form.strides, form.padding, _pair(pool[0]), winners)
+        return form.natural(y), won
+    z = conv(x, kernel, None, None, strides, padding, dilation, groups)
+    top = max_pool(z, *pool)
+    y = top.copy() if bias is None else top + bias
+    return y if activation is None else activation.forward(y), (z, top)
 
 
+@in_float32
 def conv_pool_grad(
     x, kernel, y, won, dy, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1,
-    size=(2, 2), wants=(True, True, True),
+    pool=PAIRS, wants=(True, True, True),
 ):  # fmt: skip
     """dx, dw and db, those wanted, from dy, where `y, won = conv_pool(...)`."""
-    if won.dtype == np.int8:
-        return gradients(x, kernel, y, dy, activation, strides, padding, wants, pair(size, 1), won)
-    dz = max_pool_grad(won, y, dy, size, size, ((0, 0),) * len(size))
-    return conv_grad(x, kernel, won, dz, activation, strides, padding, dilation, groups, wants)
+    form = Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    if _side_by_side(form, pool):
+        return form.gradients(x, kernel, y, dy, activation, wants, _pair(pool[0]), won)
+    dtop = dy if activation is None else activation.backward(y, dy)
+    dz = max_pool_grad(*won, dtop, *pool)
+    dx, dw, _ = conv_grad(x, kernel, None, dz, None, strides, padding, dilation, groups, (*wants[:2], False))
+    return dx, dw, sum_rows(dtop) if wants[2] else None
+
+
+def _side_by_side(form, pool):
+    """Whether the windows share no elements and need no padding, in a batch that is innermost."""
+    size, strides, padding = pool
+    return (
+        form.way is conv_batch_last
+        and tuple(size) == tuple(strides)
+        and not any(map(any, padding))
+        and all(n >= k for n, k in zip(form.positions, size, strict=True))
+        and np.prod(size) < 128  # their cells are numbered in bytes
+    )
+
+
+def _pair(size):
+    return (1,) * (2 - len(size)) + tuple(size)

@@ -1,6 +1,6 @@
 """Batch normalization: statistics over all axes but the kept ones, and the closed-form gradient.
 
-A large array that keeps its last axis alone is read as few times as possible: once for the statistics, once to normalize.
+A large array that keeps its last axis alone is read as rarely as possible: once for the statistics, once to normalize.
 Blocks of it stay in the cache, and several pixels make one row, since a loop over 32 channels is too short to be fast.
 """
 
@@ -135,7 +135,7 @@ def _is_large(x, axes):
 
 
 def _rows(x, *vectors):
-    """x as a matrix of rows about 512 long, several pixels each, and vectors of its channels repeated to that length."""
+    """x as a matrix of rows about 512 long, several pixels each, and vectors of its channels repeated to match."""
     channels = x.shape[-1]
     pixels, k = x.size // channels, 1
     while channels * k < 512 and pixels % (2 * k) == 0:

@@ -12,8 +12,8 @@ from kerasnp.backend.recurrent_cells import CELLS
 
 # A shard of the batch; fewer rows than 32 leave a matrix product half idle.
 SHARD = 64
-# Floats that one step of a shard touches, below which a second thread costs more than it does.
-WORTH_A_THREAD = 1 << 15
+# Multiplications of a step of a shard below which the interpreter, which has no second core, takes longer than they do.
+WORTH_A_THREAD = 1 << 20
 
 
 def recurrent(
@@ -112,7 +112,7 @@ def grain_of(n, cell):
     """How many samples a shard has."""
     pieces = -(-n // SHARD)
     grain = -(-n // pieces) if pieces else 1
-    return grain if grain * cell.columns >= WORTH_A_THREAD else max(n, 1)
+    return grain if grain * cell.stack.size >= WORTH_A_THREAD else max(n, 1)
 
 
 class Run:
@@ -201,7 +201,8 @@ class Run:
         u, i = self.cell.units, self.cell.inputs
         w, dx = self.cell.stack[u : u + i], 0
         for g, group in enumerate(self.groups):
-            d = (w[:, group] @ dz[group].reshape(-1, self.t * self.n)).reshape(i, self.t, self.n)
+            columns = dz[group].reshape(group.stop - group.start, self.t * self.n)
+            d = (w[:, group] @ columns).reshape(i, self.t, self.n)
             dx = dx + (d if self.drop_x is None else d * self.drop_x[g][:, None])
         return dx
 
@@ -210,6 +211,6 @@ class Run:
         rows = self.t * self.n
         total = np.empty((len(self.cell.stack), self.cell.columns), dz.dtype)
         for a, group in zip(self.a, self.groups):
-            along = a[: self.t].transpose(1, 0, 2).reshape(-1, rows)
-            np.matmul(along, dz[group].reshape(-1, rows).T, out=total[:, group])
+            along = a[: self.t].transpose(1, 0, 2).reshape(len(total), rows)
+            np.matmul(along, dz[group].reshape(group.stop - group.start, rows).T, out=total[:, group])
         return total

@@ -51,6 +51,38 @@ def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)
     return dxp[(slice(None), *inside)]
 
 
+def conv_grad(
+    x, kernel, y, dy, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1,
+    wants=(True, True, True),
+):  # fmt: skip
+    """dx, dw and db of y = act(x * kernel + bias), those wanted, from dy."""
+    dz = dy if activation is None else activation.backward(y, dy)
+    options = strides, padding, dilation, groups
+    return (
+        conv_grad_input(dz, kernel, x.shape, *options) if wants[0] else None,
+        conv_grad_kernel(x, dz, kernel.shape, *options) if wants[1] else None,
+        dz.sum(axis=tuple(range(dz.ndim - 1))) if wants[2] else None,
+    )
+
+
+def conv_pool(
+    x, kernel, bias=None, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1,
+    pool=((2, 2), (2, 2), ((0, 0), (0, 0))), winners=True,
+):  # fmt: skip
+    """y = max_pool(z, *pool), and z = act(x * kernel + bias)."""
+    z = conv(x, kernel, bias, activation, strides, padding, dilation, groups)
+    return max_pool(z, *pool), z
+
+
+def conv_pool_grad(
+    x, kernel, y, won, dy, activation=None, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1,
+    pool=((2, 2), (2, 2), ((0, 0), (0, 0))), wants=(True, True, True),
+):  # fmt: skip
+    """dx, dw and db, those wanted, from dy, where `y, won = conv_pool(...)`."""
+    dz = max_pool_grad(won, y, dy, *pool)
+    return conv_grad(x, kernel, won, dz, activation, strides, padding, dilation, groups, wants)
+
+
 def _cells_of(window, positions, strides, dilation):
     """Every cell of a window, and the index of the elements it meets as the window moves."""
     for cell in itertools.product(*map(range, window)):
@@ -376,6 +408,18 @@ def _step_grad(cell, record, d, w, r, b, activations, drops, dw, dr, db):
     for g, k, drop in zip(dz, cut, drop_h):
         dr[:, k] += (h * drop).T @ g
     return dx, [dh, *dc]
+
+
+# --- lookups
+
+
+def add_rows(indices, values, rows, out=None):
+    """y[i] = the sum of the values[n] with indices[n] == i.     indices (n,) >= 0   values (n, d)   ->   y (rows, d)"""
+    y = np.zeros((rows, values.shape[1]), values.dtype) if out is None else out
+    y[...] = 0
+    for i, row in zip(indices, values, strict=True):
+        y[i] += row
+    return y
 
 
 # --- optimizer updates

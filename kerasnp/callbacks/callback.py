@@ -35,8 +35,8 @@ class Callback:
 
     params = None
     _model = None
-    state_names = ()
-    adds_logs = ()
+    state_names: tuple[str, ...] = ()
+    adds_logs: tuple[str, ...] = ()
     # Names that the logs of an epoch will have, where they are known before the first; CallbackList sets it.
     log_names = None
     # A callback that must see what all others did, such as a backup, is called after them.

@@ -16,6 +16,7 @@ from kerasnp.layers.adaptive_pooling import (  # noqa: F401
     AdaptiveMaxPooling3D,
 )  # fmt: skip
 from kerasnp.layers.conv import Conv1D, Conv2D, Conv3D  # noqa: F401
+from kerasnp.layers.conv_lstm import ConvLSTM2D  # noqa: F401
 from kerasnp.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose  # noqa: F401
 from kerasnp.layers.core import Activation, Dense, Input, InputLayer  # noqa: F401
 from kerasnp.layers.einsum_dense import EinsumDense  # noqa: F401

@@ -517,10 +517,17 @@ _BASE_ARGUMENTS = {"activity_regularizer", "trainable", "dtype", "autocast", "na
 def _wrap_build(build):
     @functools.wraps(build)
     def wrapper(self, *args, **kwargs):
-        build(self, *args, **kwargs)
-        self.built = True
-        if self._build_shape is None:
+        # Before, so that the shape the layer was given counts, not what its `build` passes to the one it overrides.
+        first = self._build_shape is None
+        if first:
             self._build_shape = args[0] if args else next(iter(kwargs.values()), None)
+        try:
+            build(self, *args, **kwargs)
+        except BaseException:
+            if first:
+                self._build_shape = None
+            raise
+        self.built = True
         if self._lr_multiplier != 1.0:
             self.lr_multiplier = self._lr_multiplier
 

@@ -30,15 +30,9 @@ class Recurrent(RNN, abstract=True):
     units = _of_the_cell("units")
     activation, recurrent_activation = _of_the_cell("activation"), _of_the_cell("recurrent_activation")
     use_bias, unit_forget_bias = _of_the_cell("use_bias"), _of_the_cell("unit_forget_bias")
-    kernel_initializer, recurrent_initializer = (
-        _of_the_cell("kernel_initializer"),
-        _of_the_cell("recurrent_initializer"),
-    )
+    kernel_initializer, recurrent_initializer = _of_the_cell("kernel_initializer"), _of_the_cell("recurrent_initializer")
     bias_initializer = _of_the_cell("bias_initializer")
-    kernel_regularizer, recurrent_regularizer = (
-        _of_the_cell("kernel_regularizer"),
-        _of_the_cell("recurrent_regularizer"),
-    )
+    kernel_regularizer, recurrent_regularizer = _of_the_cell("kernel_regularizer"), _of_the_cell("recurrent_regularizer")
     bias_regularizer = _of_the_cell("bias_regularizer")
     kernel_constraint, recurrent_constraint = _of_the_cell("kernel_constraint"), _of_the_cell("recurrent_constraint")
     bias_constraint = _of_the_cell("bias_constraint")
@@ -47,7 +41,8 @@ class Recurrent(RNN, abstract=True):
 
     def get_config(self):
         """The constructor arguments, without the cell, which they describe."""
-        return {name: value for name, value in super().get_config().items() if name not in self.left_out}
+        config = {"activity_regularizer": None, **super().get_config()}
+        return {name: value for name, value in config.items() if name not in self.left_out}
 
     from_config = classmethod(Registered.from_config.__func__)
 

@@ -232,9 +232,11 @@ class TimeDistributed(Wrapper):
         return (shape[0], *shape[2:])
 
     def build(self, input_shape):
-        self.layer.path = f"{self.path}/{self.layer.name}"
-        super().build(self._step_shape(input_shape))
-        self.layer.built = True
+        # Not by way of the base, whose shape would count as that of this layer.
+        if not self.layer.built:
+            self.layer.path = f"{self.path}/{self.layer.name}"
+            self.layer.build(self._step_shape(input_shape))
+            self.layer.built = True
 
     def compute_output_shape(self, input_shape):
         batch, *rest = self.layer.compute_output_shape(self._step_shape(input_shape))

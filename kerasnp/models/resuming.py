@@ -84,8 +84,13 @@ class Run:
 
 
 def training_state(model):
-    """Everything that decides how a run of `fit` goes on after its last complete step, as plain values and arrays."""
+    """Everything that decides how a run of `fit` goes on after its last complete step, as plain values and arrays.
+
+    Raises: ValueError outside of `fit`.
+    """
     run = model._run
+    if run is None:
+        raise ValueError(f"Model '{model.name}': training_state() describes a run of fit(); call it from a callback.")
     return {
         "run": run.place(),
         "logs": run.logs,
@@ -94,7 +99,7 @@ def training_state(model):
         "optimizer": [v.numpy() for v in model.optimizer.variables],
         "metrics": [v.numpy() for v in _metric_variables(model)],
         "random": K.random.get_state(),
-        "global_seed_generator": random.global_generator().state.numpy(),
+        "global_seed_generator": random.global_state(),
     }
 
 
@@ -119,8 +124,8 @@ def restore_training_state(model, state):
     if run.step:
         for variable, value in zip(_metric_variables(model), state["metrics"]):
             variable.assign(value)
+    random.set_global_state(state["global_seed_generator"])
     K.random.set_state(state["random"])
-    random.global_generator().state.assign(state["global_seed_generator"])
 
 
 def _metric_variables(model):

@@ -280,7 +280,7 @@ class Trainer:
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
-        run = self._run = Run(data, steps_per_epoch, initial_epoch)
+        outer, run = self._run, Run(data, steps_per_epoch, initial_epoch)  # a callback may call fit again
         self._begin("fit", run.peek()[0])
         self._training_parts()
         custom = type(self).train_step is not Trainer.train_step
@@ -297,6 +297,7 @@ class Trainer:
         )
         self.stop_training = False
         logs = None
+        self._run = run
         try:
             hooks.on_train_begin()  # a backup may move the run to another place
             with Interruptible() as interrupt, K.threads.quiet_blas():
@@ -316,7 +317,7 @@ class Trainer:
             hooks.on_train_interrupt()
             raise
         finally:
-            self._run = None
+            self._run = outer
         hooks.on_train_end(logs)
         return self.history
 

@@ -167,7 +167,7 @@ def activate(activation, x):
 
 
 def logits_behind(y, kind):
-    """The input of the softmax or sigmoid that made `y` under this tape, or None: the stable way into a cross-entropy."""
+    """The input of the softmax or sigmoid that made `y` on the tape, or None: the stable way into a cross-entropy."""
     op = getattr(y, "creator", None)
     if kind == "softmax" and type(op) is Softmax and op.axis in (-1, y.ndim - 1):
         return op.inputs[0]

@@ -268,7 +268,9 @@ def space_to_depth(x, block_size, data_format="channels_last"):
     if K.standardize_data_format(data_format) == "channels_first":
         return moveaxis(space_to_depth(moveaxis(x, 1, -1), b), -1, 1)
     n, h, w, c = x.shape
-    return reshape(transpose(reshape(x, (n, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5)), (n, h // b, w // b, b * b * c))
+    return reshape(
+        transpose(reshape(x, (n, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5)), (n, h // b, w // b, b * b * c)
+    )
 
 
 def depth_to_space(x, block_size, data_format="channels_last"):

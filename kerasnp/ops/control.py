@@ -25,6 +25,11 @@ def _each(function, *trees):
     return None if first is None else function(*trees)
 
 
+def _entry(tree, i, axis=0):
+    """The entry i of every leaf along an axis."""
+    return _each(lambda x: convert(x)[(slice(None),) * (axis % x.ndim) + (i,)], tree)
+
+
 def cond(pred, true_fn, false_fn):
     """true_fn() if `pred` holds, else false_fn()."""
     return true_fn() if bool(stop_gradient(pred)) else false_fn()
@@ -57,11 +62,13 @@ def fori_loop(lower, upper, body_fun, init_val):
 def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     """carry, y = f(carry, x) for each x along the first axis; returns the last carry and the ys stacked."""
     if xs is None and length is None:
-        raise ValueError("scan: give xs to run along, or the length of a run without them. Received: xs=None, length=None")
+        raise ValueError(
+            "scan: give xs to run along, or the length of a run without them. Received: xs=None, length=None"
+        )
     n = length if xs is None else len(_leaves(xs)[0])
     carry, ys = init, []
     for i in reversed(range(n)) if reverse else range(n):
-        carry, y = f(carry, None if xs is None else _each(lambda x: convert(x)[i], xs))
+        carry, y = f(carry, None if xs is None else _entry(xs, i))
         ys.append(y)
     ys = ys[::-1] if reverse else ys
     return carry, (_each(lambda *parts: stack(parts), *ys) if ys else None)
@@ -70,7 +77,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
 def associative_scan(f, elems, reverse=False, axis=0):
     """Running results of an associative f along an axis: x[0], f(x[0], x[1]), f(f(x[0], x[1]), x[2]), ..."""
     n = _leaves(elems)[0].shape[axis]
-    parts = [_each(lambda x: convert(x)[(slice(None),) * (axis % x.ndim) + (i,)], elems) for i in range(n)]
+    parts = [_entry(elems, i, axis) for i in range(n)]
     parts = parts[::-1] if reverse else parts
     results = parts[:1]
     for part in parts[1:]:
@@ -82,7 +89,7 @@ def associative_scan(f, elems, reverse=False, axis=0):
 def map(f, xs):
     """f of each entry along the first axis, the results stacked."""
     n = len(_leaves(xs)[0])
-    return _each(lambda *parts: stack(parts), *(f(_each(lambda x: convert(x)[i], xs)) for i in range(n)))
+    return _each(lambda *parts: stack(parts), *(f(_entry(xs, i)) for i in range(n)))
 
 
 vectorized_map = map
@@ -96,7 +103,9 @@ def vectorize(pyfunc, *, excluded=None, signature=None):
     def function(*args):
         args = [convert(a) for a in args]
         shape = K.broadcast_shapes(*(a.shape for a in args))
-        places = [K.broadcast_to(K.arange(int(K.prod(a.shape, dtype=int))).reshape(a.shape), shape).reshape(-1) for a in args]
+        places = [
+            K.broadcast_to(K.arange(int(K.prod(a.shape, dtype=int))).reshape(a.shape), shape).reshape(-1) for a in args
+        ]
         flat = [a.reshape(-1) for a in args]
         return stack([pyfunc(*(a[int(i)] for a, i in zip(flat, at))) for at in zip(*places)]).reshape(shape)
 

@@ -44,9 +44,11 @@ def _type(dtype, *numbers):
     if dtype is not None:
         return K.storage_dtype(dtype)
     kinds = [stop_gradient(v).dtype for v in numbers]
-    return K.result_type(*(k for k in kinds if k.kind == "f"), K.storage_dtype("float16")) if any(
-        k.kind == "f" for k in kinds
-    ) else K.storage_dtype(K.floatx())
+    return (
+        K.result_type(*(k for k in kinds if k.kind == "f"), K.storage_dtype("float16"))
+        if any(k.kind == "f" for k in kinds)
+        else K.storage_dtype(K.floatx())
+    )
 
 
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):

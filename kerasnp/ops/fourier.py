@@ -8,7 +8,7 @@ from kerasnp.utils import check
 
 
 class Fourier(Operator):
-    """y[k] = sum of x[j] exp(-2 pi i j k / n) over the last axes, or the inverse with 1 / n.     real, imag -> real, imag"""
+    """y[k] = sum of x[j] exp(-2 pi i j k / n) over the last axes, or the inverse with 1 / n.     re, im -> re, im"""
 
     def __init__(self, axes=1, inverse=False):
         self.axes, self.inverse = tuple(range(-axes, 0)), inverse
@@ -75,7 +75,9 @@ class InverseRealFourier(Operator):
 
 def _pair(x, who):
     if not isinstance(x, (tuple, list)) or len(x) != 2:
-        raise ValueError(f"{who}: expected a tuple of two tensors, the real and the imaginary part. Received: {type(x).__name__}")
+        raise ValueError(
+            f"{who}: expected a tuple of two tensors, the real and the imaginary part. Received: {type(x).__name__}"
+        )
     real, imag = operands(floating(x[0]), floating(x[1]))
     if real.shape != imag.shape:
         raise ValueError(
@@ -136,7 +138,8 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
     """Spectra of windows of the last axis, as a pair (real, imaginary) of (..., windows, fft_length // 2 + 1)."""
     if fft_length < sequence_length:
         raise ValueError(
-            f"stft: fft_length must be at least sequence_length. Received: fft_length={fft_length}, sequence_length={sequence_length}"
+            "stft: fft_length must be at least sequence_length. "
+            f"Received: fft_length={fft_length}, sequence_length={sequence_length}"
         )
     x = floating(x)
     if center:
@@ -146,7 +149,7 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
 
 
 def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
-    """The signal whose `stft` is the pair x: overlapping windows added, divided by the squared windows that cover each."""
+    """The signal whose `stft` is the pair x: overlapping windows added, divided by the squared windows there."""
     from kerasnp.ops.arrange import Scatter
 
     frames = irfft(x, fft_length)
@@ -186,5 +189,3 @@ def view_as_complex(x):
     """An array (..., 2) of real and imaginary parts as a complex one; no gradient passes."""
     values = stop_gradient(x)
     return values[..., 0] + 1j * values[..., 1]
-
-

@@ -187,7 +187,9 @@ def cholesky(x, upper=False):
     try:
         y = Cholesky()(x)
     except K.linalg.LinAlgError:
-        raise ValueError("cholesky: the matrix must be positive definite; add a small multiple of the identity.") from None
+        raise ValueError(
+            "cholesky: the matrix must be positive definite; add a small multiple of the identity."
+        ) from None
     return swapaxes(y, -1, -2) if upper else y
 
 
@@ -238,7 +240,9 @@ def _solve(a, b, triangle):
 def qr(x, mode="reduced"):
     """q with orthonormal columns and the upper triangle r, x = q @ r; `mode` is `"reduced"` or `"complete"`."""
     if mode not in ("reduced", "complete"):
-        raise ValueError(f"`mode` argument value not supported. Expected one of {{'reduced', 'complete'}}. Received: mode={mode}")
+        raise ValueError(
+            f"`mode` argument value not supported. Expected one of {{'reduced', 'complete'}}. Received: mode={mode}"
+        )
     return Qr(mode)(floating(x))
 
 
@@ -290,7 +294,7 @@ def matrix_rank(x, tol=None):
 
 
 def lu_factor(x):
-    """The triangles L (ones on its diagonal, not stored) and U in one matrix, and the row exchanged at each step, int32.
+    """The triangles L (without its diagonal of ones) and U in one matrix, and the row exchanged at each step, int32.
 
     No gradient passes.
     """
@@ -324,7 +328,9 @@ def norm(x, ord=None, axis=None, keepdims=False):
     if len(axes) == 1:
         return _vector_norm(x, ord, axes[0], keepdims)
     if len(axes) != 2:
-        raise ValueError(f"norm: axis must name one axis (vectors) or two (matrices). Received: axis={axis}, x.shape={x.shape}")
+        raise ValueError(
+            f"norm: axis must name one axis (vectors) or two (matrices). Received: axis={axis}, x.shape={x.shape}"
+        )
     y = _matrix_norm(moveaxis(x, axes, (-2, -1)), ord)
     return expand_dims(y, tuple(sorted(a % x.ndim for a in axes))) if keepdims else y
 
@@ -357,6 +363,6 @@ def _matrix_norm(x, p):
         return (max_ if p == 1 else min_)(sum_(abs_(x), -2), -1)
     if p in (K.inf, -K.inf):
         return (max_ if p == K.inf else min_)(sum_(abs_(x), -1), -1)
-    raise ValueError(f"norm: ord of a matrix must be None, 'fro', 'nuc', 1, -1, 2, -2 or an infinity. Received: ord={p!r}")
-
-
+    raise ValueError(
+        f"norm: ord of a matrix must be None, 'fro', 'nuc', 1, -1, 2, -2 or an infinity. Received: ord={p!r}"
+    )

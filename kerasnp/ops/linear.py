@@ -32,7 +32,7 @@ class Dense(Operator):
 
 
 class Matmul(Operator):
-    """y = a @ b, over the last two axes with the others broadcast.     a (..., n, k)   b (..., k, m)   ->   y (..., n, m)"""
+    """y = a @ b, over the last two axes, others broadcast.     a (..., n, k)   b (..., k, m)   ->   y (..., n, m)"""
 
     def forward(self, a, b):
         self.save(a, b)
@@ -74,7 +74,12 @@ class Einsum(Operator):
         others = [(s, x) for j, (s, x) in enumerate(zip(inputs, xs)) if j != i]
         available = set(output).union(*(s for s, _ in others))
         kept = [c for c in letters if c in available]
-        g = K.einsum(",".join([output, *(s for s, _ in others)]) + "->" + "".join(kept), dy, *(x for _, x in others), optimize=True)
+        g = K.einsum(
+            ",".join([output, *(s for s, _ in others)]) + "->" + "".join(kept),
+            dy,
+            *(x for _, x in others),
+            optimize=True,
+        )
         sizes = dict(zip(own, shape))
         # Axes that occur nowhere else were summed over: every element of them has the same gradient.
         g = K.broadcast_to(g.reshape([sizes[c] if c in available else 1 for c in letters]), [sizes[c] for c in letters])
@@ -96,7 +101,10 @@ def _expand_ellipsis(subscripts, ndims, out_ndim):
     widest = free[: max(dots, default=0)]
     inputs = [s.replace("...", "".join(widest[len(widest) - d :])) for s, d in zip(inputs, dots)]
     if arrow:
-        return inputs, output.replace("...", "".join(widest[len(widest) - (out_ndim - len(output.replace("...", ""))) :] if "..." in output else ""))
+        return inputs, output.replace(
+            "...",
+            "".join(widest[len(widest) - (out_ndim - len(output.replace("...", ""))) :] if "..." in output else ""),
+        )
     letters = "".join(inputs)
     return inputs, "".join(widest) + "".join(sorted(c for c in set(letters) - set(widest) if letters.count(c) == 1))
 
@@ -142,7 +150,7 @@ def tensordot(x1, x2, axes=2):
 
 
 def dot(x1, x2):
-    """The inner product of vectors, matrix product of matrices; in general over x1's last and x2's second to last axis."""
+    """The inner product of vectors, product of matrices; in general over x1's last and x2's second to last axis."""
     x1, x2 = convert(x1), convert(x2)
     if len(x1.shape) == 0 or len(x2.shape) == 0:
         return x1 * x2

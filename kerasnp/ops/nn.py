@@ -98,7 +98,9 @@ def sparsemax(x, axis=-1):
     support = 1 + K.arange(1, values.shape[-1] + 1) * ordered > K.cumsum(ordered, axis=-1)
     size = support.sum(axis=-1, keepdims=True)
     inside = K.moveaxis(values >= K.take_along_axis(ordered, size - 1, -1), -1, axis)
-    tau = (sum_(where(inside, x, 0), axis=axis, keepdims=True) - 1) / inside.sum(axis=axis, keepdims=True).astype(values.dtype)
+    tau = (sum_(where(inside, x, 0), axis=axis, keepdims=True) - 1) / inside.sum(axis=axis, keepdims=True).astype(
+        values.dtype
+    )
     return maximum(x - tau, 0)
 
 
@@ -119,7 +121,9 @@ def psnr(x1, x2, max_val):
     """
     x1, x2 = operands(floating(x1), floating(x2))
     if x1.shape != x2.shape:
-        raise ValueError(f"psnr: both images must have the same shape. Received: x1.shape={x1.shape}, x2.shape={x2.shape}")
+        raise ValueError(
+            f"psnr: both images must have the same shape. Received: x1.shape={x1.shape}, x2.shape={x2.shape}"
+        )
     peak = log10(K.asarray(max_val, stop_gradient(x1).dtype))
     return 20 * peak - 10 * log10(mean(square(x1 - x2)))
 
@@ -174,5 +178,3 @@ def dot_product_attention(
         scores = where(allowed, scores, 0.7 * float(K.finfo(stop_gradient(scores).dtype).min))
     weights = softmax(scores).reshape((n, kept, heads // kept, steps, key.shape[1]))
     return einsum("bkgts,bskd->btkgd", weights, value).reshape((n, steps, heads, value.shape[-1]))
-
-

@@ -4,7 +4,8 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.ops.arrange import diagonal
 from kerasnp.ops.elementwise import (
-    cast, clip, convert, divide, floating, maximum, minimum, operands, sin, sqrt, square, stop_gradient, where,
+    cast, clip, convert, divide, floating, maximum, minimum, operands, sin, sqrt, square, stop_gradient, trunc,
+    where,
 )  # fmt: skip
 from kerasnp.ops.linear import matmul
 from kerasnp.ops.reduce import cumsum, mean, prod
@@ -27,7 +28,7 @@ class CumProd(Operator):
 
     def backward(self, dy):
         x, dy = (K.moveaxis(v, self.axis, 0) for v in (self.saved[0], dy))
-        # dx[i] = (product of the x before i) * s[i] with s[i] = dy[i] + x[i + 1] * s[i + 1]: exact where some x are zero.
+        # dx[i] = (product of the x before i) * s[i], s[i] = dy[i] + x[i + 1] * s[i + 1]: exact where some x are zero.
         dx = K.empty(x.shape, dy.dtype)
         s = K.zeros(x.shape[1:], dy.dtype)
         for i in reversed(range(len(x))):
@@ -288,7 +289,13 @@ def nanmean(x, axis=None, keepdims=False):
 
 def nanvar(x, axis=None, keepdims=False):
     """The variance over the axes, NaN left out."""
-    return nanmean(square(floating(x) - nanmean(x, axis, keepdims=True)), axis, keepdims)
+    x, known = _without_nan(x, 0)
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    dtype = stop_gradient(x).dtype
+    # Counted by hand: a NaN would turn even a gradient of zero into NaN.
+    m = divide(sum_(x, axis, True), known.sum(axis=axis, keepdims=True).astype(dtype))
+    total = sum_(square(where(known, x - m, 0)), axis, keepdims)
+    return divide(total, known.sum(axis=axis, keepdims=keepdims).astype(dtype))
 
 
 def nanstd(x, axis=None, keepdims=False):
@@ -331,7 +338,9 @@ def nanargmin(x, axis=None, keepdims=False):
 def nanquantile(x, q, axis=None, method="linear", keepdims=False):
     """The value below which a share q of the elements lies, NaN left out."""
     x, q = floating(x), stop_gradient(q)
-    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
+    axes = (
+        tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
+    )
     kept = [a for a in range(x.ndim) if a not in axes]
     rows = reshape(moveaxis(x, axes, range(-len(axes), 0)), (-1, int(K.prod([x.shape[a] for a in axes], dtype=int))))
     known = ~K.isnan(stop_gradient(rows))

@@ -20,7 +20,9 @@ class Reduction(Operator):
         """`g` with the reduced axes put back at size one, so that it broadcasts against `shape`."""
         if self.keepdims or self.axis is None:
             return g if self.keepdims else g.reshape((1,) * len(shape))
-        return K.expand_dims(g, tuple(a % len(shape) for a in ((self.axis,) if isinstance(self.axis, int) else self.axis)))
+        return K.expand_dims(
+            g, tuple(a % len(shape) for a in ((self.axis,) if isinstance(self.axis, int) else self.axis))
+        )
 
 
 def accumulator(dtype):

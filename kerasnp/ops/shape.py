@@ -1,5 +1,7 @@
 """Operators that move elements without changing them."""
 
+import math
+
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.tape import current
@@ -103,19 +105,25 @@ class Take(Operator):
         self.indices, self.axis = indices, axis
 
     def forward(self, x):
-        self.save(x.shape, x.dtype)
+        self.save(x.shape)
         return K.take(x, self.indices, self.axis)
 
     def backward(self, dy):
-        shape, dtype = self.saved
+        (shape,) = self.saved
         if self.axis is None:
-            dx = K.zeros(shape, dtype).reshape(-1)
-            K.add.at(dx, self.indices, dy)
-            return dx.reshape(shape)
-        dx = K.zeros(shape, dtype)
-        axis = self.axis % len(shape)
-        K.add.at(dx, (slice(None),) * axis + (self.indices,), dy)
-        return dx
+            return K.add_rows(self._places(math.prod(shape)), dy.reshape(-1, 1), math.prod(shape)).reshape(shape)
+        axis, count = self.axis % len(shape), self.indices.ndim
+        rest = shape[:axis] + shape[axis + 1 :]
+        rows = K.moveaxis(dy, range(axis, axis + count), range(count)).reshape(self.indices.size, math.prod(rest))
+        out = self.out(0)
+        out = out.reshape(shape[0], -1) if out is not None and axis == 0 else None
+        dx = K.add_rows(self._places(shape[axis]), rows, shape[axis], out)
+        return K.moveaxis(dx.reshape(shape[axis], *rest), 0, axis)
+
+    def _places(self, size):
+        """The indices in a row, negative ones counted from the end."""
+        places = self.indices.reshape(-1)
+        return K.where(places < 0, places + size, places)
 
 
 class TakeAlongAxis(Operator):
@@ -371,7 +379,9 @@ def arange(start, stop=None, step=None, dtype=None):
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
     """Rows with a one at the position that x gives; all zeros for an index out of range."""
     if sparse:
-        raise ValueError("one_hot: sparse=True is not supported, since kerasnp has no sparse tensors; use sparse=False.")
+        raise ValueError(
+            "one_hot: sparse=True is not supported, since kerasnp has no sparse tensors; use sparse=False."
+        )
     x = stop_gradient(convert(x))
     hot = (x[..., None] == K.arange(num_classes)).astype(K.storage_dtype(dtype))
     return hot if axis == -1 else K.moveaxis(hot, -1, axis)
@@ -406,8 +416,23 @@ install_arithmetic(
     {
         f.__name__: f
         for f in (
-            reshape, transpose, moveaxis, swapaxes, expand_dims, squeeze, ravel, concatenate, stack, split, take,
-            take_along_axis, broadcast_to, pad, repeat, tile, flip,
+            reshape,
+            transpose,
+            moveaxis,
+            swapaxes,
+            expand_dims,
+            squeeze,
+            ravel,
+            concatenate,
+            stack,
+            split,
+            take,
+            take_along_axis,
+            broadcast_to,
+            pad,
+            repeat,
+            tile,
+            flip,
         )
     },
 )

@@ -125,10 +125,16 @@ def histogram(x, bins=10, range=None):
     return counts.astype(K.int32), edges.astype(K.storage_dtype(K.floatx()))
 
 
-def unique(x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None):
+def unique(
+    x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
+):
     """The different elements (or entries along an axis) in rising order; with `size`, cut or filled to that many."""
     found = K.unique(
-        stop_gradient(x), return_index=return_index, return_inverse=return_inverse, return_counts=return_counts, axis=axis
+        stop_gradient(x),
+        return_index=return_index,
+        return_inverse=return_inverse,
+        return_counts=return_counts,
+        axis=axis,
     )
     parts = list(found) if isinstance(found, tuple) else [found]
     parts[1:] = [p.astype(K.int32) for p in parts[1:]]
@@ -173,7 +179,9 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
         method: between two elements, `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or `"nearest"`.
     """
     x, q = floating(x), stop_gradient(q)
-    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
+    axes = (
+        tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
+    )
     kept = [a for a in range(x.ndim) if a not in axes]
     rows = sort(reshape(moveaxis(x, axes, range(-len(axes), 0)), [*(x.shape[a] for a in kept), -1]))
     place = K.asarray(q, K.float64) * (rows.shape[-1] - 1)
@@ -233,5 +241,3 @@ def _segments(ids, count, data):
     count = int(ids.max(initial=-1)) + 1 if count is None else count
     inside = (ids >= 0) & (ids < count)
     return (ids, count, data) if inside.all() else (ids[inside], count, take(data, K.nonzero(inside)[0], axis=0))
-
-

@@ -67,7 +67,9 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("symbol", OPERATIONS)
 @pytest.mark.parametrize(
-    "other", [2, 2.5, True, np.float64(2.5), np.float32(2.5), np.int64(2), np.array([2, 3]), np.array([2.0, 3.0], "float32")], ids=repr
+    "other",
+    [2, 2.5, True, np.float64(2.5), np.float32(2.5), np.int64(2), np.array([2, 3]), np.array([2.0, 3.0], "float32")],
+    ids=repr,
 )
 @pytest.mark.parametrize("taped", [False, True])
 def test_arithmetic_both_ways(symbol, other, taped):
@@ -134,8 +136,26 @@ def test_numpy_functions_without_an_operator_see_the_array():
 def test_indexing():
     v = Variable(np.arange(12.0).reshape(3, 4))
     with Tape(persistent=True) as tape:
-        parts = [v[1], v[:, 1:3], v[..., -1], v[[0, 0]], v[v.value > 5], v[1, 2], v[np.array([2, 0]), np.array([1, 1])], v[Variable([1])]]
-    keys = [1, (slice(None), slice(1, 3)), (..., -1), [0, 0], v.value > 5, (1, 2), (np.array([2, 0]), np.array([1, 1])), np.array([1])]
+        parts = [
+            v[1],
+            v[:, 1:3],
+            v[..., -1],
+            v[[0, 0]],
+            v[v.value > 5],
+            v[1, 2],
+            v[np.array([2, 0]), np.array([1, 1])],
+            v[Variable([1])],
+        ]
+    keys = [
+        1,
+        (slice(None), slice(1, 3)),
+        (..., -1),
+        [0, 0],
+        v.value > 5,
+        (1, 2),
+        (np.array([2, 0]), np.array([1, 1])),
+        np.array([1]),
+    ]
     for part, key in zip(parts, keys, strict=True):
         np.testing.assert_array_equal(part.value, v.value[key])
         expected = np.zeros((3, 4))

@@ -93,7 +93,8 @@ def test_erf_in_float32():
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
 @pytest.mark.parametrize(
-    "shape, axis", [((32, 10), -1), ((4, 3), 0), ((2, 3, 4), 1), ((2, 3, 4), 2), ((2, 3, 600), -1), ((0, 5), -1), ((2, 3, 4), (1, 2))]
+    "shape, axis",
+    [((32, 10), -1), ((4, 3), 0), ((2, 3, 4), 1), ((2, 3, 4), 2), ((2, 3, 600), -1), ((0, 5), -1), ((2, 3, 4), (1, 2))],
 )
 def test_softmax_equals_its_definition(name, shape, axis):
     x, dy = normal(shape), normal(shape, seed=1)
@@ -101,7 +102,9 @@ def test_softmax_equals_its_definition(name, shape, axis):
     np.testing.assert_allclose(y, getattr(reference, name)(x, axis), rtol=1e-11, atol=1e-12)
     kept = y.copy(), dy.copy()
     grad = name + "_grad"
-    np.testing.assert_allclose(getattr(K, grad)(y, dy, axis), getattr(reference, grad)(y, dy, axis), rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(
+        getattr(K, grad)(y, dy, axis), getattr(reference, grad)(y, dy, axis), rtol=1e-11, atol=1e-12
+    )
     np.testing.assert_array_equal(y, kept[0])
     np.testing.assert_array_equal(dy, kept[1])
 
@@ -122,7 +125,10 @@ def test_softmax_cross_entropy(n):
     np.testing.assert_allclose(p, expected_p, rtol=1e-12)
     dy = normal(n, seed=3)
     np.testing.assert_allclose(
-        K.softmax_cross_entropy_grad(p, labels, dy), reference.softmax_cross_entropy_grad(p, labels, dy), rtol=1e-12, atol=1e-15
+        K.softmax_cross_entropy_grad(p, labels, dy),
+        reference.softmax_cross_entropy_grad(p, labels, dy),
+        rtol=1e-12,
+        atol=1e-15,
     )
 
 

@@ -5,6 +5,8 @@ import pytest
 
 from kerasnp import backend as K
 from kerasnp.backend import conv_schemes, reference, threads
+from kerasnp.backend.conv import conv_grad
+from kerasnp.backend.conv_fused import conv_pool, conv_pool_grad
 
 TOLERANCE = {"float64": {"rtol": 1e-9, "atol": 1e-10}, "float32": {"rtol": 2e-4, "atol": 2e-4}}
 
@@ -119,6 +121,57 @@ def test_no_images_and_kernels_larger_than_the_image(n, space):
     check(normal(n, 4, 4, 3), normal(3, 3, 3, 4), (1, 1), ((0, 0), (0, 0)), (3, 1), 1)
 
 
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
+@pytest.mark.parametrize("n, c, filters, space, groups", [
+    (3, 2, 4, (7, 6), 1), (17, 2, 4, (9, 8), 1), (16, 17, 16, (9, 12), 1), (18, 4, 4, (9,), 1), (16, 4, 4, (9, 8), 4),
+    (0, 2, 3, (7, 6), 1),
+])  # fmt: skip
+def test_all_gradients_at_once(n, c, filters, space, groups, activation):
+    rank = len(space)
+    activation = K.fused.get(activation)
+    x, kernel, bias = normal(n, *space, c), normal(*(3,) * rank, c // groups, filters), normal(filters)
+    options = {"strides": (1,) * rank, "padding": ((1, 0),) * rank, "dilation": (1,) * rank, "groups": groups}
+    y = K.conv(x, kernel, bias, activation, **options)
+    for dy in orders(normal(*y.shape, seed=1)):
+        given = [a.copy() for a in (x, kernel, y, dy)]
+        expected = reference.conv_grad(x, kernel, y, dy, activation, **options)
+        for wants in ((True, True, True), (False, True, True), (True, False, False), (False, False, True)):
+            found = conv_grad(x, kernel, y, dy, activation, **options, wants=wants)
+            for gradient, definition, wanted in zip(found, expected, wants, strict=True):
+                assert (gradient is not None) == wanted
+                if wanted:
+                    np.testing.assert_allclose(gradient, definition, rtol=1e-9, atol=1e-10)
+        for now, before in zip((x, kernel, y, dy), given):
+            np.testing.assert_array_equal(now, before)
+
+
+@pytest.mark.parametrize("activation", [None, "relu", "tanh"])
+@pytest.mark.parametrize("n, c, filters, space, size", [
+    (3, 2, 4, (7, 6), (2, 2)), (17, 2, 4, (9, 8), (2, 2)), (16, 17, 16, (9, 12), (2, 2)), (20, 16, 16, (13, 13), (3, 2)),
+    (16, 16, 20, (14, 11), (5, 3)), (18, 4, 4, (9,), (2,)), (18, 3, 4, (30, 30), (2, 3)), (16, 2, 2, (4, 4), (5, 5)),
+    (2, 2, 3, (5, 6, 7), (2, 2, 2)), (0, 2, 3, (7, 6), (2, 2)),
+])  # fmt: skip
+@pytest.mark.parametrize("overlap", [0, 1])
+def test_convolution_and_pooling_in_one(n, c, filters, space, size, activation, overlap):
+    rank = len(space)
+    activation = K.fused.get(activation)
+    x, kernel, bias = normal(n, *space, c), normal(*(3,) * rank, c, filters), normal(filters)
+    pool = size, tuple(k - overlap for k in size), ((0, overlap),) * rank
+    options = {"strides": (1,) * rank, "padding": ((1, 0),) * rank, "dilation": (1,) * rank, "pool": pool}
+    expected, z = reference.conv_pool(x, kernel, bias, activation, **options)
+    y, won = conv_pool(x, kernel, bias, activation, **options)
+    np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-10)
+    np.testing.assert_array_equal(conv_pool(x, kernel, bias, activation, **options, winners=False)[0], y)
+    dy = normal(*y.shape, seed=1)
+    definitions = reference.conv_pool_grad(x, kernel, expected, z, dy, activation, **options)
+    for wants in ((True, True, True), (False, True, True), (True, False, False)):
+        found = conv_pool_grad(x, kernel, y, won, dy, activation, **options, wants=wants)
+        for gradient, definition, wanted in zip(found, definitions, wants, strict=True):
+            assert (gradient is not None) == wanted
+            if wanted:
+                np.testing.assert_allclose(gradient, definition, rtol=1e-8, atol=1e-9)
+
+
 @pytest.mark.parametrize("n", [1, 32])
 @pytest.mark.parametrize(
     "side, c, filters, window, pad", [(28, 1, 6, 5, 2), (14, 6, 16, 5, 0), (28, 1, 32, 3, 0), (13, 32, 64, 3, 0), (28, 32, 32, 3, 1)]
@@ -152,6 +205,8 @@ def test_the_same_bits_with_any_number_of_threads(n, c, filters, groups):
                     K.conv(x, kernel, normal(filters, dtype="float32"), K.fused["relu"], **options),
                     K.conv_grad_kernel(x, dz, kernel.shape, **options),
                     K.conv_grad_input(dz, kernel, x.shape, **options),
+                    *conv_grad(x, kernel, dz, dz, K.fused["relu"], **options),
+                    conv_pool(x, kernel, **options)[0],
                 ]
             )
     finally:

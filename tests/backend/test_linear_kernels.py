@@ -45,7 +45,9 @@ def test_definitions_have_the_same_signatures():
         if inspect.isfunction(definition) and definition.__module__ == reference.__name__ and not name.startswith("_"):
             kernel = getattr(K, name)
             assert kernel is not definition
-            assert list(inspect.signature(kernel).parameters.values()) == list(inspect.signature(definition).parameters.values()), name
+            assert list(inspect.signature(kernel).parameters.values()) == list(
+                inspect.signature(definition).parameters.values()
+            ), name
 
 
 def test_a_net_gives_the_same_numbers_by_the_definitions():
@@ -53,7 +55,9 @@ def test_a_net_gives_the_same_numbers_by_the_definitions():
     x = rng.standard_normal((6, 8, 8, 2)).astype("float32")
     labels = rng.integers(0, 3, 6)
     shapes = {"kernel": (3, 3, 2, 4), "bias": (4,), "gamma": (4,), "beta": (4,), "w": (36, 3), "b": (3,)}
-    weights = {name: kerasnp.Variable(0.3 * rng.standard_normal(shape).astype("float32")) for name, shape in shapes.items()}
+    weights = {
+        name: kerasnp.Variable(0.3 * rng.standard_normal(shape).astype("float32")) for name, shape in shapes.items()
+    }
 
     def train():
         with kerasnp.Tape() as tape:

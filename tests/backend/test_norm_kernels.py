@@ -29,7 +29,9 @@ def test_forward(shape, axes, affine):
     gamma, beta = (gamma, beta) if affine else (None, None)
     kept = x.copy()
     for a, b in zip(
-        K.batch_norm_train(x, gamma, beta, axes, 1e-3), reference.batch_norm_train(x, gamma, beta, axes, 1e-3), strict=True
+        K.batch_norm_train(x, gamma, beta, axes, 1e-3),
+        reference.batch_norm_train(x, gamma, beta, axes, 1e-3),
+        strict=True,
     ):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-10)
     for a, b in zip(K.moments(x, axes), reference.moments(x, axes), strict=True):
@@ -55,7 +57,10 @@ def test_one_parameter_without_the_other(shape, axes):
     mean, variance = reference.moments(x, axes)
     for g, b in ((gamma, None), (None, beta)):
         np.testing.assert_allclose(
-            K.batch_norm(x, mean, variance, g, b, 1e-3), reference.batch_norm(x, mean, variance, g, b, 1e-3), rtol=1e-9, atol=1e-10
+            K.batch_norm(x, mean, variance, g, b, 1e-3),
+            reference.batch_norm(x, mean, variance, g, b, 1e-3),
+            rtol=1e-9,
+            atol=1e-10,
         )
 
 

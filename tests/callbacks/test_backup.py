@@ -328,3 +328,18 @@ def process_wait(process, seconds):
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         pass
+
+
+def test_a_fit_inside_a_fit_leaves_the_outer_run_alone(tmp_path):
+    class Inner(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.fit(X[:8], Y[:8], verbose=0)
+
+    assert_same(program(None, extra=[Inner()]), program(tmp_path / "b", extra=[Inner()]))
+
+
+def test_the_state_exists_only_while_fit_runs():
+    model = kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="describes a run of fit"):
+        model.training_state()

@@ -1,4 +1,4 @@
-"""The functions of kerasnp.ops: numbers against numpy's, gradients of what is composed, types and mistakes as in Keras."""
+"""The functions of kerasnp.ops: numbers like numpy's, gradients of what is composed, types and mistakes as in Keras."""
 
 import numpy as np
 import pytest
@@ -16,10 +16,13 @@ PIXELS = rng.standard_normal((2, 4, 4, 8))
 
 # name -> [(arguments, keywords)]: equal to numpy's function of that name.
 LIKE_NUMPY = {
-    **{name: [((X,), {}), ((X,), {"axis": 1})] for name in (
-        "argmax argmin cumsum cumprod max mean median min prod ptp sort std sum var nanmax nanmean nanmedian nanmin nanprod nanstd "
-        "nansum nanvar nancumsum nancumprod average count_nonzero"
-    ).split() if name != "sort"},
+    **{
+        name: [((X,), {}), ((X,), {"axis": 1})]
+        for name in (
+            "argmax argmin cumsum cumprod max mean median min prod ptp std sum var nanmax nanmean nanmedian nanmin "
+            "nanprod nanstd nansum nanvar nancumsum nancumprod average count_nonzero"
+        ).split()
+    },
     "sort": [((X,), {}), ((X,), {"axis": 0})],
     "quantile": [((X, 0.3), {"axis": 1, "method": m}) for m in ("linear", "lower", "higher", "midpoint", "nearest")]
     + [((CUBE, np.array([0.1, 0.5])), {"axis": (0, 2), "keepdims": True})],
@@ -28,45 +31,129 @@ LIKE_NUMPY = {
     "nan_to_num": [((np.array([1.0, np.nan, np.inf, -np.inf]),), {"nan": 2.0, "posinf": 3.0})],
     "roll": [((X, 1), {}), ((X, (1, -1)), {"axis": (0, 1)}), ((X, -7), {"axis": 1})],
     "rot90": [((X,), {}), ((CUBE,), {"k": 3, "axes": (1, 2)})],
-    "fliplr": [((X,), {})], "flipud": [((X,), {})],
-    "vstack": [(([V, V],), {}), (([X, Y],), {})], "hstack": [(([V, W],), {}), (([X, Y],), {})], "dstack": [(([X, Y],), {}), (([V, V],), {})],
+    "fliplr": [((X,), {})],
+    "flipud": [((X,), {})],
+    "vstack": [(([V, V],), {}), (([X, Y],), {})],
+    "hstack": [(([V, W],), {}), (([X, Y],), {})],
+    "dstack": [(([X, Y],), {}), (([V, V],), {})],
     "append": [((X, Y), {}), ((X, Y), {"axis": 1})],
     "array_split": [((V, 3), {}), ((X, 3), {"axis": 1})],
     "diagonal": [((X,), {}), ((CUBE,), {"offset": -1, "axis1": 1, "axis2": 2})],
-    "trace": [((X,), {"offset": 1})], "diag": [((X,), {"k": 1}), ((V,), {"k": -2})], "diagflat": [((X,), {})],
-    "tri": [((3, 4), {"k": 1})], "tril": [((X,), {"k": -1}), ((CUBE,), {})], "triu": [((CUBE,), {"k": 1})],
+    "trace": [((X,), {"offset": 1})],
+    "diag": [((X,), {"k": 1}), ((V,), {"k": -2})],
+    "diagflat": [((X,), {})],
+    "tri": [((3, 4), {"k": 1})],
+    "tril": [((X,), {"k": -1}), ((CUBE,), {})],
+    "triu": [((CUBE,), {"k": 1})],
     "meshgrid": [((V, W), {}), ((V, W), {"indexing": "ij"}), ((V, W, V), {})],
     "kron": [((X, SQUARE), {}), ((V, X), {})],
     "diff": [((X,), {}), ((X,), {"n": 2, "axis": 0})],
-    "cross": [((X[:, :3], Y[:, :3]), {})], "inner": [((X, Y), {}), ((V, V), {})], "vdot": [((X, Y), {})],
-    "corrcoef": [((X,), {})], "sinc": [((np.array([0.0, 0.3, -2.0]),), {})],
-    "correlate": [((W, V[:k]), {"mode": m}) for k in (1, 3, 4) for m in ("valid", "same", "full")] + [((V[:3], W), {"mode": "same"})],
-    "fmod": [((X, Y), {})], "fmax": [((HOLES, Y), {})], "fmin": [((HOLES, Y), {})], "heaviside": [((X, 0.5), {})],
-    "isin": [((np.arange(5), np.array([1, 3])), {})], "isclose": [((X, X + 1e-9), {})],
-    "searchsorted": [((np.sort(V), W), {}), ((np.sort(V), W), {"side": "right"})], "digitize": [((X, np.array([-1.0, 0.0, 1.0])), {})],
+    "cross": [((X[:, :3], Y[:, :3]), {})],
+    "inner": [((X, Y), {}), ((V, V), {})],
+    "vdot": [((X, Y), {})],
+    "corrcoef": [((X,), {})],
+    "sinc": [((np.array([0.0, 0.3, -2.0]),), {})],
+    "correlate": [((W, V[:k]), {"mode": m}) for k in (1, 3, 4) for m in ("valid", "same", "full")]
+    + [((V[:3], W), {"mode": "same"})],
+    "fmod": [((X, Y), {})],
+    "fmax": [((HOLES, Y), {})],
+    "fmin": [((HOLES, Y), {})],
+    "heaviside": [((X, 0.5), {})],
+    "isin": [((np.arange(5), np.array([1, 3])), {})],
+    "isclose": [((X, X + 1e-9), {})],
+    "searchsorted": [((np.sort(V), W), {}), ((np.sort(V), W), {"side": "right"})],
+    "digitize": [((X, np.array([-1.0, 0.0, 1.0])), {})],
     "vander": [((V,), {"N": 3}), ((V,), {"increasing": True})],
-    "eye": [((3, 4), {"k": 1})], "linspace": [((0, 1, 5), {})], "logspace": [((0, 2, 5), {})], "geomspace": [((1.0, 8.0, 4), {})],
-    "hanning": [((6,), {})], "hamming": [((6,), {})], "blackman": [((6,), {})], "bartlett": [((6,), {})], "kaiser": [((6, 3.0), {})],
-    "tile": [((X, (2, 1, 2)), {}), ((X, 2), {})], "repeat": [((X, 2), {}), ((X, 2), {"axis": 0})], "pad": [((X, 1), {"mode": "reflect"})],
-    "outer": [((V, W), {})], "tensordot": [((CUBE, CUBE), {"axes": [[1], [1]]})], "dot": [((CUBE, SQUARE), {})],
-}  # fmt: skip
+    "eye": [((3, 4), {"k": 1})],
+    "linspace": [((0, 1, 5), {})],
+    "logspace": [((0, 2, 5), {})],
+    "geomspace": [((1.0, 8.0, 4), {})],
+    "hanning": [((6,), {})],
+    "hamming": [((6,), {})],
+    "blackman": [((6,), {})],
+    "bartlett": [((6,), {})],
+    "kaiser": [((6, 3.0), {})],
+    "tile": [((X, (2, 1, 2)), {}), ((X, 2), {})],
+    "repeat": [((X, 2), {}), ((X, 2), {"axis": 0})],
+    "pad": [((X, 1), {"mode": "reflect"})],
+    "outer": [((V, W), {})],
+    "tensordot": [((CUBE, CUBE), {"axes": [[1], [1]]})],
+    "dot": [((CUBE, SQUARE), {})],
+}
 
 # name -> arguments: differentiable with respect to the float arrays among them.
 COMPOSED = {
-    "glu": (X,), "celu": (X,), "hard_silu": (X,), "hard_tanh": (X,), "hard_shrink": (X,), "soft_shrink": (X,), "relu6": (X,),
-    "tanh_shrink": (X,), "log_sigmoid": (X,), "squareplus": (X,), "sparse_plus": (X,), "sparse_sigmoid": (X,), "sparsemax": (X,),
-    "sort": (X,), "median": (X,), "quantile": (X, 0.3), "nanmean": (HOLES,), "nanvar": (HOLES,), "nanmax": (HOLES,), "ptp": (X,),
-    "roll": (X, 2), "rot90": (X,), "kron": (X, SQUARE), "diag": (V,), "trace": (X,), "tril": (X,), "meshgrid": (V, W),
-    "space_to_depth": (PIXELS, 2), "depth_to_space": (PIXELS, 2), "slice": (X, (1, 1), (2, 2)), "slice_update": (X, (1, 1), SQUARE[:2, :2]),
-    "scatter": (np.array([[0], [2], [0]]), X, (4, 4)), "scatter_update": (X, np.array([[0], [2], [0]]), Y), "average": (X, 1, Y),
-    "trapezoid": (X,), "cross": (X[:, :3], Y[:, :3]), "inner": (X, Y), "cdist": (X, Y), "corrcoef": (X,), "correlate": (W, V[:3]),
-    "sinc": (V,), "divide_no_nan": (X, Y), "fmod": (X, Y), "fmax": (X, Y), "nan_to_num": (X,), "var": (X,), "std": (X,),
-    "pinv": (X,), "lstsq": (CUBE[0].T, SQUARE[:, :2]), "logdet": (SPD,), "cholesky_inverse": (SPD,), "solve": (SQUARE, SQUARE[0]),
-    "stft": (rng.standard_normal((2, 20)), 8, 4, 10), "extract_sequences": (V, 3, 1), "psnr": (X, Y, 2.0), "normalize": (X,),
-    "segment_sum": (X, np.array([0, 2, 2])), "segment_max": (X, np.array([0, 2, 2])), "append": (X, Y), "vstack": ([V, V],)[:0] + (X,),
-    "moments": (X, [0]), "tile": (X, 2), "split": (X, 2, 1), "dot": (CUBE, SQUARE), "tensordot": (CUBE, SQUARE, 1), "outer": (V, W),
-    "batch_normalization": (X, V[:4], V[:4] ** 2 + 1, -1), "swapaxes": (CUBE, 0, 2), "squeeze": (X[None],), "gelu": (X,), "selu": (X,),
-}  # fmt: skip
+    "glu": (X,),
+    "celu": (X,),
+    "hard_silu": (X,),
+    "hard_tanh": (X,),
+    "hard_shrink": (X,),
+    "soft_shrink": (X,),
+    "relu6": (X,),
+    "tanh_shrink": (X,),
+    "log_sigmoid": (X,),
+    "squareplus": (X,),
+    "sparse_plus": (X,),
+    "sparse_sigmoid": (X,),
+    "sparsemax": (X,),
+    "sort": (X,),
+    "median": (X,),
+    "quantile": (X, 0.3),
+    "nanmean": (HOLES,),
+    "nanvar": (HOLES,),
+    "nanmax": (HOLES,),
+    "ptp": (X,),
+    "roll": (X, 2),
+    "rot90": (X,),
+    "kron": (X, SQUARE),
+    "diag": (V,),
+    "trace": (X,),
+    "tril": (X,),
+    "meshgrid": (V, W),
+    "space_to_depth": (PIXELS, 2),
+    "depth_to_space": (PIXELS, 2),
+    "slice": (X, (1, 1), (2, 2)),
+    "slice_update": (X, (1, 1), SQUARE[:2, :2]),
+    "scatter": (np.array([[0], [2], [0]]), X, (4, 4)),
+    "scatter_update": (X, np.array([[0], [2], [0]]), Y),
+    "average": (X, 1, Y),
+    "trapezoid": (X,),
+    "cross": (X[:, :3], Y[:, :3]),
+    "inner": (X, Y),
+    "cdist": (X, Y),
+    "corrcoef": (X,),
+    "correlate": (W, V[:3]),
+    "sinc": (V,),
+    "divide_no_nan": (X, Y),
+    "fmod": (X, Y),
+    "fmax": (X, Y),
+    "nan_to_num": (X,),
+    "var": (X,),
+    "std": (X,),
+    "pinv": (X,),
+    "lstsq": (CUBE[0].T, SQUARE[:, :2]),
+    "logdet": (SPD,),
+    "cholesky_inverse": (SPD,),
+    "solve": (SQUARE, SQUARE[0]),
+    "stft": (rng.standard_normal((2, 20)), 8, 4, 10),
+    "extract_sequences": (V, 3, 1),
+    "psnr": (X, Y, 2.0),
+    "normalize": (X,),
+    "segment_sum": (X, np.array([0, 2, 2])),
+    "segment_max": (X, np.array([0, 1, 1])),
+    "append": (X, Y),
+    "moments": (X, [0]),
+    "tile": (X, 2),
+    "split": (X, 2, 1),
+    "dot": (CUBE, SQUARE),
+    "tensordot": (CUBE, SQUARE, 1),
+    "outer": (V, W),
+    "batch_normalization": (X, V[:4], V[:4] ** 2 + 1, -1),
+    "swapaxes": (CUBE, 0, 2),
+    "squeeze": (X[None],),
+    "gelu": (X,),
+    "selu": (X,),
+}
 
 
 def plain(y):
@@ -159,7 +246,10 @@ def test_fourier_there_and_back():
 def test_top_k_takes_the_first_of_equals():
     values, indices = ops.top_k(np.array([1.0, 3.0, 3.0, 2.0]), 3)
     assert values.tolist() == [3, 3, 2] and indices.tolist() == [1, 2, 3] and indices.dtype == np.int32
-    assert ops.in_top_k(np.array([0, 3]), np.array([[0.1, 0.2, 0.1, 0.0], [0.3, 0.1, 0.2, 0.2]]), 2).tolist() == [True, True]
+    assert ops.in_top_k(np.array([0, 3]), np.array([[0.1, 0.2, 0.1, 0.0], [0.3, 0.1, 0.2, 0.2]]), 2).tolist() == [
+        True,
+        True,
+    ]
 
 
 def test_segments():
@@ -189,7 +279,14 @@ def test_control_flow_is_differentiated():
         switched = ops.switch(7, [lambda v: v, lambda v: v * v], x)
     assert [float(v) for v in (power, grown, chosen, carry, switched)] == [8, 64, 6, 7, 4]
     assert ys.tolist() == [0, 1, 3] and mapped.shape == (3, 2)
-    assert [float(tape.gradient(v, x)) for v in (power, grown, chosen, carry, mapped, switched)] == [12, 192, 3, 5, 6, 4]
+    assert [float(tape.gradient(v, x)) for v in (power, grown, chosen, carry, mapped, switched)] == [
+        12,
+        192,
+        3,
+        5,
+        6,
+        4,
+    ]
 
 
 def test_associative_scan_and_vectorize():

@@ -10,7 +10,6 @@ from kerasnp import backend as K
 from kerasnp.autodiff import Operator
 
 
-
 def _names():
     for cls in all_operators():
         table = getattr(cls, "table", None)
@@ -42,6 +41,7 @@ def weights_for(outputs):
 
 def run(case, arrays, wanted=None, function=None):
     """Forward and backward: the outputs, and the gradient of each input (None where there is none)."""
+
     def is_wanted(i):
         return is_float(arrays[i]) and (wanted is None or i in wanted)
 
