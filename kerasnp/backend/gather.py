@@ -4,8 +4,9 @@ import numpy as np
 
 from kerasnp.backend.linear import sum_rows
 
-# From so many values a row on, counting all elements beats adding row by row.
+# From so many values a row on, or for so few elements, counting all elements beats adding row by row.
 CROWDED = 8
+SMALL = 1 << 15
 # Fewer runs than this are summed one after the other.
 FEW = 64
 
@@ -19,14 +20,11 @@ def add_rows(indices, values, rows, out=None):
         out = np.zeros((rows, values.shape[1]), values.dtype)
     else:
         out[...] = 0
+    if len(indices) > CROWDED * rows or max(values.size, out.size) < SMALL:
+        return _count(indices, values, out)
     order = np.argsort(indices, kind="stable")
     inorder = indices[order]
     first = np.flatnonzero(np.diff(inorder, prepend=-1))
-    if len(indices) > CROWDED * len(first):
-        columns = values.shape[1]
-        cells = indices[:, None] * columns + np.arange(columns)
-        out[...] = np.bincount(cells.reshape(-1), values.reshape(-1), rows * columns).reshape(rows, columns)
-        return out
     # The first value of every row, then the second of all that have one, the third, ...
     counts = np.diff(first, append=len(indices))
     sums = values[order[first]]
@@ -38,4 +36,12 @@ def add_rows(indices, values, rows, out=None):
     for i in live:
         sums[i] += sum_rows(values[order[first[i] + k : first[i] + counts[i]]])
     out[inorder[first]] = sums
+    return out
+
+
+def _count(indices, values, out):
+    """All elements in one histogram, which is made in double precision."""
+    rows, columns = out.shape
+    cells = indices[:, None] * columns + np.arange(columns)
+    out[...] = np.bincount(cells.reshape(-1), values.reshape(-1), out.size).reshape(rows, columns)
     return out

@@ -122,7 +122,7 @@ class Sequential(Model):
         if input_shape is None:
             raise ValueError(f"Sequential model '{self.name}' needs an input shape to be built: call build(input_shape).")
         shape = tuple(input_shape)
-        if self._build_shape is None or len(shape) != len(self._build_shape):
+        if self._input_layer is None or len(shape) != len(self._build_shape):
             object.__setattr__(self, "_build_shape", (None, *shape[1:]) if len(shape) else shape)
         self._output_shape = self._walk(self._build_shape)
         if self._input_layer is None:

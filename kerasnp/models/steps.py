@@ -1,0 +1,245 @@
+"""Steps: compile, and what happens to one batch in training, evaluation and prediction."""
+
+from kerasnp import backend as K
+from kerasnp import optimizers
+from kerasnp.autodiff.tape import Tape, stop_recording
+from kerasnp.losses import CompileLoss
+from kerasnp.metrics import CompileMetrics, Mean
+from kerasnp.models.data import unpack_x_y_sample_weight
+from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+
+
+class Steps:
+    """An optimizer, a loss and metrics, and one step with each of them."""
+
+    def __init__(self):
+        self.optimizer = None
+        self.compiled = False
+        self.stop_training = False
+        self.history = None
+        self._compile_loss = None
+        self._compile_metrics = None
+        self._compile_config = None
+        self._loss_tracker = None
+        self._parts = None
+        self._run = None  # the run of fit at hand
+        self._loss_guard = None  # TerminateOnNaN looks at the loss before a step changes anything
+
+    # -- compile ----------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
+        """Choose how to train.
+
+        Args:
+            optimizer: a name, a configuration or an Optimizer.
+            loss: a name, a Loss or a function `(y_true, y_pred) -> values`; may be None if layers add losses.
+            loss_weights: a number that multiplies the loss.
+            metrics: names, Metrics or functions; `"accuracy"` is resolved by the loss and the labels.
+            weighted_metrics: the same, weighted by `sample_weight`.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted; every step runs eagerly here.
+
+        Raises: ValueError for an unknown name.
+        """
+        optimizer = optimizers.get(optimizer)
+        compile_loss = None if loss is None else CompileLoss(loss, loss_weights)
+        compile_metrics = CompileMetrics(metrics, weighted_metrics)
+        self.optimizer = optimizer
+        self.loss = loss
+        self._compile_loss, self._compile_metrics = compile_loss, compile_metrics
+        self._loss_tracker = Mean(name="loss")
+        self._compile_config = {
+            "optimizer": optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+        self.stop_training = False
+        self.compiled = True
+        self._structure_changed()
+
+    def get_compile_config(self):
+        """The arguments of `compile` as plain values, for files; None before it was called."""
+        if not self.compiled:
+            return None
+        return {k: serialize_keras_object(v) for k, v in self._compile_config.items()}
+
+    def compile_from_config(self, config):
+        """Compile as `get_compile_config` says."""
+        config = {k: deserialize_keras_object(v, family=_COMPILE_FAMILIES.get(k)) for k, v in _plain_names(config).items()}
+        self.compile(**config)
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def _structure_changed(self):
+        """Forget what was derived from the list of layers."""
+        self._parts = None
+
+    @property
+    def metrics(self):
+        """The loss tracker, the metrics of `compile`, and those that layers hold."""
+        found = [self._loss_tracker] if self._loss_tracker is not None else []
+        if self._compile_metrics is not None:
+            found.append(self._compile_metrics)
+        return found
+
+    @property
+    def metrics_names(self):
+        """The names under which `evaluate` returns its numbers."""
+        if not self.compiled:
+            return []
+        return ["loss", *self._compile_metrics.names]
+
+    def reset_metrics(self):
+        """Begin the running means of loss and metrics again."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self):
+        """The current values of loss and metrics, by name."""
+        logs = {"loss": float(self._loss_tracker.result())}
+        logs.update({k: number(v) for k, v in self._compile_metrics.result().items()})
+        return logs
+
+    # -- one step ---------------------------------------------------------------------------------------------------
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The compiled loss plus what layers and regularizers add; a subclass may replace it.
+
+        Raises: ValueError where neither `compile(loss=...)` nor a layer gave a loss.
+        """
+        total = None
+        if self._compile_loss is not None and y is not None:
+            total = self._compile_loss(y, y_pred, sample_weight)
+        for loss in self._added_losses():
+            total = loss if total is None else total + loss
+        if total is None:
+            raise ValueError(
+                f"No loss to compute for model '{self.name}'. Provide a `loss` argument in `compile()` and labels `y`, or add "
+                "losses with `add_loss` in a layer."
+            )
+        return total
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Update the metrics with a batch and return all current values; a subclass may replace it."""
+        self._update_metrics(y, y_pred, sample_weight)
+        return self.get_metrics_result()
+
+    def _update_metrics(self, y, y_pred, sample_weight):
+        if self._compile_metrics is not None and y is not None:
+            self._compile_metrics.update_state(y, y_pred, sample_weight)
+
+    def train_step(self, data):
+        """One step of training on a batch (x, y, sample_weight); returns the logs. A subclass may replace it."""
+        self._train_on(*unpack_x_y_sample_weight(data))
+        return self.get_metrics_result()
+
+    def test_step(self, data):
+        """One batch of evaluation; returns the logs. A subclass may replace it."""
+        self._test_on(*unpack_x_y_sample_weight(data))
+        return self.get_metrics_result()
+
+    def predict_step(self, data):
+        """The output for one batch. A subclass may replace it."""
+        return self(unpack_x_y_sample_weight(data)[0], training=False)
+
+    def _train_on(self, x, y, sample_weight):
+        """Forward, backward, update; the logs are not computed, since nobody may want to see them."""
+        weights = self._training_parts()[0]
+        with Tape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+        if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss.value), x, y):
+            self._loss_tracker.update_state(loss.value, sample_weight=len(x))
+            return
+        # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
+        tape.lend_buffers = True
+        gradients = tape.gradient(loss, weights)
+        if not weights:
+            raise ValueError(f"Model '{self.name}' has no trainable weights: set `layer.trainable = True` on the layers to train.")
+        self.optimizer.apply(gradients, weights)
+        self._loss_tracker.update_state(loss.value, sample_weight=len(x))
+        self._metrics_after(x, y, y_pred, sample_weight)
+
+    def _test_on(self, x, y, sample_weight):
+        y_pred = self(x, training=False)
+        loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        self._loss_tracker.update_state(loss, sample_weight=len(x))
+        self._metrics_after(x, y, y_pred, sample_weight)
+
+    def _metrics_after(self, x, y, y_pred, sample_weight):
+        if type(self).compute_metrics is Steps.compute_metrics:
+            self._update_metrics(y, y_pred, sample_weight)
+        else:
+            self.compute_metrics(x, y, getattr(y_pred, "value", y_pred), sample_weight)
+
+    def _training_parts(self):
+        """The trainable weights, those with a regularizer, and all layers: collected once per compile and structure."""
+        if self._parts is None:
+            weights = self.trainable_variables
+            if self.built and self.optimizer is not None and weights:
+                self.optimizer.build(weights)
+            parts = (weights, [w for w in weights if w.regularizer is not None], list(self._flatten_layers()))
+            if not self.built:
+                return parts
+            self._parts = parts
+        return self._parts
+
+    def _added_losses(self):
+        _, regularized, layers = self._training_parts()
+        added = [loss for layer in layers if layer._losses for loss in layer._losses]
+        return added + [w.regularizer(w) for w in regularized]
+
+    def _begin(self, who, x=None):
+        """What every loop checks and prepares first."""
+        if not self.compiled:
+            raise ValueError(f"You must call `compile()` before calling `{who}()` on model '{self.name}'.")
+        self._parts = None
+        if not self.built and x is not None:
+            self._build_from(x)
+
+    def _build_from(self, x):
+        """Make the weights for data like `x`, so that optimizer and summary know them before the first step."""
+        if type(self).__name__ == "Sequential" or hasattr(self, "_output_shape"):
+            self.build(x.shape)
+        else:
+            with stop_recording():
+                self(x[:1], training=False)
+            self.built = True
+
+
+_COMPILE_FAMILIES = {"optimizer": "optimizers"}
+
+
+def _plain_names(config):
+    """A compile configuration without the keys that only other frameworks know."""
+    known = (
+        "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile",
+    )  # fmt: skip
+    return {k: v for k, v in config.items() if k in known}
+
+
+def number(value):
+    """A metric as a Python float, or as an array where it has several values."""
+    value = getattr(value, "value", value)
+    array = K.asarray(value)
+    return float(array) if array.ndim == 0 else array
+
+
+def numbers(logs):
+    """Logs with plain numbers."""
+    return {k: number(v) for k, v in (logs or {}).items()}
