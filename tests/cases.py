@@ -265,6 +265,12 @@ LAYERS = {
         ({"size": 3, "interpolation": "lanczos5"}, (2, 4, 7, 2)),
     ],
     "UpSampling3D": [({}, (2, 2, 3, 2, 2)), ({"size": (1, 2, 3), "data_format": "channels_first"}, (2, 2, 2, 3, 2))],
+    "Rescaling": [({"scale": 0.5, "offset": -1.0}, (3, 4)), ({"scale": 2.0}, (2, 3, 4, 2))],
+    "Normalization": [
+        ({}, (3, 4)),
+        ({"axis": None, "mean": 0.5, "variance": 2.0}, (3, 2, 4)),
+        ({"axis": [1, -1], "mean": 0.5, "variance": 2.0, "invert": True}, (3, 2, 4)),
+    ],
     "ZeroPadding1D": [({}, (2, 4, 3)), ({"padding": (0, 2)}, (2, 4, 3))],
     "ZeroPadding2D": [
         ({}, (2, 3, 4, 2)),

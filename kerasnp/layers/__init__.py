@@ -67,6 +67,7 @@ from kerasnp.layers.regularization import (  # noqa: F401
     SpatialDropout2D,
     SpatialDropout3D,
 )  # fmt: skip
+from kerasnp.layers.preprocessing import Normalization, Rescaling  # noqa: F401
 from kerasnp.layers.reshaping import Flatten, Permute, RepeatVector, Reshape  # noqa: F401
 from kerasnp.layers.rnn import RNN, StackedRNNCells  # noqa: F401
 from kerasnp.layers.separable_conv import (  # noqa: F401

@@ -1,0 +1,66 @@
+"""Rescaling and Normalization."""
+
+import numpy as np
+import pytest
+
+import kerasnp
+from kerasnp import layers
+
+
+def test_rescaling_of_bytes():
+    x = np.array([[0, 51, 255]], "uint8")
+    np.testing.assert_allclose(layers.Rescaling(1 / 255, offset=-0.5)(x), [[-0.5, -0.3, 0.5]], atol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [-1, None, (1, -1), 1])
+def test_adapt_takes_mean_and_variance(axis):
+    x = np.random.default_rng(0).normal(3, 2, (50, 4, 5)).astype("float32")
+    layer = layers.Normalization(axis=axis)
+    layer.adapt(x)
+    kept = {-1: (2,), None: (), (1, -1): (1, 2), 1: (1,)}[axis]
+    y = layer(x)
+    reduced = tuple(a for a in range(3) if a not in kept)
+    np.testing.assert_allclose(y.mean(axis=reduced), 0, atol=1e-5)
+    np.testing.assert_allclose(y.var(axis=reduced), 1, rtol=1e-4)
+    inverse = layers.Normalization(axis=axis, invert=True)
+    inverse.build(x.shape)
+    inverse.set_weights(layer.get_weights())
+    np.testing.assert_allclose(inverse(y), x, rtol=1e-4, atol=1e-4)
+
+
+def test_adapting_by_batches_equals_adapting_at_once():
+    x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype("float32")
+    whole, parts = layers.Normalization(), layers.Normalization()
+    whole.adapt(x)
+    parts.adapt(x[i : i + 7] for i in range(0, 50, 7))
+    for a, b in zip(whole.get_weights(), parts.get_weights()):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert int(parts.get_weights()[2]) == 50
+
+
+def test_weights_as_keras_stores_them():
+    layer = layers.Normalization()
+    layer.build((None, 4))
+    assert [(w.name, w.shape, w.dtype) for w in layer.weights] == [
+        ("mean", (4,), "float32"), ("variance", (4,), "float32"), ("count", (), "int64"),
+    ]  # fmt: skip
+    assert layer.trainable_weights == []
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="mean and variance must be given together"):
+        layers.Normalization(mean=1.0)
+    with pytest.raises(ValueError, match="range"):
+        layers.Normalization(axis=3)(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="cannot `adapt`"):
+        layers.Normalization(mean=1.0, variance=1.0).adapt(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="at least one sample"):
+        layers.Normalization().adapt(np.ones((0, 3)))
+
+
+def test_inside_a_model():
+    x = np.random.default_rng(0).normal(30, 20, (40, 3)).astype("float32")
+    norm = layers.Normalization()
+    norm.adapt(x)
+    model = kerasnp.Sequential([kerasnp.Input((3,)), norm, layers.Dense(1)])
+    np.testing.assert_allclose(model.predict(x, verbose=0), model.layers[1](norm(x)), rtol=1e-6)
