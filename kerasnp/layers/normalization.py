@@ -150,8 +150,14 @@ class BatchNormalization(_ScaleAndCenter):
             y = ops.batch_normalization(x, mean, variance, self.axis, self.beta, self.gamma, self.epsilon)
         if mean is not self.moving_mean:
             self._move(self.moving_mean, mean)
+            if self.sample_variance and len(x.shape) == 4:
+                n = x.size // variance.size
+                variance = ops.stop_gradient(variance) * (n / max(n - 1, 1))
             self._move(self.moving_variance, variance)
         return ops.cast(y, self.compute_dtype) if x is not inputs else y
+
+    # Keras 2 let the moving variance of images follow n / (n - 1) times the batch's; set for models from its files.
+    sample_variance = False
 
     def _masked_moments(self, x, mask):
         """The mean and variance of the unmasked positions; the mask lacks the last axes of x."""

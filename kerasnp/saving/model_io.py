@@ -7,7 +7,7 @@ import os
 import warnings
 
 from kerasnp.saving import (
-    fingerprint, hdf5, hdf5_write, keras_file, legacy, limits, loading, training, versions_out, weights,
+    fingerprint, hdf5, hdf5_write, keras_file, legacy, limits, loading, training, versions, versions_out, weights,
 )  # fmt: skip
 from kerasnp.saving.atomic import atomic_write
 from kerasnp.saving.config import custom_object_scope, deserialize_keras_object, serialize_keras_object
@@ -169,6 +169,8 @@ def build_model(config):
 def finish(model, plan, state, compile_config, optimizer_state):
     """Compile a new model, fill its weights, and make sure that none was forgotten."""
     plan.check(state.name)
+    if state.keras2:
+        versions.follow_keras2(model)
     if compile_config:
         training.restore(model, compile_config, optimizer_state, state.name)
     plan.read_in_place()

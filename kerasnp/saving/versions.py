@@ -104,6 +104,13 @@ def modernize(cls, name, config):
     return config
 
 
+def follow_keras2(model):
+    """Let the layers of a model from a Keras 2 file compute what they computed there, where a configuration cannot say it."""
+    for layer in model._flatten_layers():
+        if hasattr(layer, "sample_variance"):
+            layer.sample_variance = True
+
+
 def activation_of_keras2(value):
     """hard_sigmoid was clip(0.2 x + 0.5, 0, 1) before Keras 3 and is clip(x / 6 + 0.5, 0, 1) since."""
     name = value.get("config") if isinstance(value, dict) and value.get("class_name") == "function" else value
