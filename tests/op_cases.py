@@ -420,6 +420,11 @@ CASES = {
         Case(always("LayerNorm", (1, 2), 1e-3, True, False), (3, 4, 2), whole(4, 2)),
         Case(always("LayerNorm", (1,), 1e-3, False, False), (3, 4, 2)),
     ],
+    "GroupNorm": [
+        Case(always("GroupNorm", 2, 1e-3), (3, 4, 2, 6), whole(6), whole(6)),
+        Case(always("GroupNorm", 3, 1e-3, True, False), (3, 6), whole(6)),
+        Case(always("GroupNorm", 1, 0.1, False, True), (3, 5, 4), whole(4)),
+    ],
     "RmsNorm": [
         Case(
             always("RmsNorm", (1,), 1e-6),

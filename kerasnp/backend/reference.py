@@ -410,6 +410,37 @@ def _step_grad(cell, record, d, w, r, b, activations, drops, dw, dr, db):
     return dx, [dh, *dc]
 
 
+# --- group normalization
+
+
+def group_norm(x, gamma, beta, groups, epsilon):
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, both over the positions and channels of a group; also the
+    normalized x, and 1 / sqrt(...) for every sample and channel.     x (n, *positions, c)   gamma, beta (c,) or None
+    """
+    x_hat, inverse_std = np.empty_like(x), np.empty((len(x), *(1 for _ in x.shape[1:-1]), x.shape[-1]), x.dtype)
+    width = x.shape[-1] // groups
+    for n in range(len(x)):
+        for g in range(groups):
+            channels = slice(g * width, g * width + width)
+            part = x[n, ..., channels]
+            inverse_std[n, ..., channels] = 1 / np.sqrt(part.var() + x.dtype.type(epsilon))
+            x_hat[n, ..., channels] = (part - part.mean()) * inverse_std[n, ..., channels]
+    y = x_hat if gamma is None else x_hat * gamma
+    return (y if beta is None else y + beta), x_hat, inverse_std
+
+
+def group_norm_grad(dy, x_hat, inverse_std, gamma, groups, wants_dx=True):
+    """dx = s * (g - mean(g) - x_hat * mean(g * x_hat)) with g = dy * gamma and s = inverse_std; dgamma; dbeta."""
+    every = tuple(range(dy.ndim - 1))
+    dx = dy.copy() if gamma is None else dy * gamma
+    width = dy.shape[-1] // groups
+    for n in range(len(dx)):
+        for g in range(groups):
+            part, hat = dx[n, ..., g * width : g * width + width], x_hat[n, ..., g * width : g * width + width]
+            part -= part.mean() + hat * (part * hat).mean()
+    return (dx * inverse_std if wants_dx else None), (dy * x_hat).sum(axis=every), dy.sum(axis=every)
+
+
 # --- lookups
 
 

@@ -309,19 +309,7 @@ class GroupNormalization(_ScaleAndCenter):
 
     def call(self, inputs):
         x = ops.cast(inputs, "float32") if inputs.dtype == "float16" else inputs
-        ndim = len(x.shape)
-        axis = self.axis % ndim
-        shape, per_group = tuple(x.shape), x.shape[axis] // self.groups
-        split = (*shape[:axis], self.groups, per_group, *shape[axis + 1 :])
-        weights = (self.groups, per_group) + (1,) * (ndim - 1 - axis)
-        y = ops.layer_normalization(
-            ops.reshape(x, split),
-            None if self.gamma is None else ops.reshape(self.gamma, weights),
-            None if self.beta is None else ops.reshape(self.beta, weights),
-            [a for a in range(1, ndim + 1) if a != axis],
-            self.epsilon,
-        )
-        y = ops.reshape(y, shape)
+        y = ops.group_normalization(x, self.gamma, self.beta, self.groups, self.axis, self.epsilon)
         return ops.cast(y, self.compute_dtype) if x is not inputs else y
 
 

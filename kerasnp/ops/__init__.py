@@ -32,7 +32,8 @@ from kerasnp.ops.losses import (  # noqa: F401
 )  # fmt: skip
 from kerasnp.ops.noise import alpha_dropout, dropout, gaussian_dropout, gaussian_noise  # noqa: F401
 from kerasnp.ops.norm import (  # noqa: F401
-    batch_normalization, batch_normalization_training, layer_normalization, moments, normalize, rms_normalization,
+    batch_normalization, batch_normalization_training, group_normalization, layer_normalization, moments, normalize,
+    rms_normalization,
 )  # fmt: skip
 from kerasnp.ops.pool import average_pool, max_pool  # noqa: F401
 from kerasnp.ops.reduce import (  # noqa: F401

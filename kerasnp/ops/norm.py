@@ -4,6 +4,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.ops.elementwise import _floating, convert, square, subtract
 from kerasnp.ops.reduce import mean
+from kerasnp.ops.shape import moveaxis
 
 
 class BatchNormTraining(Operator):
@@ -85,6 +86,24 @@ class LayerNorm(Operator):
         return dx, *gradients
 
 
+class GroupNorm(Operator):
+    """y = (x - mean) / sqrt(var + epsilon) * gamma + beta, mean and var of a group of channels.     x (n, ..., c)"""
+
+    def __init__(self, groups, epsilon, scale=True, center=True):
+        self.groups, self.epsilon, self.scale, self.center = groups, epsilon, scale, center
+
+    def forward(self, x, *parameters):
+        gamma = parameters[0] if self.scale else None
+        beta = parameters[-1] if self.center else None
+        y, x_hat, inverse_std = K.group_norm(x, gamma, beta, self.groups, self.epsilon)
+        self.save(x_hat, inverse_std, gamma)
+        return y
+
+    def backward(self, dy):
+        dx, dgamma, dbeta = K.group_norm_grad(dy, *self.saved, self.groups, self.wants(0))
+        return dx, *([dgamma] * self.scale), *([dbeta] * self.center)
+
+
 class RmsNorm(Operator):
     """y = x / sqrt(mean(x^2) + epsilon) * scale, the mean over `axes`; scale broadcasts."""
 
@@ -145,6 +164,19 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
     x = convert(x)
     given = [convert(p) for p in (gamma, beta) if p is not None]
     return LayerNorm(_axes(axis, len(x.shape)), epsilon, gamma is not None, beta is not None)(x, *given)
+
+
+def group_normalization(x, gamma=None, beta=None, groups=32, axis=-1, epsilon=1e-3):
+    """x normalized by the mean and variance of every group of channels of every sample (Wu and He, 2018).
+
+    Args:
+        gamma, beta: one number per channel, or None.
+        groups: a divisor of the number of channels.
+        axis: the axis of the channels.
+    """
+    given = [convert(p) for p in (gamma, beta) if p is not None]
+    y = GroupNorm(groups, epsilon, gamma is not None, beta is not None)(moveaxis(x, axis, -1), *given)
+    return moveaxis(y, -1, axis)
 
 
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):

@@ -80,6 +80,8 @@ class Optimizer(State, abstract=True):
         """Move the variables into flat arrays, those of one dtype together."""
         variables = self._trainable_variables
         self._index = {id(v): i for i, v in enumerate(variables)}
+        self._keras_rule = type(self).update_step is not Optimizer.update_step
+        self._names = (*self.slots, *self.late_slots)
         self._storages = []
         for dtype in dict.fromkeys(v.value.dtype for v in variables):
             indices = [i for i, v in enumerate(variables) if v.value.dtype == dtype]
@@ -87,10 +89,6 @@ class Optimizer(State, abstract=True):
             decays = [self._use_weight_decay(variables[i]) for i in indices]
             whole = not self.blockwise or self._keras_rule
             self._storages.append((indices, Storage([variables[i] for i in indices], slots, decays, whole)))
-
-    @property
-    def _keras_rule(self):
-        return type(self).update_step is not Optimizer.update_step
 
     # -- one step ---------------------------------------------------------------------------------------------------
 
@@ -228,7 +226,6 @@ class Optimizer(State, abstract=True):
     def _update(self, pieces):
         lr, t = self.learning_rate, self._updates + 1
         lr = float(getattr(lr, "value", lr))
-        names = (*self.slots, *self.late_slots)
         if self._keras_rule:
             self._update_in_the_manner_of_keras(pieces, lr)
             return
@@ -244,7 +241,7 @@ class Optimizer(State, abstract=True):
                     w *= keep  # noqa: B023
                 self.update(w, g, *slots, step)  # noqa: B023
 
-            arrays = [p.w, p.g, *[p.slots[n] for n in names]]
+            arrays = [p.w, p.g, *[p.slots[n] for n in self._names]]
             if self.blockwise:
                 for_blocks(rule, arrays)
             else:

@@ -54,14 +54,14 @@ def rename_activation(value):
     return [rename_activation(v) for v in value] if isinstance(value, list) else value
 
 
-def plain(value):
-    """A configuration without what only Keras 3 writes."""
+def plain(value, listed=True):
+    """A configuration without what only Keras 3 writes; `listed`: it stands in a list of layers, not in a layer's argument."""
     if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
+        return [plain(v, listed) for v in value]
     if not isinstance(value, dict):
         return value
     if "class_name" not in value:
-        return {k: plain(v) for k, v in value.items()}
+        return {k: plain(v, k == "layers") for k, v in value.items()}
     name, config = value.get("registered_name") or value["class_name"], value.get("config")
     if value["class_name"] == "DTypePolicy":
         return config["name"]
@@ -69,10 +69,18 @@ def plain(value):
         return config
     if isinstance(config, dict):
         renamed = RENAMED.get(name, {})
-        config = {renamed.get(k, k): plain(v) for k, v in config.items() if not left_out(k, v)}
+        config = {renamed.get(k, k): plain(v, k == "layers") for k, v in config.items() if not left_out(k, v)}
         if name == "ZeroPadding1D" and config.get("data_format") == "channels_last":
             del config["data_format"]
-    return {"class_name": name, "config": config}
+    if listed or value.get("module") in PLAIN_MODULES:
+        return {"class_name": name, "config": config}
+    return {k: value.get(k) for k in ("module", "class_name", "registered_name")} | {"config": config}
+
+
+# Families that both find by the class name; a layer inside a layer needs its module, or Keras 3 does not find it.
+PLAIN_MODULES = (
+    "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers", "keras.losses", "keras.metrics",
+)  # fmt: skip
 
 
 def left_out(key, value):

@@ -119,10 +119,16 @@ def test_transposed_convolution_is_the_adjoint():
         (lambda: layers.Conv2D(2.5, 3), "filters must be an integer"),
         (lambda: layers.Conv2D(2, (3, 3, 3)), r"kernel_size must be a positive integer or 2 of them"),
         (lambda: layers.Conv2D(2, 3, strides=0), r"strides must be a positive integer or 2 of them"),
-        (lambda: layers.Conv2D(2, 3, padding="full"), r"padding must be one of 'valid', 'same'. Received: padding='full'"),
+        (
+            lambda: layers.Conv2D(2, 3, padding="full"),
+            r"padding must be one of 'valid', 'same'. Received: padding='full'",
+        ),
         (lambda: layers.Conv2D(2, 3, padding="causal"), "padding must be one of"),
         (lambda: layers.Conv1D(2, 3, padding="causal", data_format="channels_first"), "causal padding needs"),
-        (lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=2), "strides > 1 cannot be combined with dilation_rate > 1"),
+        (
+            lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=2),
+            "strides > 1 cannot be combined with dilation_rate > 1",
+        ),
         (lambda: layers.Conv2D(3, 3, groups=2), r"filters must be divisible by groups. Received: filters=3, groups=2"),
         (lambda: layers.Conv2D(2, 3, data_format="first"), "data_format"),
         (lambda: layers.Conv2D(2, 3, activation="rel"), "Did you mean 'relu'"),

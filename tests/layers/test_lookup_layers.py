@@ -109,9 +109,17 @@ def test_einsum_dense_shapes(equation, output_shape, bias_axes, input_shape, ker
     "make, error, message",
     [
         (lambda: layers.Embedding(0, 2, name="e"), ValueError, 'Embedding "e": input_dim must be a positive integer'),
-        (lambda: layers.Embedding(3, 2)(np.array([[1, 3]])), ValueError, "integers from 0 to 2. Received: values from 1 to 3"),
+        (
+            lambda: layers.Embedding(3, 2)(np.array([[1, 3]])),
+            ValueError,
+            "integers from 0 to 2. Received: values from 1 to 3",
+        ),
         (lambda: layers.Embedding(3, 2)(np.array([[-1]])), ValueError, "values from -1 to -1"),
-        (lambda: layers.Embedding(3, 2, weights=np.ones((2, 3))), ValueError, "not compatible with provided weight shape"),
+        (
+            lambda: layers.Embedding(3, 2, weights=np.ones((2, 3))),
+            ValueError,
+            "not compatible with provided weight shape",
+        ),
         (lambda: layers.EinsumDense("ab,bc", 4), ValueError, "equation must be an einsum of inputs and kernel"),
         (lambda: layers.EinsumDense("ab,bc->ac", 4).build((2, 3, 4)), ValueError, "have 2 axes"),
         (lambda: layers.EinsumDense("ab,bc->ac", 4, bias_axes="b").build((2, 3)), ValueError, "bias_axes must be axes"),

@@ -106,7 +106,10 @@ def test_activity_regularization_adds_to_the_loss():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: layers.Dropout(1.5, name="d"), 'Dropout "d": rate must be a number between 0 and 1. Received: rate=1.5'),
+        (
+            lambda: layers.Dropout(1.5, name="d"),
+            'Dropout "d": rate must be a number between 0 and 1. Received: rate=1.5',
+        ),
         (lambda: layers.Dropout("a"), "rate must be a number between 0 and 1"),
         (lambda: layers.Dropout(0.5, noise_shape=("a",)), "noise_shape must be a tuple of integers or None"),
         (lambda: layers.Dropout(0.5, seed=-1), "seed must not be negative"),

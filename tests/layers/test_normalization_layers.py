@@ -89,7 +89,10 @@ def test_half_precision_is_computed_in_single():
 def test_instance_and_layer_normalization_are_ends_of_group_normalization():
     x = data(2, 5, 4, 6)
     np.testing.assert_allclose(
-        layers.GroupNormalization(1, epsilon=1e-3)(x), layers.LayerNormalization(axis=[1, 2, 3])(x), rtol=1e-4, atol=1e-5
+        layers.GroupNormalization(1, epsilon=1e-3)(x),
+        layers.LayerNormalization(axis=[1, 2, 3])(x),
+        rtol=1e-4,
+        atol=1e-5,
     )
     y = layers.GroupNormalization(-1)(x)
     np.testing.assert_allclose(y.mean(axis=(1, 2)), 0, atol=1e-5)
@@ -135,7 +138,11 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one():
 @pytest.mark.parametrize(
     "make, error, message",
     [
-        (lambda: layers.BatchNormalization(axis=[1, 2]), ValueError, r"axis must be an integer. Received: axis=\[1, 2\]"),
+        (
+            lambda: layers.BatchNormalization(axis=[1, 2]),
+            ValueError,
+            r"axis must be an integer. Received: axis=\[1, 2\]",
+        ),
         (lambda: layers.BatchNormalization(renorm=True), ValueError, "batch renormalization is not supported"),
         (lambda: layers.BatchNormalization(axis=4).build((None, 3)), ValueError, "axis 4 is out of range"),
         (lambda: layers.BatchNormalization().build((3, None)), ValueError, "axis -1 of the input must be defined"),
@@ -143,7 +150,11 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one():
         (lambda: layers.GroupNormalization(0), ValueError, "groups must be positive, or -1"),
         (lambda: layers.LayerNormalization(axis="last"), TypeError, "axis must be an integer, or a list of integers"),
         (lambda: layers.UnitNormalization(axis=None), TypeError, "axis must be an integer, or a list of integers"),
-        (lambda: layers.SpectralNormalization(layers.Flatten()).build((2, 4)), ValueError, "must have a kernel or embed"),
+        (
+            lambda: layers.SpectralNormalization(layers.Flatten()).build((2, 4)),
+            ValueError,
+            "must have a kernel or embed",
+        ),
         (lambda: layers.SpectralNormalization("dense"), TypeError, "layer must be a Layer"),
         (lambda: layers.SpectralNormalization(layers.Dense(2), 0), ValueError, "power_iterations must be a positive"),
     ],

@@ -49,7 +49,10 @@ def test_adaptive_windows_cover_the_axis(size, count):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: layers.MaxPooling2D(0, name="p"), 'MaxPooling2D "p": pool_size must be a positive integer or 2 of them'),
+        (
+            lambda: layers.MaxPooling2D(0, name="p"),
+            'MaxPooling2D "p": pool_size must be a positive integer or 2 of them',
+        ),
         (lambda: layers.MaxPooling2D((2, 2, 2)), "pool_size must be a positive integer or 2 of them"),
         (lambda: layers.MaxPooling2D(strides="2"), "strides must be a positive integer or 2 of them"),
         (lambda: layers.AveragePooling2D(2, padding="valid "), "padding must be one of 'valid', 'same'"),
