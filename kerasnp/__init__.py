@@ -40,6 +40,9 @@ def __getattr__(name):
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _NAMES:
+        if _NAMES[name] == "autodiff":
+            # A Variable gets its arithmetic from the operators.
+            importlib.import_module(f"{__name__}.ops")
         value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
         globals()[name] = value
         return value

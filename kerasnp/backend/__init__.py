@@ -36,11 +36,11 @@ from kerasnp.backend.conv import (  # noqa: F401
     conv, conv_grad_input, conv_grad_kernel, output_size, same_padding,
 )  # fmt: skip
 from kerasnp.backend.gather import add_rows  # noqa: F401
-from kerasnp.backend.group_norm import group_norm, group_norm_grad  # noqa: F401
 from kerasnp.backend.linear import dense, matmul, orthonormal, sum_rows  # noqa: F401
 from kerasnp.backend.norm import (  # noqa: F401
     batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments, standardize, standardize_grad,
 )  # fmt: skip
+from kerasnp.backend.norm_groups import group_norm, group_norm_grad  # noqa: F401
 from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
 from kerasnp.backend.recurrent import recurrent, recurrent_grad  # noqa: F401
 from kerasnp.backend.recurrent_cells import HardSigmoid, Linear  # noqa: F401

@@ -163,12 +163,13 @@ class Steps:
         with Tape() as tape:
             y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            target = self.optimizer.scale_loss(loss)
         if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss.value), x, y):
             self._loss_tracker.update_state(loss.value, sample_weight=len(x))
             return
         # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
         tape.lend_buffers = True
-        gradients = tape.gradient(loss, weights)
+        gradients = tape.gradient(target, weights)
         if not weights:
             raise ValueError(f"Model '{self.name}' has no trainable weights: set `layer.trainable = True` on the layers to train.")
         self.optimizer.apply(gradients, weights)

@@ -54,13 +54,16 @@ class BatchNorm(Operator):
         inverse = 1 / K.sqrt(variance + x.dtype.type(self.epsilon))
         slope = inverse if gamma is None else inverse * gamma
         dx = dy * slope if self.wants(0) else None
-        sum_dy = K.column_sums(dy, axes).reshape(mean.shape)
-        dgamma = None
+        dmean = dvariance = dgamma = dbeta = None
+        if self.wants(1) or (self.center and self.wants(3 + self.scale)):
+            dbeta = K.column_sums(dy, axes).reshape(mean.shape)
         if self.wants(2) or (self.scale and self.wants(3)):
             dgamma = K.column_sums(dy * (x - mean), axes).reshape(mean.shape) * inverse
-        dmean = -sum_dy * slope if self.wants(1) else None
-        dvariance = dgamma * slope * inverse * -0.5 if self.wants(2) else None
-        gradients = [dmean, dvariance] + [dgamma] * self.scale + [sum_dy] * self.center
+        if self.wants(1):
+            dmean = -dbeta * slope
+        if self.wants(2):
+            dvariance = dgamma * slope * inverse * -0.5
+        gradients = [dmean, dvariance] + [dgamma] * self.scale + [dbeta] * self.center
         return dx, *(None if g is None else g.reshape(-1) for g in gradients)
 
 

@@ -6,7 +6,13 @@ Files: `hdf5`, `hdf5_write` (the container), `weights` (`.weights.h5`), `legacy`
 """
 
 from kerasnp.saving.config import (  # noqa: F401
-    CustomObjectScope, custom_object_scope, deserialize_keras_object, get_custom_objects, get_registered_name,
-    get_registered_object, register_keras_serializable, serialize_keras_object,
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
 )  # fmt: skip
 from kerasnp.saving.model_io import load_model, load_weights, model_from_json, save_model, save_weights  # noqa: F401

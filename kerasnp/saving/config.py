@@ -22,7 +22,11 @@ def serialize_value(value):
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, (list, tuple)):
-        return type(value)(serialize_value(v) for v in value) if type(value) in (list, tuple) else [*map(serialize_value, value)]
+        return (
+            type(value)(serialize_value(v) for v in value)
+            if type(value) in (list, tuple)
+            else [*map(serialize_value, value)]
+        )
     if isinstance(value, dict):
         return {k: serialize_value(v) for k, v in value.items()}
     if isinstance(value, (np.generic, np.ndarray)):
@@ -68,7 +72,12 @@ def serialize_keras_object(obj):
     if hasattr(obj, "serialize") and type(obj).__name__ == "DTypePolicy":
         return obj.serialize()
     if isinstance(obj, type):
-        return {"module": obj.__module__, "class_name": obj.__name__, "config": {}, "registered_name": get_registered_name(obj)}
+        return {
+            "module": obj.__module__,
+            "class_name": obj.__name__,
+            "config": {},
+            "registered_name": get_registered_name(obj),
+        }
     if not hasattr(obj, "get_config"):
         raise ValueError(f"Cannot serialize {obj!r}: it has no get_config(); give it one, or leave it out.")
     cls = vars(type(obj)).get("saved_as", type(obj))  # Momentum is written as the SGD that it is
@@ -219,7 +228,9 @@ def register_keras_serializable(package="Custom", name=None):
 
     def decorate(item):
         if isinstance(item, type) and not hasattr(item, "get_config"):
-            raise ValueError(f"Cannot register a class that does not have a get_config() method. Received: {item.__name__}")
+            raise ValueError(
+                f"Cannot register a class that does not have a get_config() method. Received: {item.__name__}"
+            )
         registry._custom[f"{package}>{name or item.__name__}"] = item
         return item
 

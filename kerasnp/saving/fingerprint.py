@@ -117,19 +117,27 @@ def compare(model, stored, file):
         expected = [(list(e["shape"]), [float(v) for v in e["values"]], float(e["scale"])) for e in layers]
         declared = model._build_shape
         fits = declared is not None and len(shape) == len(declared) - 1
-        if not fits or any(d is not None and d != n for d, n in zip(declared[1:], shape)) or below != number_of_keys(model):
+        if (
+            not fits
+            or any(d is not None and d != n for d, n in zip(declared[1:], shape))
+            or below != number_of_keys(model)
+        ):
             raise ValueError(f"it is for inputs of shape {shape}, but the model takes {declared}.")
         if len(expected) != len(model.layers):
             raise ValueError(f"it is for {len(expected)} layers, but the model has {len(model.layers)}.")
         if not all(isinstance(n, int) and 0 < n for n in shape) or not affordable(model, shape):
             raise ValueError("it asks for more computation than a fingerprint may.")
-    for i, (layer, entry, (shape, values, scale)) in enumerate(zip(model.layers, outputs(model, sample(shape, below)), expected)):
-        tolerance = (1e-3 if "float32" in layer.compute_dtype or "float64" in layer.compute_dtype else 5e-2) * (scale + 1e-6)
+    for i, (layer, entry, (shape, values, scale)) in enumerate(
+        zip(model.layers, outputs(model, sample(shape, below)), expected)
+    ):
+        tolerance = (1e-3 if "float32" in layer.compute_dtype or "float64" in layer.compute_dtype else 5e-2) * (
+            scale + 1e-6
+        )
         same = entry["shape"] == shape and len(entry["values"]) == len(values)
         off = max((abs(a - b) for a, b in zip(entry["values"], values)), default=0.0) if same else math.inf
         if not off <= tolerance:
             raise ValueError(
-                f'{file}: the model does not answer as it did when it was saved. The first layer that differs is '
+                f"{file}: the model does not answer as it did when it was saved. The first layer that differs is "
                 f'{type(layer).__name__} "{layer.name}" (number {i + 1} of {len(expected)}): for the sample kept in the file it '
                 f"gives {_few(entry['values'])} of shape {entry['shape']}; it gave {_few(values)} of shape {shape}. Its weights in "
                 "the file were damaged or changed, or its code is another; restore the file, or save the model again."

@@ -1,5 +1,6 @@
 """Functional models whose graph is a straight line, as the Sequential that they are."""
 
+
 def as_sequential(name, config):
     """(class name, configuration): of a Sequential where a straight-line Functional model or an old spelling is given.
 
@@ -65,7 +66,8 @@ def ends(spec):
 def without_mask_computation(config, entries):
     """The entries without the operations by which Keras 3 computes masks: a stack passes masks on by itself."""
     makes_mask = any(
-        e["class_name"] == "Masking" or (e["class_name"] == "Embedding" and e["config"].get("mask_zero")) for e in entries.values()
+        e["class_name"] == "Masking" or (e["class_name"] == "Embedding" and e["config"].get("mask_zero"))
+        for e in entries.values()
     )
     if not makes_mask:
         return entries

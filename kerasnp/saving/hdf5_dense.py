@@ -6,7 +6,7 @@ heap IDs. Keras itself does not write these; `h5repack` and others do.
 
 import struct
 
-from kerasnp.saving.hdf5 import unpack
+from kerasnp.saving.hdf5_data import unpack
 
 
 def dense_messages(file, heap_address, tree_address, kind):
@@ -29,7 +29,9 @@ class Heap:
         if head[:4] != b"FRHP" or unpack("<H", head, 7):
             raise ValueError("the store of its members is damaged or compressed.")
         largest = unpack("<I", head, 10)
-        self.width, self.start, self.max_direct, max_bits, _, self.root, self.rows = struct.unpack_from("<HQQHHQH", head, 110)
+        self.width, self.start, self.max_direct, max_bits, _, self.root, self.rows = struct.unpack_from(
+            "<HQQHHQH", head, 110
+        )
         if not self.width or not self.start or self.max_direct < self.start or max_bits > 64:
             raise ValueError("the store of its members is damaged.")
         self.offset_bytes = (max_bits + 7) // 8

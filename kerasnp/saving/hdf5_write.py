@@ -8,7 +8,8 @@ import struct
 
 import numpy as np
 
-from kerasnp.saving.hdf5 import NOWHERE, SIGNATURE
+from kerasnp.saving.hdf5 import SIGNATURE
+from kerasnp.saving.hdf5_data import NOWHERE
 
 # Attributes live in object headers, whose parts are counted in 16 bits.
 MAX_ATTRIBUTE = 64_000
@@ -32,7 +33,9 @@ class Node:
         for part in filter(None, path.split("/")):
             node = node.children.setdefault(part, Node())
             if not isinstance(node, Node):
-                raise ValueError(f"Cannot make a group {path!r}: {part!r} is an array; give layers and weights different names.")
+                raise ValueError(
+                    f"Cannot make a group {path!r}: {part!r} is an array; give layers and weights different names."
+                )
         return node
 
     def put(self, path, array, **attributes):
@@ -40,7 +43,9 @@ class Node:
         parent, _, name = path.rpartition("/")
         children = self.group(parent).children
         if name in children:
-            raise ValueError(f"Two arrays share the name {path!r} in the file: give layers and weights different names.")
+            raise ValueError(
+                f"Two arrays share the name {path!r} in the file: give layers and weights different names."
+            )
         children[name] = Array(array, attributes)
 
 
@@ -141,7 +146,8 @@ class Writer:
         if len(messages) > 65_000:
             raise ValueError(f"A group of {len(messages)} members cannot be written to an HDF5 file.")
         body = b"".join(
-            struct.pack("<HHBxxx", kind, len(data) + -len(data) % 8, 0) + data + bytes(-len(data) % 8) for kind, data in messages
+            struct.pack("<HHBxxx", kind, len(data) + -len(data) % 8, 0) + data + bytes(-len(data) % 8)
+            for kind, data in messages
         )
         return self.append(struct.pack("<BxHIIxxxx", 1, len(messages), 1, len(body)) + body)
 

@@ -55,7 +55,9 @@ class KerasFile:
     def place(self, member):
         """(start, size, compressed) of a member's data in the file."""
         if member not in self.entries:
-            raise ValueError(f"{self.name} has no {member}: it is not a complete Keras file. It has: {', '.join(self.entries)[:200]}.")
+            raise ValueError(
+                f"{self.name} has no {member}: it is not a complete Keras file. It has: {', '.join(self.entries)[:200]}."
+            )
         info = self.entries[member]
         self.stream.seek(info.header_offset)
         head = self.stream.read(30)

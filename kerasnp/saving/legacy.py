@@ -61,11 +61,18 @@ def plan_layers(model, root, by_name=False):
         for layer in own:
             table.setdefault(layer.name, layer)
         pairs = [(table.pop(entry[0]), entry) for entry in stored if entry[0] in table]
-        plan.extra = [f"layer {e[0]!r} {[d.shape for d in e[2]]}" for e in stored if e[0] not in {p[1][0] for p in pairs}]
+        plan.extra = [
+            f"layer {e[0]!r} {[d.shape for d in e[2]]}" for e in stored if e[0] not in {p[1][0] for p in pairs}
+        ]
     else:
         pairs = list(zip(own, stored))
-        plan.missing = [f'{type(layer).__name__} "{layer.name}" finds nothing left in the file' for layer in own[len(stored) :]]
-        left = [f"layer {e[0]!r} {[d.shape for d in e[2]]} of the file finds no layer of the model" for e in stored[len(own) :]]
+        plan.missing = [
+            f'{type(layer).__name__} "{layer.name}" finds nothing left in the file' for layer in own[len(stored) :]
+        ]
+        left = [
+            f"layer {e[0]!r} {[d.shape for d in e[2]]} of the file finds no layer of the model"
+            for e in stored[len(own) :]
+        ]
         plan.missing += left
         if plan.missing:
             plan.missing.insert(0, f"the model has {len(own)} layers with weights, the file has {len(stored)}")
@@ -123,7 +130,9 @@ def from_cudnn(index, value, shape, gates):
 
 def put_layers(model, node, version):
     """Put the weights of the model under `node` in the classic layout."""
-    node.attributes.update(layer_names=name_list([layer.name for layer in model.layers]), backend="numpy", keras_version=version)
+    node.attributes.update(
+        layer_names=name_list([layer.name for layer in model.layers]), backend="numpy", keras_version=version
+    )
     for layer in model.layers:
         put_weights(node.group(layer.name), layer.trainable_weights + layer.non_trainable_weights, model.name)
     inner = {id(w) for layer in model.layers for w in layer.weights}

@@ -51,7 +51,9 @@ def _sentence(e):
     text = str(e).strip()
     if isinstance(e, KeyError):
         return f"there is no {text}"
-    return text if isinstance(e, (ValueError, TypeError, NotImplementedError)) and text else f"{type(e).__name__}: {text}"
+    return (
+        text if isinstance(e, (ValueError, TypeError, NotImplementedError)) and text else f"{type(e).__name__}: {text}"
+    )
 
 
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)

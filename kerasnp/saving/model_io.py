@@ -7,7 +7,17 @@ import os
 import warnings
 
 from kerasnp.saving import (
-    fingerprint, hdf5, hdf5_write, keras_file, legacy, limits, loading, training, versions, versions_out, weights,
+    fingerprint,
+    hdf5,
+    hdf5_write,
+    keras_file,
+    legacy,
+    limits,
+    loading,
+    training,
+    versions,
+    versions_out,
+    weights,
 )  # fmt: skip
 from kerasnp.saving.atomic import atomic_write
 from kerasnp.saving.config import custom_object_scope, deserialize_keras_object, serialize_keras_object
@@ -44,16 +54,22 @@ def opened(source):
         saved_model = os.path.exists(os.path.join(path, "saved_model.pb"))
         raise ValueError(
             f"{path} is a folder"
-            + (", a TensorFlow SavedModel, which only TensorFlow can read: save the model as .keras or .h5." if saved_model else ".")
+            + (
+                ", a TensorFlow SavedModel, which only TensorFlow can read: save the model as .keras or .h5."
+                if saved_model
+                else "."
+            )
         )
     if not os.path.exists(path):
-        raise FileNotFoundError(f"File not found: filepath={path}. Check the path; the current folder is {os.getcwd()}.")
+        raise FileNotFoundError(
+            f"File not found: filepath={path}. Check the path; the current folder is {os.getcwd()}."
+        )
     with open(path, "rb") as stream:
         yield stream, path
 
 
 def content(stream, name):
-    """"zip" or "hdf5", by the first bytes."""
+    """ "zip" or "hdf5", by the first bytes."""
     stream.seek(0)
     head = stream.read(8)
     if head == hdf5.SIGNATURE:
@@ -280,7 +296,9 @@ def save_weights(model, filepath, overwrite=True):
     """
     path = os.fsdecode(os.fspath(filepath))
     if not path.endswith((".h5", ".hdf5")):
-        raise ValueError(f"The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: filepath={filepath}")
+        raise ValueError(
+            f"The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: filepath={filepath}"
+        )
     if not model.built:
         raise ValueError(
             f"Model {model.name!r} has no weights yet: build it first, by calling it on data or model.build(input_shape)."
@@ -323,7 +341,9 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
         if "layer_names" in classic.attributes or "layer_names0" in classic.attributes:
             plan = legacy.plan_layers(model, classic, by_name)
         elif by_name:
-            raise ValueError("by_name=True needs a classic .h5 file, in which weights are filed under the names of layers.")
+            raise ValueError(
+                "by_name=True needs a classic .h5 file, in which weights are filed under the names of layers."
+            )
         else:
             plan = weights.plan_tree(model, root)
             group = root.get("optimizer/vars")

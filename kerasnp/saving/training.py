@@ -140,9 +140,7 @@ def set_optimizer(model, names, datasets):
 
 
 # How slots were called by optimizers that kept all of one slot together: TensorFlow's `dense/kernel/m:0`.
-OLD_SLOTS = frozenset(
-    "m v vhat momentum rms mg accumulator linear accum_grad accum_var average".split()
-)
+OLD_SLOTS = frozenset("m v vhat momentum rms mg accumulator linear accum_grad accum_var average".split())
 
 
 def grouped_by_slot(names):

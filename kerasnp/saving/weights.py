@@ -88,7 +88,9 @@ def numbered(group):
     """The datasets "0", "1", ... of a `vars` group, in the order of their numbers."""
     if group is None:
         return []
-    entries = [(int(k), v) for k, v in group.children.items() if k.isdecimal() and len(k) < 9 and isinstance(v, Dataset)]
+    entries = [
+        (int(k), v) for k, v in group.children.items() if k.isdecimal() and len(k) < 9 and isinstance(v, Dataset)
+    ]
     return [v for _, v in sorted(entries, key=lambda e: e[0])]
 
 
@@ -136,7 +138,9 @@ class Plan:
         if own and not datasets:
             self.missing.append(f"{who} needs {shapes(own)}, but the file has nothing for it ({where})")
         elif len(own) != len(datasets):
-            self.misfits.append(f"{who} has {len(own)} weights {shapes(own)}, {where} has {len(datasets)} {shapes(datasets)}")
+            self.misfits.append(
+                f"{who} has {len(own)} weights {shapes(own)}, {where} has {len(datasets)} {shapes(datasets)}"
+            )
         else:
             pairs = []
             for i, (variable, dataset) in enumerate(zip(own, datasets)):

@@ -301,3 +301,13 @@ class TestErrors:
     def test_validation_split_out_of_range(self):
         with pytest.raises(ValueError, match="validation_split"):
             self.m.fit(*data(), validation_split=1.5, verbose=0)
+
+
+def test_a_loss_scale_changes_no_update():
+    x, y = data()
+    plain, scaled = model(), model(optimizer=kerasnp.optimizers.SGD(0.01, loss_scale_factor=1024.0))
+    scaled.set_weights(plain.get_weights())
+    for m in (plain, scaled):
+        m.fit(x, y, shuffle=False, verbose=0)
+    for a, b in zip(plain.get_weights(), scaled.get_weights()):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerasnp.backend import group_norm as fast
+from kerasnp.backend import norm_groups as fast
 from kerasnp.backend import reference
 
 
