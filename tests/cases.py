@@ -284,6 +284,8 @@ LAYERS = {
 UNCALLED_LAYERS = {"InputLayer"}
 # Layers that make one step and want states: the layers around them are in the table.
 UNCALLED_LAYERS |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
+# Layers that want trees beside their input: tests/layers/test_tree.py.
+UNCALLED_LAYERS |= {"TreeLSTMCell", "TreeRNNCell"}
 # Layers whose output for a sample depends on the rest of the batch, even outside of training.
 MIXING_LAYERS = set()
 # Layers that change their trainable weights in every training call.

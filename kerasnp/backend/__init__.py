@@ -33,8 +33,9 @@ from kerasnp.backend.config import (  # noqa: F401
     standardize_data_format, standardize_dtype, storage_dtype,
 )  # fmt: skip
 from kerasnp.backend.conv import (  # noqa: F401
-    conv, conv_grad_input, conv_grad_kernel, output_size, same_padding,
+    conv, conv_grad, conv_grad_input, conv_grad_kernel, output_size, same_padding,
 )  # fmt: skip
+from kerasnp.backend.conv_fused import conv_pool, conv_pool_grad  # noqa: F401
 from kerasnp.backend.gather import add_rows  # noqa: F401
 from kerasnp.backend.linear import dense, matmul, orthonormal, sum_rows  # noqa: F401
 from kerasnp.backend.norm import (  # noqa: F401

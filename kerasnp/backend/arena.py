@@ -1,7 +1,7 @@
 """Recycled memory for large arrays, without a lifetime protocol.
 
-A block is handed out again when no array looks at it any more, which its reference count tells. So a result may be given to
-anyone and kept for any time.
+A block is handed out again when no array looks at it any more, which its reference count tells. So a result may be
+given to anyone and kept for any time.
 """
 
 import math
@@ -12,8 +12,8 @@ import numpy as np
 
 __all__ = ["clear", "empty", "nbytes"]
 
-SMALL = 1 << 16  # below this, malloc recycles just as well
-LIMIT = 1 << 28  # bytes of idle blocks a thread may keep
+SMALL = 1 << 16  # bytes; below this, malloc recycles just as well, and above it may give pages back and fault them in
+LIMIT = 1 << 28  # bytes of idle blocks that a thread may keep
 
 
 def empty(shape, dtype=np.float32):
@@ -26,16 +26,15 @@ def empty(shape, dtype=np.float32):
     size = math.prod(shape) * dtype.itemsize
     if size < SMALL or dtype.hasobject:
         return np.empty(shape, dtype)
-    capacity = -(-size // SMALL) * SMALL
+    unit = max(SMALL, 1 << size.bit_length() - 4)
+    capacity = -(-size // unit) * unit
     blocks = _mine.blocks.setdefault(capacity, [])
-    counts = _references(blocks)
-    if _IDLE in counts:
-        _, block = blocks[counts.index(_IDLE)]
-    else:
-        if _idle_bytes() + capacity > LIMIT:
+    block = _idle(blocks, _NOBODY)
+    if block is None:
+        if capacity + sum(c * len(_all_idle(b)) for c, b in _mine.blocks.items()) > LIMIT:
             clear()
         blocks.append(_block(capacity))
-        _, block = blocks[-1]
+        block = blocks[-1][1]
     return block[:size].view(dtype).reshape(shape)
 
 
@@ -47,28 +46,35 @@ def nbytes():
 def clear():
     """Give the calling thread's idle blocks back to the system."""
     for blocks in _mine.blocks.values():
-        blocks[:] = [block for block, count in zip(blocks, _references(blocks), strict=True) if count > _IDLE]
+        idle = list(map(id, _all_idle(blocks)))
+        blocks[:] = [pair for pair in blocks if id(pair) not in idle]
 
 
 def _block(capacity):
-    """A block and its part that starts at a cache line; arrays made from that part refer to the whole block."""
+    """A block, and its part that starts at a cache line; arrays made from that part refer to the whole block."""
     whole = np.empty(capacity + 64, np.uint8)
     start = -whole.__array_interface__["data"][0] % 64
     return whole, whole[start : start + capacity]
 
 
-def _references(blocks):
-    return [sys.getrefcount(whole) for whole, _ in blocks]
+def _idle(blocks, references):
+    """The aligned part of the first block that nobody but the list refers to."""
+    for whole, part in blocks:
+        if sys.getrefcount(whole) == references:
+            return part
+    return None
 
 
-def _idle_bytes():
-    return sum(capacity * _references(blocks).count(_IDLE) for capacity, blocks in _mine.blocks.items())
+def _all_idle(blocks):
+    return [pair for pair in blocks if _idle([pair], _NOBODY) is not None]
 
 
 class _Mine(threading.local):
     def __init__(self):
-        self.blocks = {}  # capacity: [(whole, aligned part)]
+        self.blocks = {}  # capacity: [(whole block, aligned part)]
 
 
 _mine = _Mine()
-_IDLE = _references([_block(64)])[0]  # what Python counts for a block nobody uses, which depends on its version
+_sample = [_block(64)]
+# What `_idle` counts for a block in no use, which depends on the version of Python.
+_NOBODY = next(count for count in range(1, 9) if _idle(_sample, count) is not None)

@@ -125,15 +125,20 @@ def _cells(block, down, across):
 def _pool(z, size, out, won):
     """out = the maxima of windows side by side in z; won = their places in the window, the first of equals."""
     first, *others = (z[i :: size[0], j :: size[1]] for i, j in np.ndindex(*size))
-    out[...] = first
-    if won is not None:
-        won[...] = 0
-    for place, cell in enumerate(others, 1):
+    if not others:
+        out[...] = first
         if won is not None:
+            won[...] = 0
+    for place, cell in enumerate(others, 1):
+        if won is None:
+            pass
+        elif place == 1:
+            np.greater(cell, first, out=won.view(bool))
+        else:
             wins = np.greater(cell, out).view(np.int8)
             wins *= np.int8(place)
             np.maximum(won, wins, out=won)
-        np.maximum(out, cell, out=out)
+        np.maximum(first if place == 1 else out, cell, out=out)
 
 
 def _unpool(dy, size, won):

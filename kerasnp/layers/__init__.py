@@ -76,6 +76,7 @@ from kerasnp.layers.separable_conv import (  # noqa: F401
     SeparableConv1D,
     SeparableConv2D,
 )  # fmt: skip
+from kerasnp.layers.tree import TreeLSTMCell, TreeRNNCell  # noqa: F401
 from kerasnp.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D  # noqa: F401
 from kerasnp.layers.wrapper import SpectralNormalization, Wrapper  # noqa: F401
 

@@ -177,6 +177,10 @@ class ConvLSTM2D(RNN):
         del config["cell"]
         return config
 
+    def _config_value(self, name):
+        # The arguments describe the cell.
+        return None if name == "cell" else super()._config_value(name)
+
     from_config = classmethod(Registered.from_config.__func__)
 
 

@@ -26,6 +26,7 @@ class Identity(Layer):
 class Lambda(Layer):
     """A function of `kerasnp.ops` as a layer, y = function(x); its gradient follows by itself.
 
+    >>> from kerasnp import ops
     >>> Lambda(lambda x: ops.square(x))([1.0, 3.0])
     array([1., 9.], dtype=float32)
 

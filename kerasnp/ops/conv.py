@@ -21,12 +21,7 @@ class Conv(Operator):
         return y
 
     def backward(self, dy):
-        x, w, y = self.saved
-        dz = dy if self.activation is None else self.activation.backward(y, dy)
-        dx = K.conv_grad_input(dz, w, x.shape, **self.options) if self.wants(0) else None
-        dw = K.conv_grad_kernel(x, dz, w.shape, **self.options, out=self.out(1)) if self.wants(1) else None
-        db = K.sum_rows(dz, out=self.out(2)) if self.wants(2) else None
-        return dx, dw, db
+        return K.conv_grad(*self.saved, dy, self.activation, **self.options, wants=tuple(map(self.wants, range(3))))
 
 
 class ConvMaxPool(Operator):
@@ -40,22 +35,13 @@ class ConvMaxPool(Operator):
         self.activation, self.pool = activation, pool
 
     def forward(self, x, w, b=None):
-        z = K.conv(x, w, **self.options)
-        top = K.max_pool(z, *self.pool)
-        y = top if b is None else top + b
-        if self.activation is not None:
-            y = self.activation.forward(y if y is not top or not self.recorded else top.copy())
-        self.save(x, w, z, top, y)
+        y, won = K.conv_pool(x, w, b, self.activation, **self.options, pool=self.pool, winners=self.recorded)
+        self.save(x, w, y, won)
         return y
 
     def backward(self, dy):
-        x, w, z, top, y = self.saved
-        dtop = dy if self.activation is None else self.activation.backward(y, dy)
-        dz = K.max_pool_grad(z, top, dtop, *self.pool)
-        dx = K.conv_grad_input(dz, w, x.shape, **self.options) if self.wants(0) else None
-        dw = K.conv_grad_kernel(x, dz, w.shape, **self.options, out=self.out(1)) if self.wants(1) else None
-        db = K.sum_rows(dtop, out=self.out(2)) if self.wants(2) else None
-        return dx, dw, db
+        wants = tuple(map(self.wants, range(3)))
+        return K.conv_pool_grad(*self.saved, dy, self.activation, **self.options, pool=self.pool, wants=wants)
 
 
 class ConvTranspose(Operator):

@@ -1,8 +1,8 @@
 """Objects to configurations and files, and back.
 
 Configurations: `config` (objects and dictionaries), `versions` (spellings of every age), `functional` (graphs).
-Files: `hdf5`, `hdf5_write` (the container), `weights` (`.weights.h5`), `legacy` (classic `.h5`), `keras_file` (`.keras`),
-`training` (compile settings, optimizer state), `fingerprint`; `model_io` is the door to all of them.
+Files: `hdf5`, `hdf5_write` (the container), `weights` (`.weights.h5`), `legacy` (classic `.h5`), `keras_file`
+(`.keras`), `training` (compile settings, optimizer state), `fingerprint`; `model_io` is the door to all of them.
 """
 
 from kerasnp.saving.config import (  # noqa: F401

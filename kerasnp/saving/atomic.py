@@ -9,8 +9,8 @@ import tempfile
 def atomic_write(path, overwrite=True):
     """A binary stream whose content becomes the file `path` when the block ends well.
 
-    Until then an old file stays as it is; after a failure nothing is left behind. The data have reached the disk before the
-    old file is replaced.
+    Until then an old file stays as it is; after a failure nothing is left behind. The data have reached the disk
+    before the old file is replaced.
 
     Raises: OSError where the folder is missing, or the file exists and `overwrite` is False.
     """

@@ -1,8 +1,8 @@
 """What a model put out when it was saved, kept in the file and compared when it is loaded.
 
-A sample made by a formula goes through the layers one by one; a few numbers of each output are stored. A model that answers
-differently after loading is an error that names the first layer that differs, instead of a surprise later. Keras ignores the
-entry. Models without a fixed answer (stateful, random) and costly ones get none.
+A sample made by a formula goes through the layers one by one; a few numbers of each output are stored. A model that
+answers differently after loading is an error that names the first layer that differs, instead of a surprise later.
+Keras ignores the entry. Models without a fixed answer (stateful, random) and costly ones get none.
 """
 
 import json
@@ -110,38 +110,46 @@ def compare(model, stored, file):
     """
     if stored is None:
         return
-    where = f"{file}: {MEMBER}"
+    x, expected = read(model, stored, f"{file}: {MEMBER}")
+    got = outputs(model, x)
+    for i, (layer, now, then) in enumerate(zip(model.layers, got, expected)):
+        precise = layer.compute_dtype in ("float32", "float64")
+        tolerance = (1e-3 if precise else 5e-2) * (then["scale"] + 1e-6)
+        off = math.inf
+        if now["shape"] == then["shape"] and len(now["values"]) == len(then["values"]):
+            off = max((abs(a - b) for a, b in zip(now["values"], then["values"])), default=0.0)
+        if not off <= tolerance:
+            raise ValueError(
+                f"{file}: the model does not answer as it did when it was saved. The first layer that differs is "
+                f'{type(layer).__name__} "{layer.name}" (number {i + 1} of {len(expected)}): for the sample kept in the '
+                f"file it gives {_few(now['values'])} of shape {now['shape']}; it gave {_few(then['values'])} of shape "
+                f"{then['shape']}. Its weights in the file were damaged or changed, or its code is another; restore the "
+                "file, or save the model again."
+            )
+
+
+def read(model, stored, where):
+    """(sample, outputs of the layers) from a stored fingerprint, if it is one for this model."""
     stored = limits.parse_json(stored, where)
     with limits.place(where):
-        shape, below, layers = stored["shape"], stored["below"], stored["layers"]
-        expected = [(list(e["shape"]), [float(v) for v in e["values"]], float(e["scale"])) for e in layers]
+        shape, below, expected = stored["shape"], stored["below"], stored["layers"]
+        for entry in expected:
+            entry["values"], entry["scale"] = [float(v) for v in entry["values"]], float(entry["scale"])
+            entry["shape"] = list(entry["shape"])
         declared = model._build_shape
-        fits = declared is not None and len(shape) == len(declared) - 1
         if (
-            not fits
+            not all(type(n) is int and n > 0 for n in shape)
+            or declared is None
+            or len(shape) != len(declared) - 1
             or any(d is not None and d != n for d, n in zip(declared[1:], shape))
             or below != number_of_keys(model)
         ):
             raise ValueError(f"it is for inputs of shape {shape}, but the model takes {declared}.")
         if len(expected) != len(model.layers):
             raise ValueError(f"it is for {len(expected)} layers, but the model has {len(model.layers)}.")
-        if not all(isinstance(n, int) and 0 < n for n in shape) or not affordable(model, shape):
+        if not affordable(model, shape):
             raise ValueError("it asks for more computation than a fingerprint may.")
-    for i, (layer, entry, (shape, values, scale)) in enumerate(
-        zip(model.layers, outputs(model, sample(shape, below)), expected)
-    ):
-        tolerance = (1e-3 if "float32" in layer.compute_dtype or "float64" in layer.compute_dtype else 5e-2) * (
-            scale + 1e-6
-        )
-        same = entry["shape"] == shape and len(entry["values"]) == len(values)
-        off = max((abs(a - b) for a, b in zip(entry["values"], values)), default=0.0) if same else math.inf
-        if not off <= tolerance:
-            raise ValueError(
-                f"{file}: the model does not answer as it did when it was saved. The first layer that differs is "
-                f'{type(layer).__name__} "{layer.name}" (number {i + 1} of {len(expected)}): for the sample kept in the file it '
-                f"gives {_few(entry['values'])} of shape {entry['shape']}; it gave {_few(values)} of shape {shape}. Its weights in "
-                "the file were damaged or changed, or its code is another; restore the file, or save the model again."
-            )
+        return sample(shape, below), expected
 
 
 def _few(values):

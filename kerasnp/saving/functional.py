@@ -45,7 +45,8 @@ def refuse(config, why):
     names = [f"{entry_name(e)} ({e.get('class_name')})" for e in config["layers"]]
     listing = ", ".join(names[:50]) + (f" and {len(names) - 50} more" if len(names) > 50 else "")
     raise ValueError(
-        f"this Functional model is not a straight line of layers: {why}. kerasnp loads graphs without branches as Sequential; "
+        f"this Functional model is not a straight line of layers: {why}. kerasnp loads graphs without branches as "
+        "Sequential; "
         f"other graphs are not supported yet (say on the issue tracker that you need it). Its layers: {listing}."
     )
 

@@ -17,8 +17,19 @@ import numpy as np
 
 from kerasnp.saving import limits
 from kerasnp.saving.hdf5_data import (
-    ATTRIBUTE, ATTRIBUTE_INFO, CONTINUATION, EXTERNAL, LAYOUT, LINK, LINK_INFO, NOWHERE, SYMBOL_TABLE, Dataset, Type,
-    dataspace, unpack,
+    ATTRIBUTE,
+    ATTRIBUTE_INFO,
+    CONTINUATION,
+    EXTERNAL,
+    LAYOUT,
+    LINK,
+    LINK_INFO,
+    NOWHERE,
+    SYMBOL_TABLE,
+    Dataset,
+    Type,
+    dataspace,
+    unpack,
 )  # fmt: skip
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -48,7 +59,8 @@ class File:
         """`n` bytes at `address`."""
         if address < 0 or n < 0 or address + n > self.size:
             raise ValueError(
-                f"{n} bytes at position {address} lie outside the file of {self.size} bytes: it is damaged or was cut off."
+                f"{n} bytes at position {address} lie outside the file of {self.size} bytes: it is damaged or was cut "
+                "off."
             )
         self.budget -= n + 32
         if self.budget < 0:

@@ -23,7 +23,7 @@ def unpack(form, data, at=0):
 
 def dataspace(body):
     """The shape that a dataspace message describes."""
-    version, rank, flags = body[0], body[1], body[2]
+    version, rank = body[0], body[1]
     if version not in (1, 2) or rank > limits.MAX_RANK:
         raise ValueError(f"a shape of {rank} dimensions (version {version}) is not supported.")
     if version == 2 and body[3] == 2:
@@ -137,7 +137,8 @@ class Dataset:
                 raise ValueError("it is compressed without being cut in chunks, which is not possible.")
             if self.nbytes and (self.address == NOWHERE or self.address + self.nbytes > self.file.size):
                 raise ValueError(
-                    f"it declares the shape {self.shape}, {self.nbytes} bytes, but the file of {self.file.size} bytes does not hold them."
+                    f"it declares the shape {self.shape}, {self.nbytes} bytes, but the file of {self.file.size} bytes "
+                    "does not hold them."
                 )
         elif self.layout == 2 and self.address is not None:
             if len(self.chunk) != len(self.shape) or not all(self.chunk):
@@ -145,7 +146,8 @@ class Dataset:
             self.file.expanded += self.nbytes
             if self.file.expanded > limits.expanded_limit(self.file.size):
                 raise ValueError(
-                    f"it declares the shape {self.shape}: with it, the compressed file of {self.file.size} bytes would expand to "
+                    f"it declares the shape {self.shape}: with it, the compressed file of {self.file.size} bytes "
+                    "would expand to "
                     f"{self.file.expanded} bytes, which no real model does."
                 )
         else:

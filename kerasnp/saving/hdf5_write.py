@@ -1,7 +1,7 @@
 """Writing HDF5: groups, attributes and contiguous arrays, which is all that a model file consists of.
 
-A file is built from a tree of `Node`s and written in one pass: strings, then every array followed by its header, then the
-groups that name them. The result is read by every HDF5 library since 1.8.
+A file is built from a tree of `Node`s and written in one pass: strings, then every array followed by its header, then
+the groups that name them. The result is read by every HDF5 library since 1.8.
 """
 
 import struct

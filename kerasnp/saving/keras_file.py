@@ -41,7 +41,8 @@ class KerasFile:
         total = sum(i.file_size for i in infos)
         if total > max(limits.expanded_limit(self.size), self.size):
             raise ValueError(
-                f"its members would expand from {self.size} to {total} bytes, which no real model does; it looks like a zip bomb."
+                f"its members would expand from {self.size} to {total} bytes, which no real model does; it looks like "
+                "a zip bomb."
             )
         entries = {}
         for info in infos:
@@ -56,7 +57,8 @@ class KerasFile:
         """(start, size, compressed) of a member's data in the file."""
         if member not in self.entries:
             raise ValueError(
-                f"{self.name} has no {member}: it is not a complete Keras file. It has: {', '.join(self.entries)[:200]}."
+                f"{self.name} has no {member}: it is not a complete Keras file. It has: "
+                f"{', '.join(self.entries)[:200]}."
             )
         info = self.entries[member]
         self.stream.seek(info.header_offset)

@@ -85,8 +85,8 @@ def plan_layers(model, root, by_name=False):
 def ordered(layer, weight_names, datasets):
     """The weights of a layer in the order in which the file lists them: trainable ones first, then the others.
 
-    What was trainable when the file was written may not be so now. Where the names tell, they choose among the orders that
-    were possible.
+    What was trainable when the file was written may not be so now. Where the names tell, they choose among the orders
+    that were possible.
     """
     today = layer.trainable_weights + layer.non_trainable_weights
     made = lambda w: w.__dict__.get("_made_trainable", True)  # noqa: E731
@@ -116,8 +116,8 @@ def converter(layer, datasets):
 def from_cudnn(index, value, shape, gates):
     """Weights of CuDNNLSTM or CuDNNGRU as those of LSTM or GRU.
 
-    cuDNN takes each gate's matrix transposed, (units, inputs), in the memory of an (inputs, units) array; it has a bias for
-    the input and one for the state, which an LSTM only ever adds.
+    cuDNN takes each gate's matrix transposed, (units, inputs), in the memory of an (inputs, units) array; it has a
+    bias for the input and one for the state, which an LSTM only ever adds.
     """
     if index == 2:
         return value.reshape(2, -1).sum(axis=0) if gates == 4 else value.reshape(shape)

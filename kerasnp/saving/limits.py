@@ -1,6 +1,7 @@
 """What a file may ask for, and how a refusal is worded.
 
-A model file is data from somewhere else. These limits are far above what Keras writes and far below what hurts a machine.
+A model file is data from somewhere else. These limits are far above what Keras writes and far below what hurts a
+machine.
 """
 
 import contextlib
@@ -13,7 +14,8 @@ MAX_OBJECTS = 200_000  # groups and datasets of an HDF5 file
 MAX_RANK = 32
 MAX_NAME = 4096
 MAX_ZIP_ENTRIES = 10_000
-# Compressed data may be this many times larger than the file that holds it (zeros compress a thousandfold, weights do not) ...
+# Compressed data may be this many times larger than the file that holds it (zeros compress a thousandfold, weights do
+# not) ...
 MAX_RATIO = 20
 # ... but that much is always allowed.
 FREE_BYTES = 128 << 20

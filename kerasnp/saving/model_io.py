@@ -78,7 +78,8 @@ def content(stream, name):
         return "zip"
     kind = "it is empty" if not head else f"it begins with {head!r}"
     raise ValueError(
-        f"{name} is neither a .keras file (a ZIP) nor an HDF5 file: {kind}. It may be cut off, or of another kind, such as a "
+        f"{name} is neither a .keras file (a ZIP) nor an HDF5 file: {kind}. It may be cut off, or of another kind, "
+        "such as a "
         "page that was downloaded instead of the file."
     )
 
@@ -96,8 +97,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     >>> load_model(stream).count_params()
     3
 
-    The content decides the format, not the name. Nothing inside the file is run or opened; what is not known is refused by
-    name.
+    The content decides the format, not the name. Nothing inside the file is run or opened; what is not known is
+    refused by name.
 
     Args:
         filepath: a path, or an open binary file.
@@ -133,7 +134,8 @@ def load_legacy(root, name, compile):
     if config is None:
         kind = "weights only" if "layer_names" in root.attributes or "layers" in root else "no Keras model"
         raise ValueError(
-            f"it holds {kind}: there is no 'model_config'. Build the model in code and call model.load_weights({name!r})."
+            f"it holds {kind}: there is no 'model_config'. Build the model in code and call "
+            f"model.load_weights({name!r})."
         )
     version = legacy.version_of(root)
     if version < (2,):
@@ -225,7 +227,8 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True, zipped=N
         write = write_legacy
     else:
         raise ValueError(
-            f"Invalid filepath extension for saving. Please add either a `.keras` or `.h5` extension. Received: filepath={filepath}."
+            "Invalid filepath extension for saving. Please add either a `.keras` or `.h5` extension. Received: "
+            f"filepath={filepath}."
         )
     if hasattr(filepath, "write"):
         filepath.write(in_memory(write, model, include_optimizer))
@@ -301,7 +304,8 @@ def save_weights(model, filepath, overwrite=True):
         )
     if not model.built:
         raise ValueError(
-            f"Model {model.name!r} has no weights yet: build it first, by calling it on data or model.build(input_shape)."
+            f"Model {model.name!r} has no weights yet: build it first, by calling it on data or "
+            "model.build(input_shape)."
         )
     tree = hdf5_write.Node()
     if path.endswith(".weights.h5"):

@@ -8,7 +8,8 @@ from kerasnp.saving import loading
 from kerasnp.utils.naming import to_snake_case
 
 COMPILE_KEYS = (
-    "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution", "jit_compile",
+    "optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly", "steps_per_execution",
+    "jit_compile",
 )  # fmt: skip
 
 
@@ -83,7 +84,8 @@ def metric(value):
 
 
 def restore(model, config, optimizer_state, file):
-    """Compile the model as a file says and give its optimizer the state it had; what cannot be read is named in one warning.
+    """Compile the model as a file says and give its optimizer the state it had; what cannot be read is named in one
+    warning.
 
     Args:
         config: today's compile configuration (`modern`), or None.
@@ -169,7 +171,7 @@ def by_variable(values, n, slots_together=None):
 
 
 def aligned(values, variables):
-    """`values` filled up with the optimizer's own scalars where a file has none: Adafactor of Keras 2 had no placeholders."""
+    """`values` with the optimizer's own scalars where a file has none: Adafactor of Keras 2 had no placeholders."""
     found, left = [], list(values)
     for v in variables:
         if left and left[0].shape == v.shape:

@@ -1,8 +1,8 @@
 """Spellings and numbers of every age of Keras, turned into those of today.
 
-`modernize` is called for each object of a configuration before its class sees it: renamed classes and keys, keys that no
-longer exist, values that meant something else. A key that no longer exists is dropped when it holds its neutral value and
-refused by name otherwise.
+`modernize` is called for each object of a configuration before its class sees it: renamed classes and keys, keys that
+no longer exist, values that meant something else. A key that no longer exists is dropped when it holds its neutral
+value and refused by name otherwise.
 """
 
 import inspect
@@ -105,7 +105,7 @@ def modernize(cls, name, config):
 
 
 def follow_keras2(model):
-    """Let the layers of a model from a Keras 2 file compute what they computed there, where a configuration cannot say it."""
+    """Let layers from a Keras 2 file compute what they computed there, where a configuration cannot say it."""
     for layer in model._flatten_layers():
         if hasattr(layer, "sample_variance"):
             layer.sample_variance = True
@@ -152,7 +152,8 @@ def _modernize_optimizer(name, config):
         config.pop("decay", None)
         config.pop("schedule_decay", None)
         warnings.warn(
-            "Nadam before Keras 2.11 let its momentum rise more slowly, which is not supported: training goes on with today's.",
+            "Nadam before Keras 2.11 let its momentum rise more slowly, which is not supported: training goes on with "
+            "today's.",
             stacklevel=8,
         )
     decay = config.pop("decay", 0)
@@ -185,7 +186,8 @@ def _drop_unknown(cls, config, state):
                 state.ignored.append(f"{config.get('name') or cls.__name__}: {key}={value!r}")
         elif not reads_itself:
             raise ValueError(
-                f"the configuration sets {key}={value!r}, which {cls.__name__} does not have here and which may change what it "
+                f"the configuration sets {key}={value!r}, which {cls.__name__} does not have here and which may "
+                "change what it "
                 f"computes; save the model with {key}={neutral[0]!r}, or pass a class of your own in custom_objects."
             )
 

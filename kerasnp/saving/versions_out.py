@@ -28,11 +28,13 @@ def plain_model_config(config, version):
         return config, version
     if "hard_sigmoid" in used:
         raise ValueError(
-            "the model uses hard_sigmoid both as Keras 2 and as Keras 3 defines it, which a classic .h5 cannot tell apart; "
+            "the model uses hard_sigmoid both as Keras 2 and as Keras 3 defines it, which a classic .h5 cannot tell "
+            "apart; "
             "save it as .keras."
         )
     warnings.warn(
-        "hard_sigmoid of this model is that of Keras 2, clip(0.2 x + 0.5, 0, 1). The .h5 is written as a file of Keras 2; "
+        "hard_sigmoid of this model is that of Keras 2, clip(0.2 x + 0.5, 0, 1). The .h5 is written as a file of "
+        "Keras 2; "
         "Keras 3 would load it with its own, different hard_sigmoid.",
         stacklevel=6,
     )
@@ -55,7 +57,7 @@ def rename_activation(value):
 
 
 def plain(value, listed=True):
-    """A configuration without what only Keras 3 writes; `listed`: it stands in a list of layers, not in a layer's argument."""
+    """A configuration without what only Keras 3 writes; `listed`: it is one of a list of layers, not an argument."""
     if isinstance(value, (list, tuple)):
         return [plain(v, listed) for v in value]
     if not isinstance(value, dict):
@@ -79,7 +81,8 @@ def plain(value, listed=True):
 
 # Families that both find by the class name; a layer inside a layer needs its module, or Keras 3 does not find it.
 PLAIN_MODULES = (
-    "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers", "keras.losses", "keras.metrics",
+    "keras.initializers", "keras.regularizers", "keras.constraints", "keras.optimizers", "keras.losses",
+    "keras.metrics",
 )  # fmt: skip
 
 

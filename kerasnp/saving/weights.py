@@ -1,7 +1,7 @@
 """The tree of `.weights.h5`: groups that follow the attributes of objects, not the names of layers.
 
-A model is the root; `layers/dense_1/vars/0` is the first weight of its second Dense, `layers/lstm/cell/vars` holds those of
-the cell of an LSTM. Class names in snake case are numbered per container.
+A model is the root; `layers/dense_1/vars/0` is the first weight of its second Dense, `layers/lstm/cell/vars` holds
+those of the cell of an LSTM. Class names in snake case are numbered per container.
 """
 
 import warnings
@@ -167,7 +167,8 @@ class Plan:
             raise ValueError(
                 f"{file}: the weights do not fit the model, which stays as it was. {listing(problems)}"
                 + (f" Not used from the file: {listing(self.extra)}" if self.extra else "")
-                + " Build the model as it was when the file was written, or pass skip_mismatch=True to leave out what does "
+                + " Build the model as it was when the file was written, or pass skip_mismatch=True to leave out what "
+                  "does "
                 "not fit."
             )
         if problems or self.extra:
