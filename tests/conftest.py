@@ -1,11 +1,18 @@
 """Shared by all tests: fresh names and seeds, and the data that only CI and developers have."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-# A test process must not fight its neighbours for cores; results never depend on the thread count.
+# Several test processes side by side must not fight for cores; results never depend on the thread count.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("KERASNP_NUM_THREADS", "1")
+
+# A program started in the background is born deaf to Ctrl-C, and so are its children; the tests that press it need to hear.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SHARED = Path(os.environ.get("KERASNP_TEST_DATA", Path(__file__).resolve().parents[2] / "shared"))
 
 

@@ -116,7 +116,6 @@ def _generator():
     return K.random.generator(7)
 
 
-GATES = (K.fused["tanh"], K.fused["sigmoid"])
 LABELS = np.array([2, 0, 1, 1])
 SYMBOLS = np.array([[1, 1, 0], [3, 0, 0], [2, 3, 1]])
 INDICES = np.array([[0, 2], [1, 1], [2, 0]])
@@ -592,22 +591,6 @@ CASES |= {
     "Qr": [Case(always("Qr"), (2, 4, 3)), Case(always("Qr"), (3, 3), batched=False)],
     "Eigh": [Case(always("Eigh"), spd(2, 4)), Case(always("Eigh"), spd(3), batched=False)],
     "Svd": [Case(always("Svd"), (2, 4, 3)), Case(always("Svd"), (2, 3, 4)), Case(always("Svd"), (3, 3), batched=False)],
-    # --- recurrent
-    "SimpleRnn": [
-        Case(always("SimpleRnn", GATES), (3, 4, 2), whole(2, 3), whole(3, 3), (3, 3), whole(3)),
-        Case(always("SimpleRnn", GATES, True), (3, 4, 2), whole(2, 3), whole(3, 3), (3, 3)),
-    ],
-    "Lstm": [
-        Case(always("Lstm", GATES), (3, 4, 2), whole(2, 12), whole(3, 12), (3, 3), (3, 3), whole(12)),
-        Case(always("Lstm", GATES, True), (2, 3, 2), whole(2, 12), whole(3, 12), (2, 3), (2, 3)),
-    ],
-    "Gru": [
-        Case(always("Gru", GATES), (3, 4, 2), whole(2, 9), whole(3, 9), (3, 3), whole(2, 9)),
-        Case(always("Gru", GATES, True), (2, 3, 2), whole(2, 9), whole(3, 9), (2, 3)),
-    ],
-    "GruResetBefore": [
-        Case(always("GruResetBefore", GATES, True), (3, 4, 2), whole(2, 9), whole(3, 9), (3, 3), whole(9))
-    ],
     # --- Fourier
     "Fourier": [
         Case(always("Fourier"), (2, 5), (2, 5)),

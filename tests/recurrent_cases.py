@@ -1,7 +1,7 @@
 """Calls of recurrent layers with masks, states and memory, compared with numbers of Keras in golden/recurrent.npz.
 
-No case has both initial states and a masked first step: its output is zero in Keras on TensorFlow and torch, as here, and
-the initial state on JAX.
+No case has both initial states and a masked first step: its output is zero in Keras on TensorFlow and torch, as here,
+and the initial state on JAX.
 """
 
 MASK = [[True, True, False, True, False], [False, True, True, False, False], [True] * 5]
@@ -18,7 +18,11 @@ def _cases():
         yield f"{name}/mask_last", {"layer": (name, {"units": 2, "go_backwards": True}), "shape": X, "mask": MASK}
         yield (
             f"{name}/activations",
-            {"layer": (name, {"units": 2, "activation": "softsign", "return_sequences": True}), "shape": X, "mask": MASK},
+            {
+                "layer": (name, {"units": 2, "activation": "softsign", "return_sequences": True}),
+                "shape": X,
+                "mask": MASK,
+            },
         )
         yield f"{name}/stateful", {"layer": (name, {"units": 2, "stateful": True}), "shape": X, "calls": 3}
         twice = {"layer": (name, everything)}

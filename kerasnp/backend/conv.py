@@ -1,9 +1,9 @@
 """Convolutions over one to three spatial axes, and their gradients.
 
 Arrays are (n, *space, channels) in shape, in any order in memory. Batches of images come back with the batch innermost
-in memory, where the next layer wants them (conv_batch_last.py). All else is done in plain order (conv_plain.py), but for
-channels that go each by itself (conv_depthwise.py). One spatial axis is an image one pixel high to the former and the
-latter.
+in memory, where the next layer wants them (conv_batch_last.py). All else is done in plain order (conv_plain.py), except
+where every channel goes by itself (conv_depthwise.py). One spatial axis is an image one pixel high to the former and
+the latter.
 """
 
 import functools

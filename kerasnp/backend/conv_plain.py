@@ -1,6 +1,7 @@
 """Convolutions of every kind as matrix products, over arrays (n, *space, channels) in plain order.
 
-One to three spatial axes, strides, dilation, groups. Every window becomes a row of a matrix (im2col), a block at a time.
+One to three spatial axes, strides, dilation, groups. Every window becomes a row of a matrix (im2col), some images, or
+some rows of one image, at a time.
 """
 
 import math
@@ -77,10 +78,11 @@ class _Form:
         self.columns_per_image = math.prod(positions) * self.depth * groups
         self.parts = []
         if n * self.columns_per_image:
-            images = COLUMNS // self.columns_per_image
-            rows = positions[0] if images else -(-COLUMNS * positions[0] // self.columns_per_image)
-            starts = [(i, j) for i in range(0, n, max(1, images)) for j in range(0, positions[0], rows)]
-            self.parts = [(slice(i, min(n, i + max(1, images))), slice(j, min(positions[0], j + rows))) for i, j in starts]
+            fraction = COLUMNS / self.columns_per_image
+            images, height = max(1, int(fraction)), positions[0]
+            rows = height if fraction >= 1 else math.ceil(height * fraction)
+            starts = [(i, j) for i in range(0, n, images) for j in range(0, height, rows)]
+            self.parts = [(slice(i, min(n, i + images)), slice(j, min(height, j + rows))) for i, j in starts]
 
     def padded(self, x):
         """x within zeros."""

@@ -2,8 +2,8 @@
 
 A window is then `width` runs of `channels * n` contiguous numbers, however few the channels. Lowering copies the rows
 that one row of the output sees next to each other, and multiplies the kernel with windows that overlap along the width.
-Where there are many channels, Transform mixes the rows instead (Winograd's minimal filtering in one dimension; Lavin and
-Gray, 2016, arXiv:1509.09308): half the multiplications, and less to copy.
+Where there are many channels, Transform mixes the rows instead (Winograd's minimal filtering in one dimension; Lavin
+and Gray, 2016, arXiv:1509.09308): half the multiplications, and less to copy.
 
 Either way the output is cut into blocks, and a scheme knows what a block has to do with the image: `multiply` makes the
 block, `correlate` its part of the gradient of the kernel, `spread` takes rows of the gradient back to the image.
@@ -61,8 +61,8 @@ class Lowering(Scheme):
     """y[row, column] (f, n) = kernel (f, kw * kh * c) @ window (kw * kh * c, n)."""
 
     def cut(self, cell, height, width):
-        (_, w, c, n), kh = self.x_shape, self.kernel_shape[0]
-        work = w * kh * c * n * cell[0]  # of one row of cells
+        (_, w, c, n), (kh, _, _, f) = self.x_shape, self.kernel_shape
+        work = w * (kh * c + f) * n * cell[0]  # of one row of cells
         rows = max(1, min(BLOCK // work, -(-height // PIECES)))
         self.tall = 2 * rows * cell[0]
         return [

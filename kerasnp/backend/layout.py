@@ -1,4 +1,4 @@
-"""The order of an array's axes in memory, which its shape does not tell: images are (n, h, w, c) and may lie (h, w, c, n)."""
+"""The order of an array's axes in memory, which its shape does not tell: (n, h, w, c) images may lie (h, w, c, n)."""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """Pooling over one to three spatial axes, and its gradients.
 
-Arrays are (n, *space, channels) in shape and in any order in memory, which results share. The work is done in blocks that
-stay in the cache, over axes in the order they have in memory; batch and channels are axes with a window of one.
+Arrays are (n, *space, channels) in shape and in any order in memory, which results share. The work is done in blocks
+that stay in the cache, over axes in the order they have in memory; batch and channels are axes with a window of one.
 """
 
 import itertools
@@ -106,7 +106,7 @@ def _combine(combine, start, x, out, cells, before):
 
 
 def _scatter(sharing, axes, dy):
-    """dx, where `sharing(block)(target, source, out)` is what windows `target` of a block of dy give to elements `source`."""
+    """dx, where `sharing(block)(target, source, out)` is what windows `target` of a block give to `source` in dx."""
     dx = arena.empty([axis.n for axis in axes], dy.dtype)
     if not dy.size:
         dx[...] = 0
@@ -147,7 +147,7 @@ class _Axis:
         self.whole = window == stride == 1 and padding == (0, 0)
 
     def cells(self, first, last):
-        """For every cell of the windows first, ..., last - 1: those of them that have it, counted from `first`, and where."""
+        """For each cell of the windows first, ..., last - 1: those that have it, from `first` on, and its places."""
         cells = []
         for i in range(self.window):
             lo = max(first, -(-(self.before - i) // self.stride))

@@ -8,6 +8,8 @@ import random as _python_random
 
 import numpy as np
 
+from kerasnp.backend.config import storage_dtype
+
 _global = {"seed": None, "made": 0}
 
 
@@ -57,14 +59,14 @@ def normal(rng, shape, mean=0.0, stddev=1.0, dtype="float32"):
     """Gaussian numbers."""
     wide = np.float64 if dtype == "float64" else np.float32
     x = rng.standard_normal(shape, dtype=wide)
-    return np.asarray(x * wide(stddev) + wide(mean), dtype)
+    return np.asarray(x * wide(stddev) + wide(mean), storage_dtype(dtype))
 
 
 def uniform(rng, shape, minval=0.0, maxval=1.0, dtype="float32"):
     """Numbers spread evenly over [minval, maxval)."""
     wide = np.float64 if dtype == "float64" else np.float32
     x = rng.random(shape, dtype=wide)
-    return np.asarray(x * wide(maxval - minval) + wide(minval), dtype)
+    return np.asarray(x * wide(maxval - minval) + wide(minval), storage_dtype(dtype))
 
 
 def truncated_normal(rng, shape, mean=0.0, stddev=1.0, dtype="float32"):

@@ -1,8 +1,8 @@
 """Recurrent layers over whole sequences, forward and backward through time.
 
-A step is one product of a matrix that holds every gate with [h; x; 1]; the gradient of that matrix is one product after the
-loop. Inside, arrays are (t, features, n): with the batch innermost each gate is one stretch of memory, which is four times as
-fast to work on as a slice of rows. The batch is cut into shards that run on all cores.
+A step is one product of a matrix that holds every gate with [h; x; 1]; the gradient of that matrix is one product
+after the loop. Inside, arrays are (t, features, n): with the batch innermost each gate is one stretch of memory, which
+is four times as fast to work on as a slice of rows. The batch is cut into shards that run on all cores.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ WORTH_A_THREAD = 1 << 20
 
 
 def recurrent(
-    cell, x, states, w, r, b=None, activations=(None, None), mask=None, zero_masked=False, backwards=False, sequences=False,
-    drop_x=None, drop_h=None, keep=True,
+    cell, x, states, w, r, b=None, activations=(None, None), mask=None, zero_masked=False, backwards=False,
+    sequences=False, drop_x=None, drop_h=None, keep=True,
 ):  # fmt: skip
     """Run a cell over sequences: the output, the last states, and what `recurrent_grad` needs.
 
@@ -63,7 +63,7 @@ def recurrent(
 
 
 def recurrent_grad(saved, dy, dlast, wanted=(True, True, True, True)):
-    """The gradients of `recurrent`: dx, [d of each state], dw, dr, db; parts of `wanted` = (x, w, r, b) that are False are None.
+    """The gradients of `recurrent`: dx, [d of each state], dw, dr, db, None where `wanted` (x, w, r, b) says False.
 
     Args:
         dy: like y.  dlast: like the last states, or None.
@@ -76,7 +76,10 @@ def recurrent_grad(saved, dy, dlast, wanted=(True, True, True, True)):
 
     def shard(i, j):
         run = runs[i]
-        d = [np.zeros((cell.units, j - i), dy.dtype) if dlast is None else np.array(s[i:j].T, order="C") for s in dlast or dstates]
+        d = [
+            np.zeros((cell.units, j - i), dy.dtype) if dlast is None else np.array(s[i:j].T, order="C")
+            for s in dlast or dstates
+        ]
         steps = np.ascontiguousarray(dy[i:j].transpose(1, 2, 0)) if sequences else dy[i:j].T[None]
         if run.mask is not None and t:
             steps = steps * run.seen(zero_masked, sequences)

@@ -37,8 +37,8 @@ class HardSigmoid:
 class Cell:
     """Base: the weights as one matrix, the `stack` (u + i + 1, columns), whose transpose [h; x; 1] is multiplied with.
 
-    `order` lists the gates in the order of the stack's columns: those behind the gate activation first, since one call then
-    serves them all.
+    `order` lists the gates in the order of the stack's columns: those behind the gate activation first, since one call
+    then serves them all.
     """
 
     states = 1

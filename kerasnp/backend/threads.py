@@ -1,6 +1,7 @@
 """Parallel loops over NumPy kernels: the only door to threads.
 
-NumPy's ufuncs, copies and matrix products release the interpreter lock, so pieces of one array operation run on all cores.
+NumPy's ufuncs, copies and matrix products release the interpreter lock, so pieces of one array operation run on all
+cores.
 """
 
 import ctypes
@@ -17,8 +18,9 @@ def parallel(fn, n, grain):
     """Call `fn(start, stop)` over consecutive pieces of `range(n)`, `grain` items each (the last may be shorter).
 
     The pieces run on a pool of threads, the caller's among them, with BLAS at one thread. The split depends on `n` and
-    `grain` alone, so a kernel whose pieces do not meet, or that adds their results in order, gives the same bits with any
-    number of threads. Runs inline where a region is open already: in a nested call, or for the second of two user threads.
+    `grain` alone, so a kernel whose pieces do not meet, or that adds their results in order, gives the same bits with
+    any number of threads. Runs inline where a region is open already: in a nested call, or for the second of two user
+    threads.
 
     Raises: the first exception of a piece, once all pieces have stopped; pieces not begun by then are left out.
 
@@ -65,7 +67,7 @@ def quiet_blas():
 
 
 class wide_blas:  # noqa: N801
-    """`with wide_blas():` BLAS has all threads again, for one large product; without effect in the piece of a region."""
+    """`with wide_blas():` BLAS has all threads again, for one large product; without effect in a piece of a region."""
 
     def __enter__(self):
         self.wide = _blas.depth == 1 and not _busy.locked()
@@ -121,7 +123,7 @@ class _Region:
 
 
 class _Worker:
-    """A daemon thread asleep on a lock: 10 us to wake, where a queue or an event takes longer."""
+    """A daemon thread asleep on a lock until it is called, which takes 10 to 15 us."""
 
     def __init__(self):
         self.jobs, self.working = [], False
@@ -162,7 +164,7 @@ class _Worker:
 
 
 class _Blas:
-    """`with`: the OpenBLAS behind NumPy runs one thread until the last such block is left; inert where none is found."""
+    """`with`: NumPy's OpenBLAS runs one thread until the last such block is left; inert where none is found."""
 
     def __init__(self):
         self.get, self.set = _openblas()
@@ -192,7 +194,7 @@ def _openblas():
     """The functions that read and set the thread count of NumPy's OpenBLAS."""
     for path in _openblas_paths():
         try:
-            library = ctypes.PyDLL(path)  # PyDLL: the setter takes 0.25 us, not worth letting go of the interpreter lock
+            library = ctypes.PyDLL(path)  # the setter takes 0.25 us: not worth letting go of the interpreter lock
         except OSError:
             continue
         for prefix in ("scipy_openblas", "openblas"):

@@ -1,5 +1,7 @@
 """Pooling to an output of a given size, whatever the size of the input."""
 
+from collections.abc import Callable
+
 from kerasnp import ops
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.spatial import SpatialLayer
@@ -8,7 +10,7 @@ from kerasnp.layers.spatial import SpatialLayer
 class _AdaptivePooling(SpatialLayer, abstract=True):
     """Base; subclasses say which operator and how many axes."""
 
-    operator = None
+    operator: Callable
 
     def __init__(self, output_size, data_format=None, **kwargs):
         super().__init__(**kwargs)

@@ -10,7 +10,7 @@ from kerasnp.utils.registry import Registered
 
 
 class _ConvLSTMCell(DroppingCell, abstract=True):
-    """One step: the gates are conv(x, kernel) + conv(h, recurrent_kernel, "same") + bias, the rest is that of an LSTM."""
+    """One step: gates from conv(x, kernel) + conv(h, recurrent_kernel, "same") + bias, the rest is that of an LSTM."""
 
     gates = 4
 
@@ -23,7 +23,12 @@ class _ConvLSTMCell(DroppingCell, abstract=True):
         self.padding = check.one_of("padding", padding, ("valid", "same"), self._who)
         self.data_format = K.standardize_data_format(data_format)
         self.dilation_rate = check.int_tuple("dilation_rate", dilation_rate, 2, self._who)
-        families = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints, "activation": activations}
+        families = {
+            "initializer": initializers,
+            "regularizer": regularizers,
+            "constraint": constraints,
+            "activation": activations,
+        }
         for name, value in options.items():
             family = families.get(name.rpartition("_")[2])
             setattr(self, name, value if family is None else family.get(value))
@@ -32,20 +37,27 @@ class _ConvLSTMCell(DroppingCell, abstract=True):
     def build(self, input_shape):
         channels = input_shape[1 if self.data_format == "channels_first" else -1]
         if channels is None:
-            raise ValueError(f"{self._who}: the channel axis of the input must be known. Received: input shape {input_shape}")
+            raise ValueError(
+                f"{self._who}: the channel axis of the input must be known. Received: input shape {input_shape}"
+            )
         sizes = {"kernel": channels, "recurrent_kernel": self.filters}
         for name, depth in sizes.items():
             kind = name.removesuffix("_kernel")
             weight = self.add_weight(
                 (*self.kernel_size, depth, 4 * self.filters), getattr(self, f"{kind}_initializer"),
-                regularizer=getattr(self, f"{kind}_regularizer"), constraint=getattr(self, f"{kind}_constraint"), name=name,
+                regularizer=getattr(self, f"{kind}_regularizer"), constraint=getattr(self, f"{kind}_constraint"),
+                name=name,
             )  # fmt: skip
             setattr(self, name, weight)
         self.bias = None
         if self.use_bias:
             start = forget_bias(self.bias_initializer, self.filters) if self.unit_forget_bias else self.bias_initializer
             self.bias = self.add_weight(
-                (4 * self.filters,), start, regularizer=self.bias_regularizer, constraint=self.bias_constraint, name="bias"
+                (4 * self.filters,),
+                start,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
             )
 
     def call(self, inputs, states, training=False):
@@ -82,7 +94,8 @@ class ConvLSTM2D(RNN):
     """An LSTM over images whose products are convolutions, for films and maps that change (Shi et al., 2015).
 
     c' = f * c + i * activation(z_c),  h' = o * activation(c'),  with i, f, o = recurrent_activation(z_i, z_f, z_o) and
-    z = conv(x, kernel) + conv(h, recurrent_kernel) + bias in the order i, f, c, o; the second convolution keeps the size.
+    z = conv(x, kernel) + conv(h, recurrent_kernel) + bias in the order i, f, c, o; the second convolution keeps the
+    size.
 
     >>> ConvLSTM2D(4, 3)(ops.ones((2, 5, 8, 8, 1))).shape
     (2, 6, 6, 4)
@@ -134,7 +147,13 @@ class ConvLSTM2D(RNN):
         # Known once the sizes of the images are; the base only asks that there be states.
         cell.state_size = [cell.filters, cell.filters]
         super().__init__(
-            cell, return_sequences, return_state, go_backwards, stateful, activity_regularizer=activity_regularizer, **kwargs
+            cell,
+            return_sequences,
+            return_state,
+            go_backwards,
+            stateful,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
         )
         self.input_spec = InputSpec(ndim=5)
 
@@ -185,4 +204,8 @@ class ConvLSTM2D(RNN):
 
 
 for _name in (*_WINDOW, *_OPTIONS):
-    setattr(ConvLSTM2D, _name, property(lambda self, name=_name: getattr(self.cell, name), doc=f"The `{_name}` of the cell."))
+    setattr(
+        ConvLSTM2D,
+        _name,
+        property(lambda self, name=_name: getattr(self.cell, name), doc=f"The `{_name}` of the cell."),
+    )

@@ -364,6 +364,8 @@ class Layer(Registered, abstract=True):
                 y = self.call(*args, **kwargs)
             finally:
                 _training.reset(token)
+        if self._mixed:
+            y = self._cast_output(y)
         if self.activity_regularizer is not None:
             for part in y if isinstance(y, (list, tuple)) else [y]:
                 self.add_loss(self.activity_regularizer(part) / part.shape[0])
@@ -391,6 +393,12 @@ class Layer(Registered, abstract=True):
             if mask is not None:
                 set_mask(x, mask)
         return x
+
+    def _cast_output(self, y):
+        """Half-precision inputs times single-precision weights are computed in single precision; hand on halves."""
+        if isinstance(y, (list, tuple)):
+            return type(y)(self._cast_output(v) for v in y)
+        return ops.cast(y, self.compute_dtype) if K.is_float(y.dtype) else y
 
     def _convert(self, x):
         if isinstance(x, (K.ndarray, Variable)):
@@ -446,6 +454,7 @@ class Layer(Registered, abstract=True):
     def dtype_policy(self, value):
         self._dtype_policy = dtype_policies.get(value)
         self._compute_type = K.storage_dtype(self._dtype_policy.compute_dtype)
+        self._mixed = self._compute_type != K.storage_dtype(self._dtype_policy.variable_dtype)
 
     @property
     def dtype(self):

@@ -1,5 +1,7 @@
 """Pooling layers: the largest or the mean value of a window, or of all the space."""
 
+from collections.abc import Callable
+
 from kerasnp import ops
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.spatial import SpatialLayer, WindowLayer
@@ -9,7 +11,7 @@ from kerasnp.utils import check
 class _Pooling(WindowLayer, abstract=True):
     """Base of the windowed ones; subclasses say which operator and how many axes."""
 
-    operator = None
+    operator: Callable
 
     def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
@@ -138,7 +140,7 @@ class AveragePooling3D(_Pooling, aliases=("AvgPool3D",)):
 class _GlobalPooling(SpatialLayer, abstract=True):
     """Base of the ones that reduce all spatial axes; subclasses say how."""
 
-    operator = None
+    operator: Callable
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(**kwargs)

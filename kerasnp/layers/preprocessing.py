@@ -80,7 +80,7 @@ class Normalization(Layer):
         if self.mean is not None:
             dtype = K.storage_dtype(self.compute_dtype)
             self._statistics = tuple(
-                K.array(K.broadcast_to(K.asarray(v, dtype), shape)) for v in (self.mean, self.variance)
+                K.broadcast_to(K.asarray(v, dtype), shape) for v in (self.mean, self.variance)
             )
             return
         self._mean = self.add_weight(shape, "zeros", trainable=False, name="mean")

@@ -1,6 +1,6 @@
 """The recurrent layers: SimpleRNN, LSTM, GRU."""
 
-from kerasnp import ops
+from kerasnp import ops  # noqa: F401  (the examples use it)
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from kerasnp.layers.rnn import RNN
@@ -30,9 +30,15 @@ class Recurrent(RNN, abstract=True):
     units = _of_the_cell("units")
     activation, recurrent_activation = _of_the_cell("activation"), _of_the_cell("recurrent_activation")
     use_bias, unit_forget_bias = _of_the_cell("use_bias"), _of_the_cell("unit_forget_bias")
-    kernel_initializer, recurrent_initializer = _of_the_cell("kernel_initializer"), _of_the_cell("recurrent_initializer")
+    kernel_initializer, recurrent_initializer = (
+        _of_the_cell("kernel_initializer"),
+        _of_the_cell("recurrent_initializer"),
+    )
     bias_initializer = _of_the_cell("bias_initializer")
-    kernel_regularizer, recurrent_regularizer = _of_the_cell("kernel_regularizer"), _of_the_cell("recurrent_regularizer")
+    kernel_regularizer, recurrent_regularizer = (
+        _of_the_cell("kernel_regularizer"),
+        _of_the_cell("recurrent_regularizer"),
+    )
     bias_regularizer = _of_the_cell("bias_regularizer")
     kernel_constraint, recurrent_constraint = _of_the_cell("kernel_constraint"), _of_the_cell("recurrent_constraint")
     bias_constraint = _of_the_cell("bias_constraint")
@@ -60,8 +66,8 @@ class SimpleRNN(Recurrent):
         kernel_initializer, recurrent_initializer, bias_initializer: how the weights begin.
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
         kernel_constraint, recurrent_constraint, bias_constraint: applied after each update.
-        dropout, recurrent_dropout: the shares of the inputs and of the states that are dropped in training, the same ones
-            at every step and others for every gate (Gal and Ghahramani, 2016).
+        dropout, recurrent_dropout: the shares of the inputs and of the states that are dropped in training, the same
+            ones at every step and others for every gate (Gal and Ghahramani, 2016).
         seed: of the dropout.
         return_sequences: the output of every step instead of the last.
         return_state: the last states after the output: `(output, *states)`.
@@ -69,7 +75,8 @@ class SimpleRNN(Recurrent):
         stateful: begin each batch with the states that the last one ended with; the batch size must be fixed.
         unroll: accepted; the numbers do not depend on it.
 
-    Shapes: sequences `(batch, steps, features)`, mask `(batch, steps)`, output `(batch, units)` or `(batch, steps, units)`.
+    Shapes: sequences `(batch, steps, features)`, mask `(batch, steps)`, output `(batch, units)` or
+    `(batch, steps, units)`.
     """
 
     cell_class = SimpleRNNCell
@@ -110,8 +117,8 @@ class SimpleRNN(Recurrent):
             recurrent_dropout=recurrent_dropout, seed=seed,
         )  # fmt: skip
         super().__init__(
-            cell, return_sequences, return_state, go_backwards, stateful, unroll, activity_regularizer=activity_regularizer,
-            **kwargs,
+            cell, return_sequences, return_state, go_backwards, stateful, unroll,
+            activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
 
 
@@ -134,8 +141,8 @@ class LSTM(Recurrent):
         unit_forget_bias: the bias of the forget gate begins at one.
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
         kernel_constraint, recurrent_constraint, bias_constraint: applied after each update.
-        dropout, recurrent_dropout: the shares of the inputs and of the states that are dropped in training, the same ones
-            at every step and others for every gate (Gal and Ghahramani, 2016).
+        dropout, recurrent_dropout: the shares of the inputs and of the states that are dropped in training, the same
+            ones at every step and others for every gate (Gal and Ghahramani, 2016).
         seed: of the dropout.
         return_sequences: the output of every step instead of the last.
         return_state: the last states after the output: `(output, *states)`.
@@ -143,7 +150,8 @@ class LSTM(Recurrent):
         stateful: begin each batch with the states that the last one ended with; the batch size must be fixed.
         unroll, use_cudnn: accepted; the numbers do not depend on it.
 
-    Shapes: sequences `(batch, steps, features)`, mask `(batch, steps)`, output `(batch, units)` or `(batch, steps, units)`.
+    Shapes: sequences `(batch, steps, features)`, mask `(batch, steps)`, output `(batch, units)` or
+    `(batch, steps, units)`.
     """
 
     cell_class = LSTMCell
@@ -188,8 +196,8 @@ class LSTM(Recurrent):
             recurrent_dropout=recurrent_dropout, seed=seed,
         )  # fmt: skip
         super().__init__(
-            cell, return_sequences, return_state, go_backwards, stateful, unroll, activity_regularizer=activity_regularizer,
-            **kwargs,
+            cell, return_sequences, return_state, go_backwards, stateful, unroll,
+            activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
         self.use_cudnn = use_cudnn
 
@@ -212,8 +220,8 @@ class GRU(Recurrent):
         kernel_initializer, recurrent_initializer, bias_initializer: how the weights begin.
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
         kernel_constraint, recurrent_constraint, bias_constraint: applied after each update.
-        dropout, recurrent_dropout: the shares of the inputs and of the states that are dropped in training, the same ones
-            at every step and others for every gate (Gal and Ghahramani, 2016).
+        dropout, recurrent_dropout: the shares of the inputs and of the states that are dropped in training, the same
+            ones at every step and others for every gate (Gal and Ghahramani, 2016).
         seed: of the dropout.
         return_sequences: the output of every step instead of the last.
         return_state: the last states after the output: `(output, *states)`.
@@ -223,7 +231,8 @@ class GRU(Recurrent):
         reset_after: whether the reset gate comes after the product with the recurrent kernel; the bias then is
             `(2, 3 * units)`.
 
-    Shapes: sequences `(batch, steps, features)`, mask `(batch, steps)`, output `(batch, units)` or `(batch, steps, units)`.
+    Shapes: sequences `(batch, steps, features)`, mask `(batch, steps)`, output `(batch, units)` or
+    `(batch, steps, units)`.
     """
 
     cell_class = GRUCell
@@ -268,7 +277,7 @@ class GRU(Recurrent):
             reset_after=reset_after, seed=seed,
         )  # fmt: skip
         super().__init__(
-            cell, return_sequences, return_state, go_backwards, stateful, unroll, activity_regularizer=activity_regularizer,
-            **kwargs,
+            cell, return_sequences, return_state, go_backwards, stateful, unroll,
+            activity_regularizer=activity_regularizer, **kwargs,
         )  # fmt: skip
         self.use_cudnn = use_cudnn

@@ -140,7 +140,7 @@ class RecurrentCell(DroppingCell, abstract=True):
 
     @property
     def runs_sequences(self):
-        """Whether one operator can run whole sequences: the cell is none of a user's own, and neither are its activations."""
+        """Whether one operator can run whole sequences: neither the cell nor its activations are a user's own."""
         return type(self).__module__.startswith("kerasnp.") and self.kernels is not None
 
     def run(self, x, states, mask=None, training=False, **options):
@@ -252,7 +252,7 @@ class LSTMCell(RecurrentCell):
         )  # fmt: skip
 
     def _bias_start(self):
-        """Ones for the forget gate, if so wished, so that the cell remembers from the start (Jozefowicz et al., 2015)."""
+        """Ones for the forget gate, if so wished: the cell then remembers from the start (Jozefowicz et al., 2015)."""
         return forget_bias(self.bias_initializer, self.units) if self.unit_forget_bias else None
 
     def step(self, x, states, drop_x, drop_h):
@@ -288,8 +288,8 @@ class GRUCell(RecurrentCell):
     >>> y.shape
     (2, 4)
 
-    The arguments are those of `GRU`. Shapes: inputs `(batch, features)`, states `[h]` of `(batch, units)`; the gates are in
-    the order z, r, n.
+    The arguments are those of `GRU`. Shapes: inputs `(batch, features)`, states `[h]` of `(batch, units)`; the gates
+    are in the order z, r, n.
     """
 
     gates = 3

@@ -22,8 +22,8 @@ class Bidirectional(Layer):
     >>> Bidirectional(LSTM(4, return_sequences=True))(ops.ones((2, 5, 3))).shape
     (2, 5, 8)
 
-    The layer itself is not used, but its configuration, twice: `forward_layer` and `backward_layer` have weights of their
-    own (Schuster and Paliwal, 1997).
+    The layer itself is not used, but its configuration, twice: `forward_layer` and `backward_layer` have weights of
+    their own (Schuster and Paliwal, 1997).
 
     Args:
         layer: a recurrent layer.
@@ -48,7 +48,8 @@ class Bidirectional(Layer):
                 )
         if merge_mode is not None and merge_mode not in MERGES:
             raise ValueError(
-                f"Invalid merge mode. Merge mode should be one of 'sum', 'mul', 'ave', 'concat', None. Received: {merge_mode}"
+                f"Invalid merge mode. Merge mode should be one of 'sum', 'mul', 'ave', 'concat', None. "
+                f"Received: {merge_mode}"
             )
         if weights is not None:
             raise ValueError("Bidirectional: weights must be None; call set_weights on the built layer instead.")
@@ -227,7 +228,8 @@ class TimeDistributed(Wrapper):
     def _step_shape(self, shape):
         if not isinstance(shape, (list, tuple)) or len(shape) < 3:
             raise ValueError(
-                f"`TimeDistributed` Layer should be passed an `input_shape` with at least 3 dimensions, received: {shape}"
+                f"`TimeDistributed` Layer should be passed an `input_shape` with at least 3 dimensions, "
+                f"received: {shape}"
             )
         return (shape[0], *shape[2:])
 
@@ -248,9 +250,9 @@ class TimeDistributed(Wrapper):
         n, t = shape[:2]
         if mask is not None and tuple(mask.shape[:2]) != (n, t):
             raise ValueError(
-                f"The `mask` passed to the `TimeDistributed` layer has a shape {tuple(mask.shape)} that is incompatible with the "
-                f"input shape {shape}. The first two dimensions of the mask (batch size and timesteps) must match the input's "
-                f"first two dimensions. Expected mask shape prefix: {(n, t)}."
+                f"The `mask` passed to the `TimeDistributed` layer has a shape {tuple(mask.shape)} that is "
+                f"incompatible with the input shape {shape}. The first two dimensions of the mask (batch size and "
+                f"timesteps) must match the input's first two dimensions. Expected mask shape prefix: {(n, t)}."
             )
         if self._every_step_by_itself(training):
             steps = [ops.squeeze(x, 1) for x in ops.split(inputs, t, axis=1)]

@@ -158,7 +158,7 @@ class RNN(Layer):
             raise ValueError(f"Argument `cell` should have a `call` method. Received: cell={cell}")
         if not hasattr(cell, "state_size"):
             raise ValueError(
-                "The RNN cell should have a `state_size` attribute (one integer, or a list of integers, one for each state). "
+                "The RNN cell should have a `state_size` attribute (one integer, or a list, one for each state). "
                 f"Received: cell={cell}"
             )
         super().__init__(**kwargs)
@@ -212,8 +212,8 @@ class RNN(Layer):
         reset_dropout(self.cell)
         if getattr(self.cell, "runs_sequences", False):
             y, *last = self.cell.run(
-                sequences, states, mask, training, sequences=self.return_sequences, zero_masked=self.zero_output_for_mask,
-                backwards=self.go_backwards,
+                sequences, states, mask, training, sequences=self.return_sequences,
+                zero_masked=self.zero_output_for_mask, backwards=self.go_backwards,
             )  # fmt: skip
         else:
             y, last = self._steps(sequences, states, mask, training)
@@ -233,12 +233,14 @@ class RNN(Layer):
         given = flatten(initial_state)
         if len(expected) != len(given):
             raise ValueError(
-                f"{self._who}: initial_state must hold one array for each of the {len(expected)} states. Received: {len(given)}"
+                f"{self._who}: initial_state must hold one array for each of the {len(expected)} states. "
+                f"Received: {len(given)}"
             )
         for want, have in zip(expected, given):
             if tuple(want.shape) != tuple(have.shape):
                 raise ValueError(
-                    f"{self._who}: an initial state must have the shape {tuple(want.shape)}. Received: {tuple(have.shape)}"
+                    f"{self._who}: an initial state must have the shape {tuple(want.shape)}. "
+                    f"Received: {tuple(have.shape)}"
                 )
         return pack(initial_state, [ops.cast(ops.convert_to_tensor(s), self.compute_dtype) for s in given])
 

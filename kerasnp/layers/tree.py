@@ -7,16 +7,17 @@ from kerasnp.utils import check
 
 
 def children_of(tree, leaves, who="tree"):
-    """The inner nodes of a binary tree as (left, right) pairs, children before parents; inner node k has number leaves + k.
+    """The inner nodes of a binary tree as (left, right) pairs, children before parents, numbered from `leaves` on.
 
     >>> children_of(((0, 1), 2), leaves=3)
     [(0, 1), (3, 2)]
     >>> children_of([3, 3, 4, 4, -1], leaves=3)
-    [(0, 1), (2, 3)]
+    [(0, 1), (3, 2)]
 
     Args:
-        tree: nested pairs (tuples) of leaf numbers, a leaf number alone; or the parent of each node, an array in which the
-            leaves come first, the root has -1, and entries below -1 are no nodes. Of two children the first is the left one.
+        tree: nested pairs (tuples) of leaf numbers, a leaf number alone; or the parent of each node, an array in which
+            the leaves come first, the root has -1, and entries below -1 are no nodes. The left child is that with the
+            first leaf.
         leaves: how many leaves the input has; not all of them need to be used.
 
     Raises: ValueError for a leaf that does not exist, a node without exactly two children, or what is no tree.
@@ -51,35 +52,36 @@ def _from_parents(parents, leaves, who):
     whole = len(roots) == 1 and all(len(c) == 2 and leaves <= p < len(parents) for p, c in children.items())
     if not whole:
         raise ValueError(
-            f"{who}: parents must describe one binary tree whose {leaves} leaves come first: one root (-1), two children for "
-            f"every inner node. Received: {parents}"
+            f"{who}: parents must describe one binary tree whose {leaves} leaves come first: one root (-1), two "
+            f"children for every inner node. Received: {parents}"
         )
 
-    def as_pair(start):
-        # Depth first with a stack of its own: trees may be deeper than Python lets functions call each other.
-        done, stack = {}, [start]
-        while stack:
-            node = stack[-1]
-            below = [c for c in children.get(node, ()) if c not in done]
-            if not below:
-                if node in children:
-                    done[node] = tuple(done[c] for c in children[node])
-                elif node < leaves:
-                    done[node] = node
-                else:
-                    raise ValueError(f"{who}: node {node} is neither a leaf nor has it children. Received: parents {parents}")
-                stack.pop()
-            stack += below
-        return done[start]
-
-    return children_of(as_pair(roots[0]), leaves, who)
+    # Depth first with a stack of its own: trees may be deeper than Python lets functions call each other.
+    # Beside each subtree stands its first leaf, by which the two of a node are put in order.
+    done, stack = {}, [roots[0]]
+    while stack:
+        node = stack[-1]
+        below = [c for c in children.get(node, ()) if c not in done]
+        if not below:
+            if node in children:
+                (first, left), (_, right) = sorted((done[c] for c in children[node]), key=lambda subtree: subtree[0])
+                done[node] = first, (left, right)
+            elif node < leaves:
+                done[node] = node, node
+            else:
+                raise ValueError(
+                    f"{who}: node {node} is neither a leaf nor has it children. Received: parents {parents}"
+                )
+            stack.pop()
+        stack += below
+    return children_of(done[roots[0]][1], leaves, who)
 
 
 def schedule(trees, leaves, who="tree"):
     """All nodes of a batch of trees, those of the same height together: (levels, roots).
 
-    A level is (left, right), the places of the children among all states so far: leaf j of tree i is at i * leaves + j, and
-    the nodes of each level follow. `roots` are the places of the roots.
+    A level is (left, right), the places of the children among all states so far: leaf j of tree i is at i * leaves +
+    j, and the nodes of each level follow. `roots` are the places of the roots.
     """
     levels: list = []
     trees_pairs, roots = [children_of(tree, leaves, who) for tree in trees], []
@@ -94,7 +96,9 @@ def schedule(trees, leaves, who="tree"):
     place = {(i, j): i * leaves + j for i in range(len(trees_pairs)) for j in range(leaves)}
     total = len(place)
     for level in levels:
-        entries.append(tuple(K.array([place[i, child] for i, _, *both in level for child in (both[side],)]) for side in (0, 1)))
+        entries.append(
+            tuple(K.array([place[i, child] for i, _, *both in level for child in (both[side],)]) for side in (0, 1))
+        )
         for i, node, *_ in level:
             place[i, node] = total
             total += 1
@@ -108,7 +112,7 @@ def _only_leaf(tree):
 
 
 class TreeCell(Layer, abstract=True):
-    """Base: states of the leaves from the inputs, then level by level those of the nodes, all trees of the batch at once."""
+    """Base: states of the leaves from the inputs, then level by level those of the nodes, for all trees at once."""
 
     casts_integers = False
     parts = 1  # how many vectors of `units` a state consists of
@@ -165,7 +169,7 @@ class TreeCell(Layer, abstract=True):
 
 
 class TreeRNNCell(TreeCell):
-    """A recursive network over binary trees: the state of a node comes from those of its children (Socher et al., 2011).
+    """A recursive network over binary trees: the state of a node comes from its children's (Socher et al., 2011).
 
     h = activation(x @ kernel + bias) for leaves,  h = activation([h_left, h_right] @ recurrent_kernel + recurrent_bias)
 
@@ -180,24 +184,26 @@ class TreeRNNCell(TreeCell):
         kernel_initializer, recurrent_initializer, bias_initializer: how the weights begin.
         kernel_regularizer, recurrent_regularizer, bias_regularizer: penalties added to the loss.
 
-    Call arguments: inputs `(batch, leaves, features)`, and `trees`, for each sample nested tuples of leaf numbers such as
-    `((0, 1), 2)`, or the parent of each node, leaves first and -1 for the root, such as `[3, 3, 4, 4, -1]`.
+    Call arguments: inputs `(batch, leaves, features)`, and `trees`, for each sample nested tuples of leaf numbers such
+    as `((0, 1), 2)`, or the parent of each node, leaves first and -1 for the root, such as `[3, 3, 4, 4, -1]`.
 
-    Shapes: the states of the roots, `(batch, units)`; kernel `(features, units)`, recurrent_kernel `(2 * units, units)`.
+    Shapes: the states of the roots, `(batch, units)`; kernel `(features, units)`, recurrent_kernel
+    `(2 * units, units)`.
 
     Raises: ValueError for anything but binary trees.
     """
 
     def __init__(
         self, units, activation="tanh", use_bias=True, kernel_initializer="glorot_uniform",
-        recurrent_initializer="glorot_uniform", bias_initializer="zeros", kernel_regularizer=None, recurrent_regularizer=None,
-        bias_regularizer=None, **kwargs,
+        recurrent_initializer="glorot_uniform", bias_initializer="zeros", kernel_regularizer=None,
+        recurrent_regularizer=None, bias_regularizer=None, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         self._set_options(
             units, use_bias, activation=activation, kernel_initializer=kernel_initializer,
             recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer, recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer,
+            kernel_regularizer=kernel_regularizer, recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
         )  # fmt: skip
 
     def leaf(self, x):
@@ -206,7 +212,9 @@ class TreeRNNCell(TreeCell):
 
     def node(self, left, right):
         """h of the nodes."""
-        return ops.dense(ops.concatenate([left, right], axis=-1), self.recurrent_kernel, self.recurrent_bias, self.activation)
+        return ops.dense(
+            ops.concatenate([left, right], axis=-1), self.recurrent_kernel, self.recurrent_bias, self.activation
+        )
 
 
 class TreeLSTMCell(TreeCell):
@@ -214,7 +222,8 @@ class TreeLSTMCell(TreeCell):
 
     i, o, u = x @ kernel + bias,  c = s(i) * activation(u)  for leaves,
     i, f, f', o, u = [h_left, h_right] @ recurrent_kernel + recurrent_bias,
-    c = s(i) * activation(u) + s(f) * c_left + s(f') * c_right  for nodes; h = s(o) * activation(c), s the gate activation
+    c = s(i) * activation(u) + s(f) * c_left + s(f') * c_right  for nodes,
+    h = s(o) * activation(c), where s is the gate activation
 
     >>> cell = TreeLSTMCell(4)
     >>> cell(ops.ones((2, 3, 5)), [[3, 3, 4, 4, -1], [4, 3, 3, 4, -1]]).shape
@@ -231,9 +240,9 @@ class TreeLSTMCell(TreeCell):
     parts, leaf_gates, node_gates = 2, 3, 5
 
     def __init__(
-        self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True, kernel_initializer="glorot_uniform",
-        recurrent_initializer="glorot_uniform", bias_initializer="zeros", unit_forget_bias=True, kernel_regularizer=None,
-        recurrent_regularizer=None, bias_regularizer=None, **kwargs,
+        self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
+        kernel_initializer="glorot_uniform", recurrent_initializer="glorot_uniform", bias_initializer="zeros",
+        unit_forget_bias=True, kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, **kwargs,
     ):  # fmt: skip
         super().__init__(**kwargs)
         self.unit_forget_bias = unit_forget_bias

@@ -58,7 +58,7 @@ class Lstm(Recurrent):
 
 
 class Gru(Recurrent):
-    """h' = z * h + (1 - z) * act(x_h + r * h_h), gates in the order z, r, h; b (2, 3 * u) for the input and the state."""
+    """h' = z * h + (1 - z) * act(x_h + r * h_h), gates in the order z, r, h; b (2, 3 * u) for input and state."""
 
     cell = "gru"
 
@@ -81,7 +81,11 @@ def recurrent(cls, x, w, r, states, b=None, activations=None, with_states=False,
     return list(y) if with_states else y
 
 
-GATES = {"lstm": ("input", "forget", "candidate", "output"), "gru": ("update", "reset", "candidate"), "simple_rnn": ("state",)}
+GATES = {
+    "lstm": ("input", "forget", "candidate", "output"),
+    "gru": ("update", "reset", "candidate"),
+    "simple_rnn": ("state",),
+}
 
 
 def gradcheck_gates(fn, kernel, recurrent_kernel, bias, cell="lstm", **options):

@@ -152,6 +152,8 @@ def build_object(config, name, inner, family):
         cls = find(name, config, family)
         if not isinstance(cls, type):
             return cls
+        if state is not None and hasattr(cls, "add_weight"):
+            state.count_layer()
         if not isinstance(inner, dict):
             raise TypeError(f"Could not parse the config of {name}: it must be a dictionary. Received: {_short(inner)}")
         if cls.__module__.startswith("kerasnp."):

@@ -7,10 +7,14 @@ machine.
 import contextlib
 import json
 import re
+import struct
+import zipfile
+import zlib
 
 MAX_JSON_BYTES = 16 << 20
 MAX_JSON_DEPTH = 200
 MAX_OBJECTS = 200_000  # groups and datasets of an HDF5 file
+MAX_LAYERS = 4000
 MAX_RANK = 32
 MAX_NAME = 4096
 MAX_ZIP_ENTRIES = 10_000
@@ -49,13 +53,17 @@ def place(where):
 
 
 def _sentence(e):
-    """The message of an exception, with its kind where the message alone says nothing."""
+    """What an exception of whatever kind says about the file."""
     text = str(e).strip()
+    if isinstance(e, (struct.error, IndexError, EOFError)):
+        return "it is damaged: a part is cut off or empty."
     if isinstance(e, KeyError):
-        return f"there is no {text}"
-    return (
-        text if isinstance(e, (ValueError, TypeError, NotImplementedError)) and text else f"{type(e).__name__}: {text}"
-    )
+        return f"the entry {text} is missing."
+    if isinstance(e, (zipfile.BadZipFile, zlib.error)):
+        return f"it is damaged: {text}."
+    if isinstance(e, (ValueError, NotImplementedError)) and text:
+        return text
+    return f"it is not in the expected form ({text or type(e).__name__})."
 
 
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)

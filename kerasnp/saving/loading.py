@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from kerasnp.saving import limits
+
 _current: contextvars.ContextVar = contextvars.ContextVar("kerasnp_loading", default=None)
 
 # The version whose spellings and numbers are kerasnp's own.
@@ -29,6 +31,7 @@ class Loading:
         # By id of a layer: its class name in the file, where ours is another.
         self.written_as: dict[int, str] = {}
         self.layers: list = []
+        self.number_of_layers = 0
         self.waiting: dict[int, object] = {}
 
     @property
@@ -40,6 +43,12 @@ class Loading:
         """Remember that `layer` stands in the file as `class_name`."""
         self.written_as[id(layer)] = class_name
         self.layers.append(layer)
+
+    def count_layer(self):
+        """Count one more layer."""
+        self.number_of_layers += 1
+        if self.number_of_layers > limits.MAX_LAYERS:
+            raise ValueError(f"the model has more than {limits.MAX_LAYERS} layers, which no real model has.")
 
     def reserve(self, who, name, shape):
         """Count a weight against what the file holds, before any memory is taken."""

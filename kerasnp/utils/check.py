@@ -43,6 +43,8 @@ def one_of(name, value, choices, who=None):
 
 def int_tuple(name, value, length, who=None, minimum=1):
     """An int, or `length` of them, as a tuple of `length` ints of at least `minimum`."""
+    if type(value) is tuple and len(value) == length and all([type(v) is int and v >= minimum for v in value]):
+        return value
     try:
         values = (operator.index(value),) * length
     except TypeError:

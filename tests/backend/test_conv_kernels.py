@@ -105,12 +105,14 @@ def test_any_order_in_memory(n, c, filters):
     options = {"strides": (1, 1), "padding": ((1, 1), (1, 1))}
     for dz in orders(dzs):
         np.testing.assert_allclose(
-            K.conv_grad_kernel(x, dz, kernel.shape, **options), reference.conv_grad_kernel(x, dzs, kernel.shape, **options)
+            K.conv_grad_kernel(x, dz, kernel.shape, **options),
+            reference.conv_grad_kernel(x, dzs, kernel.shape, **options),
         )
         np.testing.assert_allclose(
-            K.conv_grad_input(dz, kernel, x.shape, **options), reference.conv_grad_input(dzs, kernel, x.shape, **options),
+            K.conv_grad_input(dz, kernel, x.shape, **options),
+            reference.conv_grad_input(dzs, kernel, x.shape, **options),
             atol=1e-12,
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.parametrize("n", [0, 1, 20])
@@ -147,9 +149,9 @@ def test_all_gradients_at_once(n, c, filters, space, groups, activation):
 
 @pytest.mark.parametrize("activation", [None, "relu", "tanh"])
 @pytest.mark.parametrize("n, c, filters, space, size", [
-    (3, 2, 4, (7, 6), (2, 2)), (17, 2, 4, (9, 8), (2, 2)), (16, 17, 16, (9, 12), (2, 2)), (20, 16, 16, (13, 13), (3, 2)),
-    (16, 16, 20, (14, 11), (5, 3)), (18, 4, 4, (9,), (2,)), (18, 3, 4, (30, 30), (2, 3)), (16, 2, 2, (4, 4), (5, 5)),
-    (2, 2, 3, (5, 6, 7), (2, 2, 2)), (0, 2, 3, (7, 6), (2, 2)),
+    (3, 2, 4, (7, 6), (2, 2)), (17, 2, 4, (9, 8), (2, 2)), (16, 17, 16, (9, 12), (2, 2)), (18, 4, 4, (9,), (2,)),
+    (20, 16, 16, (13, 13), (3, 2)), (16, 16, 20, (14, 11), (5, 3)), (18, 3, 4, (30, 30), (2, 3)),
+    (16, 2, 2, (4, 4), (5, 5)), (2, 2, 3, (5, 6, 7), (2, 2, 2)), (0, 2, 3, (7, 6), (2, 2)),
 ])  # fmt: skip
 @pytest.mark.parametrize("overlap", [0, 1])
 def test_convolution_and_pooling_in_one(n, c, filters, space, size, activation, overlap):
@@ -174,7 +176,8 @@ def test_convolution_and_pooling_in_one(n, c, filters, space, size, activation, 
 
 @pytest.mark.parametrize("n", [1, 32])
 @pytest.mark.parametrize(
-    "side, c, filters, window, pad", [(28, 1, 6, 5, 2), (14, 6, 16, 5, 0), (28, 1, 32, 3, 0), (13, 32, 64, 3, 0), (28, 32, 32, 3, 1)]
+    "side, c, filters, window, pad",
+    [(28, 1, 6, 5, 2), (14, 6, 16, 5, 0), (28, 1, 32, 3, 0), (13, 32, 64, 3, 0), (28, 32, 32, 3, 1)],
 )
 def test_layers_of_known_networks_in_float32(n, side, c, filters, window, pad):
     scale = np.float32(1 / np.sqrt(c) / window)
@@ -191,7 +194,9 @@ def test_layers_of_known_networks_in_float32(n, side, c, filters, window, pad):
         assert error < 2e-6, (name, error)
 
 
-@pytest.mark.parametrize("n, c, filters, groups", [(1, 3, 8, 1), (5, 8, 8, 2), (20, 3, 8, 1), (33, 16, 24, 1), (20, 8, 8, 8)])
+@pytest.mark.parametrize(
+    "n, c, filters, groups", [(1, 3, 8, 1), (5, 8, 8, 2), (20, 3, 8, 1), (33, 16, 24, 1), (20, 8, 8, 8)]
+)
 def test_the_same_bits_with_any_number_of_threads(n, c, filters, groups):
     x, kernel = normal(n, 40, 30, c, dtype="float32"), normal(3, 3, c // groups, filters, dtype="float32")
     options = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "groups": groups}

@@ -114,7 +114,12 @@ def test_the_same_bits_with_any_number_of_threads(options):
                 y = K.max_pool(x, *options)
                 dy = np.random.default_rng(1).standard_normal(y.shape).astype("float32")
                 found.append(
-                    (y, K.max_pool_grad(x, y, dy, *options), K.avg_pool(x, *options), K.avg_pool_grad(dy, x.shape, *options))
+                    (
+                        y,
+                        K.max_pool_grad(x, y, dy, *options),
+                        K.avg_pool(x, *options),
+                        K.avg_pool_grad(dy, x.shape, *options),
+                    )
                 )
         finally:
             threads.set_num_threads(before)

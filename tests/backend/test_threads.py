@@ -148,9 +148,10 @@ def run_python(code, **environment):
 def test_the_environment_sets_the_thread_count():
     code = "from kerasnp.backend import threads; print(threads.get_num_threads())"
     assert run_python(code, KERASNP_NUM_THREADS="3").stdout == "3\n"
-    assert "KERASNP_NUM_THREADS must be a positive integer. Received: 'many'" in run_python(
-        code, KERASNP_NUM_THREADS="many"
-    ).stderr
+    assert (
+        "KERASNP_NUM_THREADS must be a positive integer. Received: 'many'"
+        in run_python(code, KERASNP_NUM_THREADS="many").stderr
+    )
 
 
 def test_the_pool_starts_at_first_use():

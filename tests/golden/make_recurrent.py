@@ -1,4 +1,4 @@
-"""Writes recurrent.npz: what Keras computes for recurrent layers with masks, states, memory from batch to batch, and wrappers.
+"""Writes recurrent.npz: what Keras computes for recurrent layers with masks, states and memory, and for wrappers.
 
 Run with a Python that has Keras 3 and JAX: KERAS_BACKEND=jax python tests/golden/make_recurrent.py
 """

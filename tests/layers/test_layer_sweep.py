@@ -87,6 +87,22 @@ def test_shape_and_dtype_as_promised(cls, arguments, shape):
 
 
 @sweep
+@pytest.mark.parametrize(
+    "policy, expected", [("float64", "float64"), ("float16", "float16"), ("mixed_float16", "float16")]
+)
+def test_dtype_policy_decides_the_type_of_the_output(cls, arguments, shape, policy, expected):
+    if {"layer", "cell"} & set(arguments):
+        pytest.skip("the layer inside has a policy of its own")
+    layer = cls(**cases.resolve(kerasnp, arguments), dtype=policy)
+    x = data_for(cls, shape)
+    for training in MODES:
+        y = layer(x, training=training)
+        for part in y if isinstance(y, (list, tuple)) else [y]:
+            assert part.dtype == expected
+    assert {w.dtype for w in layer.weights if "float" in w.dtype} <= {layer.variable_dtype}
+
+
+@sweep
 def test_recorded_equals_unrecorded(cls, arguments, shape):
     layer = make(cls, arguments, shape)
     x, state = data_for(cls, shape), state_of(layer)

@@ -20,8 +20,9 @@ BOTH = [layers.TreeRNNCell, layers.TreeLSTMCell]
 def test_children_before_parents():
     assert children_of((((0, 1), 2), (3, 4)), 5) == [(0, 1), (5, 2), (3, 4), (6, 7)]
     assert children_of(4, 5) == []
-    # Of two children, that with the lower number is the left one.
-    assert children_of([5, 5, 6, 7, 7, 6, 8, 8, -1], 5) == [(0, 1), (2, 5), (3, 4), (6, 7)]
+    # Of two children, that with the first leaf is the left one.
+    assert children_of([5, 5, 6, 7, 7, 6, 8, 8, -1], 5) == [(0, 1), (5, 2), (3, 4), (6, 7)]
+    assert children_of([3, 4, 3, 4, -1], 3) == [(0, 2), (3, 1)]
 
 
 def test_a_very_deep_tree():
@@ -94,7 +95,6 @@ def test_configuration(cls):
     assert [w.name for w in cell.weights] == ["kernel", "recurrent_kernel"]
     twin = deserialize_keras_object(json.loads(json.dumps(serialize_keras_object(cell))))
     assert twin.get_config() == cell.get_config()
-    twin.build((None, 3, 4))
     twin.set_weights(cell.get_weights())
     x = np.ones((1, 3, 4), "float32")
     np.testing.assert_array_equal(twin(x, PAIRS[:1]), cell(x, PAIRS[:1]))

@@ -39,7 +39,7 @@ def test_lstm_is_its_formula():
 
 @pytest.mark.parametrize("kernels", ["fast", "reference"])
 def test_the_gradient_follows_the_cell_state(kernels, monkeypatch):
-    """With r = 0 steps speak to each other through c alone: dc[t-1] = dc[t] * f[t], so dc[0] is the product of all f."""
+    """With r = 0 steps are linked by c alone: dc[t-1] = dc[t] * f[t], so dc[0] is the product of all f."""
     if kernels == "reference":
         monkeypatch.setattr(K, "recurrent", K.reference.recurrent)
         monkeypatch.setattr(K, "recurrent_grad", K.reference.recurrent_grad)
@@ -135,7 +135,9 @@ def test_any_number_of_threads_gives_the_same_bits():
     try:
         for threads in (1, 2, 3):
             K.threads.set_num_threads(threads)
-            y, _, saved = K.recurrent("gru", x, [np.zeros((n, u), "float32")], w, r, b, (K.fused["tanh"], K.fused["sigmoid"]))
+            y, _, saved = K.recurrent(
+                "gru", x, [np.zeros((n, u), "float32")], w, r, b, (K.fused["tanh"], K.fused["sigmoid"])
+            )
             results.append([y, *K.recurrent_grad(saved, y, None)[2:]])
     finally:
         K.threads.set_num_threads(before)
