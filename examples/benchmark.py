@@ -171,7 +171,9 @@ def main(argv=None):
                 found.append(min(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)))
         medians = {name: statistics.median(found) for name, found in times.items()}
         ours = medians["kerasnp"]
-        print(f"{workload:10s} {ours:10.3f}" + "".join(f" {medians[p]:10.3f} {ours / medians[p]:6.2f}" for p in peers), flush=True)
+        print(
+            f"{workload:10s} {ours:10.3f}" + "".join(f" {medians[p]:10.3f} {ours / medians[p]:6.2f}" for p in peers), flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -58,9 +58,13 @@ def draw_predictions(x, y, predicted, path, count=24):
     for axes, i in zip(figure.subplots(3, count // 3).flat, chosen):
         axes.imshow(x[i].reshape(28, 28), cmap="gray_r")
         right = predicted[i] == y[i]
-        axes.set_title(f"{predicted[i]}" if right else f"{predicted[i]} (is {y[i]})", color="black" if right else "red", size=10)
+        axes.set_title(
+            f"{predicted[i]}" if right else f"{predicted[i]} (is {y[i]})", color="black" if right else "red", size=10
+        )
         axes.axis("off")
-    figure.suptitle(f"Predictions on test digits (red: the first {len(wrong)} of {int((predicted != y).sum())} mistakes)", size=11)
+    figure.suptitle(
+        f"Predictions on test digits (red: the first {len(wrong)} of {int((predicted != y).sum())} mistakes)", size=11
+    )
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     print(f"Picture of {len(chosen)} predictions written to {path}")

@@ -17,8 +17,15 @@ class Regularizer(Registered, abstract=True):
 
 
 def _factor(name, value):
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or value != value or value in (float("inf"), -float("inf")):
-        raise ValueError(f"Invalid value for argument {name}: expected a non-negative finite number. Received: {name}={value!r}")
+    if (
+        not isinstance(value, (int, float))
+        or isinstance(value, bool)
+        or value != value
+        or value in (float("inf"), -float("inf"))
+    ):
+        raise ValueError(
+            f"Invalid value for argument {name}: expected a non-negative finite number. Received: {name}={value!r}"
+        )
     if value < 0:
         raise ValueError(f"Invalid value for argument {name}: expected a non-negative float. Received: {name}={value}")
     return float(value)

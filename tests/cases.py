@@ -235,7 +235,10 @@ LAYERS = {
     "SimpleRNN": [
         ({"units": 3}, (2, 5, 4)),
         ({"units": 2, "activation": "relu", "return_sequences": True, "go_backwards": True}, (2, 4, 3)),
-        ({"units": 2, "use_bias": False, "activation": "linear", "dropout": 0.4, "recurrent_dropout": 0.3, "seed": 3}, (3, 4, 3)),
+        (
+            {"units": 2, "use_bias": False, "activation": "linear", "dropout": 0.4, "recurrent_dropout": 0.3, "seed": 3},
+            (3, 4, 3),
+        ),
     ],
     "Softmax": [({}, (4, 5)), ({"axis": 1}, (2, 3, 4)), ({"axis": [1, 2]}, (2, 3, 4))],
     "SpatialDropout1D": [({"rate": 0.5, "seed": 3}, (3, 4, 5))],

@@ -15,7 +15,7 @@ from kerasnp.utils import registry
 MANIFEST = SHARED / "fixtures" / "manifest.json"
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def records():
     return json.loads(MANIFEST.read_text())["fixtures"] if MANIFEST.exists() else []
 

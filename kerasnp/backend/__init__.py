@@ -19,8 +19,8 @@ from numpy import (  # noqa: F401
     mod, moveaxis, multiply, nan, nan_to_num, ndarray, negative, newaxis, nextafter, nonzero, not_equal, ones, ones_like,
     pad, partition, pi, power, prod, rad2deg, real, reciprocal, repeat, reshape, result_type, right_shift, rint, roll,
     round, searchsorted, shape, sign, signbit, sin, sinh, sort, split, sqrt, square, squeeze, stack, subtract, sum,
-    swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, transpose, tril, triu, trunc, uint32, unique, unravel_index, var,
-    where, zeros, zeros_like,
+    swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, transpose, tril, triu, trunc, uint32, unique, unravel_index,
+    var, where, zeros, zeros_like,
 )  # fmt: skip
 
 from kerasnp.backend import arena, random, reference, threads
@@ -62,7 +62,7 @@ def tensor(x, dtype=None):
     return x.astype(np.int32) if x.dtype == np.int64 else x
 
 
-def unbroadcast(g, shape):
+def unbroadcast(g, shape):  # noqa: F811
     """Sum a gradient over the axes along which an array of `shape` was broadcast."""
     if g.shape == shape:
         return g

@@ -8,7 +8,7 @@ from kerasnp import backend as K
 from kerasnp import constraints, dtype_policies, initializers, ops, regularizers
 from kerasnp.autodiff.tape import stop_recording
 from kerasnp.autodiff.variable import Variable
-from kerasnp.layers.input_spec import InputSpec, check_input
+from kerasnp.layers.input_spec import check_input
 from kerasnp.random import SeedGenerator
 from kerasnp.saving import loading
 from kerasnp.saving.config import serialize_value

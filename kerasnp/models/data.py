@@ -29,7 +29,9 @@ def as_array(name, value, who):
     """User data as an array of a numeric type (or text): float64 becomes the default float type."""
     if isinstance(value, dict):
         if len(value) != 1:
-            raise ValueError(f"{who}: a Sequential model takes one input. Received: {name} as a dictionary of {len(value)} entries.")
+            raise ValueError(
+                f"{who}: a Sequential model takes one input. Received: {name} as a dictionary of {len(value)} entries."
+            )
         value = next(iter(value.values()))
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
@@ -43,7 +45,9 @@ def as_array(name, value, who):
             f"{who}: {name} must be an array of numbers. Received: an object array of shape {array.shape}; "
             "the rows probably differ in length: pad them to one length first."
         )
-    raise TypeError(f"{who}: {name} must hold numbers. Received: dtype {array.dtype}; convert it with {name}.astype('float32').")
+    raise TypeError(
+        f"{who}: {name} must hold numbers. Received: dtype {array.dtype}; convert it with {name}.astype('float32')."
+    )
 
 
 class ArrayData:
@@ -116,7 +120,7 @@ def weigh_classes(y, class_weight, sample_weight, who):
     """Sample weights from a {class: weight} dictionary, times those given."""
     if y is None or not isinstance(class_weight, dict):
         raise ValueError(
-            f"{who}: class_weight must be a dictionary {{class: weight}} and needs labels y. Received: class_weight={class_weight!r}"
+            f"{who}: class_weight must be a dictionary {{class: weight}} and needs labels y. Received: {class_weight!r}"
         )
     labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(np.int64)
     table = np.ones(max(int(labels.max(initial=0)), *map(int, class_weight)) + 1, K.floatx())
@@ -126,9 +130,7 @@ def weigh_classes(y, class_weight, sample_weight, who):
     return weights if sample_weight is None else weights * sample_weight
 
 
-def make_data(
-    x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, steps=None, who="fit"
-):
+def make_data(x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, steps=None, who="fit"):
     """The adapter for `x`: ArrayData or IterableData."""
     arrays = isinstance(x, (np.ndarray, list, tuple, dict)) or hasattr(x, "__array__") or hasattr(x, "creator")
     if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], (tuple,)) and not np.isscalar(x[0][0]):

@@ -118,7 +118,9 @@ class Sequential(Model):
         Raises: ValueError without a shape, without layers, or where a layer cannot take its input.
         """
         if not self._layers:
-            raise ValueError(f"Sequential model '{self.name}' cannot be built because it has no layers. Call `model.add(layer)`.")
+            raise ValueError(
+                f"Sequential model '{self.name}' cannot be built because it has no layers. Call `model.add(layer)`."
+            )
         if input_shape is None:
             raise ValueError(f"Sequential model '{self.name}' needs an input shape to be built: call build(input_shape).")
         shape = tuple(input_shape)

@@ -171,7 +171,9 @@ class Steps:
         tape.lend_buffers = True
         gradients = tape.gradient(target, weights)
         if not weights:
-            raise ValueError(f"Model '{self.name}' has no trainable weights: set `layer.trainable = True` on the layers to train.")
+            raise ValueError(
+                f"Model '{self.name}' has no trainable weights: set `layer.trainable = True` on the layers to train."
+            )
         self.optimizer.apply(gradients, weights)
         self._loss_tracker.update_state(loss.value, sample_weight=len(x))
         self._metrics_after(x, y, y_pred, sample_weight)

@@ -10,6 +10,7 @@ import difflib
 import functools
 import importlib
 import inspect
+import types
 
 from kerasnp.utils.naming import to_snake_case
 
@@ -17,7 +18,7 @@ from kerasnp.utils.naming import to_snake_case
 _families: dict[str, dict[str, object]] = {}
 # "package>Name" -> class or function registered by the user for the whole process.
 _custom: dict[str, object] = {}
-_scope = contextvars.ContextVar("kerasnp_custom_objects", default={})
+_scope: contextvars.ContextVar = contextvars.ContextVar("kerasnp_custom_objects", default=types.MappingProxyType({}))
 
 
 class Registered:
@@ -55,7 +56,7 @@ class Registered:
         return cls(**config)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def init_parameters(cls):
     """Names of the arguments that `cls(...)` takes, base class first, as far as `**kwargs` passes them on."""
     names: dict[str, None] = {}
@@ -70,7 +71,7 @@ def init_parameters(cls):
     return tuple(names)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def defaults(cls):
     """The default values of the arguments of `cls(...)`, as far as they have one."""
     parameters = inspect.signature(cls.__init__).parameters.values()

@@ -126,7 +126,12 @@ def test_same_seed_same_bits():
         kerasnp.backend.clear_session()
         kerasnp.utils.set_random_seed(7)
         m = kerasnp.Sequential(
-            [kerasnp.Input((5,)), layers.Dense(32, activation="relu"), layers.Dropout(0.3), layers.Dense(3, activation="softmax")]
+            [
+                kerasnp.Input((5,)),
+                layers.Dense(32, activation="relu"),
+                layers.Dropout(0.3),
+                layers.Dense(3, activation="softmax"),
+            ]
         )
         m.compile("adam", "sparse_categorical_crossentropy")
         h = m.fit(*data(), epochs=3, verbose=0)

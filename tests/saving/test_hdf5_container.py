@@ -149,7 +149,9 @@ def test_what_h5py_writes_is_read(tmp_path, libver, track_order):
     np.testing.assert_array_equal(root["bool"].read(), [1, 0])
 
 
-@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}, {"fletcher32": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}, {"fletcher32": True}]
+)
 def test_chunks_and_compression_are_read(tmp_path, options):
     h5py = pytest.importorskip("h5py")
     value = np.random.default_rng(0).normal(size=(33, 17)).astype("float32")
