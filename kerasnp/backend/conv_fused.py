@@ -4,7 +4,6 @@ import numpy as np
 
 from . import conv_batch_last
 from .conv import Form, conv, conv_grad, in_float32
-from .linear import sum_rows
 from .pool import max_pool, max_pool_grad
 
 __all__ = ["conv_pool", "conv_pool_grad"]
@@ -45,8 +44,7 @@ def conv_pool_grad(
         return form.gradients(x, kernel, y, dy, activation, wants, _pair(pool[0]), won)
     dtop = dy if activation is None else activation.backward(y, dy)
     dz = max_pool_grad(*won, dtop, *pool)
-    dx, dw, _ = conv_grad(x, kernel, None, dz, None, strides, padding, dilation, groups, (*wants[:2], False))
-    return dx, dw, sum_rows(dtop) if wants[2] else None
+    return conv_grad(x, kernel, None, dz, None, strides, padding, dilation, groups, wants)
 
 
 def _side_by_side(form, pool):

@@ -134,9 +134,7 @@ def conv(
     return move_channels(y, last=False) if channels_first else y
 
 
-def depthwise_conv(
-    inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1, bias=None, activation=None
-):
+def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1, bias=None, activation=None):
     """Convolution of every channel by itself, with optional bias and activation in the same step.
 
     Args:
@@ -224,19 +222,13 @@ def conv_transpose(
         )
     strides = check.int_tuple("strides", strides, rank)
     dilation = check.int_tuple("dilation_rate", dilation_rate, rank)
-    extra = (
-        (None,) * rank if output_padding is None else check.int_tuple("output_padding", output_padding, rank, minimum=0)
-    )
+    extra = (None,) * rank if output_padding is None else check.int_tuple("output_padding", output_padding, rank, minimum=0)
     window = kernel.shape[:rank]
     sizes = tuple(
-        conv_transpose_size(n, k, s, padding, o, d)
-        for n, k, s, o, d in zip(x.shape[1:-1], window, strides, extra, dilation)
+        conv_transpose_size(n, k, s, padding, o, d) for n, k, s, o, d in zip(x.shape[1:-1], window, strides, extra, dilation)
     )
     # What is cut off the full output, half of it, rounded down, at the beginning.
-    cuts = [
-        max(0, (n - 1) * s + (k - 1) * d + 1 - m)
-        for n, m, k, s, d in zip(x.shape[1:-1], sizes, window, strides, dilation)
-    ]
+    cuts = [max(0, (n - 1) * s + (k - 1) * d + 1 - m) for n, m, k, s, d in zip(x.shape[1:-1], sizes, window, strides, dilation)]
     pads = tuple((cut // 2, cut - cut // 2) for cut in cuts)
     fused = fused_activation(activation)
     op = ConvTranspose(sizes, strides, pads, dilation, fused)
