@@ -1,0 +1,299 @@
+"""Every published advisory against Keras's model files, replayed with a harmless marker: nothing runs, nothing is opened.
+
+Where an attack would run code, the code would set a marker; where it would open a path or URL, opening is caught.
+"""
+
+import base64
+import builtins
+import io
+import json
+import marshal
+import pickle
+import socket
+import struct
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+
+import kerasnp
+from kerasnp import layers
+from kerasnp.models import load_model, model_from_json
+from kerasnp.saving import limits
+
+RAN = []
+
+
+def marker(*args, **kwargs):
+    RAN.append(args)
+
+
+@pytest.fixture(autouse=True)
+def watched(monkeypatch, tmp_path):
+    """Fail if anything is run, imported by a name from a file, opened outside the test's folder, or fetched."""
+    RAN.clear()
+    real_open = builtins.open
+
+    def watched_open(path, *args, **kwargs):
+        if isinstance(path, (str, bytes)) and "/secret" in str(path):
+            RAN.append(("open", path))
+        return real_open(path, *args, **kwargs)
+
+    for name in ("eval", "exec", "compile"):
+        monkeypatch.setattr(builtins, name, lambda *a, _n=name, **k: RAN.append((_n, a)))
+    for module, name in ((pickle, "loads"), (pickle, "load"), (marshal, "loads"), (marshal, "load")):
+        monkeypatch.setattr(module, name, lambda *a, _n=name, **k: RAN.append((_n, a)))
+    monkeypatch.setattr(builtins, "open", watched_open)
+    monkeypatch.setattr(socket, "socket", lambda *a, **k: RAN.append(("socket", a)))
+    (tmp_path / "secret.txt").write_text("root:x:0:0")
+    yield
+    assert not RAN, f"a file made something run: {RAN}"
+
+
+def refused(path, match, **kwargs):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=match) as caught:
+            load_model(path, **kwargs)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert str(path) in str(caught.value)
+    assert peak < 256 << 20
+    return str(caught.value)
+
+
+CODE = base64.b64encode(marshal.dumps((lambda x: __import__("os").system("echo ran")).__code__)).decode()
+LAMBDAS = {
+    "Keras 2": {"function": [CODE, None, None], "function_type": "lambda", "module": "__main__", "name": "l", "arguments": {}},
+    "Keras 3": {"function": {"class_name": "__lambda__", "config": {"code": CODE, "defaults": None, "closure": None}}, "name": "l"},
+    "by name": {"function": "system", "function_type": "function", "module": "os", "name": "l", "arguments": {}},
+}
+
+
+@pytest.mark.parametrize("kind", LAMBDAS)
+@pytest.mark.parametrize("safe_mode", [True, False])
+def test_cve_2024_3660_and_2025_9905_code_in_a_lambda_layer(files, sequential, kind, safe_mode):
+    """Lambda layers carried marshalled code; `.h5` ran it even in safe mode. No mode runs it here."""
+    layer = ("Lambda", LAMBDAS[kind])
+    for path in (files.classic(sequential(layer, keras2=True), {"l": {}}), files.keras(sequential(layer))):
+        refused(path, "[Ll]ambda", safe_mode=safe_mode)
+
+
+def call(module, function, *args):
+    """A configuration that asks for a function of a module to be called."""
+    return {"module": module, "class_name": "function", "config": function, "registered_name": function}
+
+
+@pytest.mark.parametrize(
+    "module, name",
+    [("os", "system"), ("builtins", "eval"), ("subprocess", "Popen"), ("pickle", "loads"), ("kerasnp.saving", "load_model"),
+     ("kerasnp.datasets.mnist", "load_data"), ("test_file_advisories", "marker"), ("os.path", "exists")],
+)  # fmt: skip
+def test_cve_2025_1550_functions_and_classes_of_any_module(files, sequential, module, name):
+    """config.json named a module and a function, which Keras imported and called."""
+    attacks = [
+        ("Dense", {"name": "d", "units": 3, "activation": call(module, name)}),
+        ("Dense", {"name": "d", "units": 3, "kernel_initializer": {"module": module, "class_name": name, "config": {"x": "echo"}}}),
+        ("Dense", {"name": "d", "units": 3, "activation": name}),
+    ]
+    for attack in attacks:
+        for path in (files.keras(sequential(attack)), files.classic(sequential(attack, keras2=True), {})):
+            refused(path, name)
+    entry = {"module": module, "class_name": name, "config": {"name": "x"}, "registered_name": None}
+    config = sequential()
+    config["config"]["layers"].append(entry)
+    refused(files.keras(config), name)
+    refused(files.keras({"module": module, "class_name": name, "config": "echo ran", "registered_name": None}), "model")
+
+
+def test_cve_2025_1550_code_in_the_calls_of_a_functional_model(files):
+    node = {"args": ["echo ran"], "kwargs": {"stdin": {"class_name": "__keras_tensor__", "config": {"keras_history": ["i", 0, 0]}}}}
+    entries = [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 1], "name": "i"}, "name": "i", "inbound_nodes": []},
+        {"module": "subprocess", "class_name": "run", "config": {"name": "r"}, "name": "r", "inbound_nodes": [node]},
+    ]
+    config = {"layers": entries, "input_layers": ["i", 0, 0], "output_layers": ["r", 0, 0], "name": "f"}
+    refused(files.keras({"class_name": "Functional", "config": config}), "echo ran")
+
+
+@pytest.mark.parametrize(
+    "module, name",
+    [("keras.utils", "get_file"), ("keras.src.utils.file_utils", "get_file"), ("kerasnp.utils", "get_file"),
+     ("kerasnp.utils.file_utils", "get_file"), ("keras.config", "enable_unsafe_deserialization"),
+     ("keras.src.saving.serialization_lib", "enable_unsafe_deserialization"), ("numpy", "load"), ("numpy", "fromfile")],
+)  # fmt: skip
+def test_cve_2025_8747_and_2025_9906_functions_of_trusted_modules(files, sequential, module, name):
+    """Keras's own modules were allowed, and with them downloads and the switch that turns safety off."""
+    layer = ("Dense", {"name": "d", "units": 3, "activation": call(module, name)})
+    refused(files.keras(sequential(layer)), name)
+    layer = ("Lambda", {"name": "l", "function": call(module, name), "arguments": {"origin": "http://127.0.0.1:9/x", "fname": "x"}})
+    refused(files.keras(sequential(layer)), name)
+
+
+@pytest.mark.parametrize(
+    "kind, config",
+    [
+        ("StringLookup", {"vocabulary": "/secret.txt"}),
+        ("StringLookup", {"vocabulary": "http://127.0.0.1:9/"}),
+        ("IntegerLookup", {"vocabulary": "/secret.txt"}),
+        ("TextVectorization", {"vocabulary": "/secret.txt"}),
+        ("TFSMLayer", {"filepath": "/secret", "call_endpoint": "serve"}),
+        ("TorchModuleWrapper", {"module": base64.b64encode(pickle.dumps(marker)).decode()}),
+        ("JaxLayer", {"call_fn": {"class_name": "__lambda__", "config": {"code": CODE}}}),
+        ("FlaxLayer", {"module": base64.b64encode(pickle.dumps(marker)).decode()}),
+        ("HashedCrossing", {"num_bins": 3}),
+        ("TensorFlowOpLayer", {"node_def": CODE}),
+    ],
+)
+def test_cve_2025_12058_and_2026_1462_layers_that_open_or_run_things(files, sequential, tmp_path, kind, config):
+    """Vocabularies named files and URLs to read; TFSMLayer loaded a SavedModel; others unpickle."""
+    config = {k: str(tmp_path) + v if str(v).startswith("/secret") else v for k, v in config.items()}
+    if kind == "HashedCrossing" or hasattr(layers, kind):
+        pytest.skip(f"{kind} does not read files")
+    for path in (files.keras(sequential((kind, {**config, "name": "x"}))),
+                 files.classic(sequential((kind, {**config, "name": "x"}), keras2=True), {})):  # fmt: skip
+        refused(path, kind)
+
+
+@pytest.mark.parametrize("name", ["../escaped.txt", "/tmp/escaped.txt", "assets/../../escaped.txt", "..\\escaped.txt"])
+def test_cve_2025_12638_members_that_point_out_of_the_archive(files, sequential, random_array, tmp_path, name):
+    """Extracting archives wrote outside their folder. Members never reach the disk."""
+    tree = {"layers": {"dense": {"vars": {"0": random_array(4, 3), "1": random_array(3)}}}}
+    config = sequential(("Dense", {"name": "d", "units": 3}))
+    path = files.keras(config, tree, extra=[(name, "escaped"), ("assets/link", "/etc/passwd")])
+    before = {p for p in tmp_path.parent.rglob("*")}
+    assert load_model(path).count_params() == 15
+    assert {p for p in tmp_path.parent.rglob("*")} == before
+
+
+def test_cve_2026_0897_a_shape_that_would_fill_the_memory(files, sequential, tmp_path):
+    """A dataset declared petabytes, for which memory was taken before anything was read."""
+    h5py = pytest.importorskip("h5py")
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_dataset("layers/dense/vars/0", (1 << 25, 1 << 25), "float32", chunks=(1 << 10, 1 << 10), compression="gzip")
+        file.create_dataset("layers/dense/vars/1", (1 << 40,), "float32")
+    layer = ("Dense", {"name": "d", "units": 1 << 25})
+    refused(files.keras(sequential(layer, shape=(None, 1 << 25)), buffer.getvalue()), "declares the shape")
+    tree = {"layers": {"dense": {"vars": {"0": np.zeros((4, 3), "float32"), "1": np.zeros(3, "float32")}}}}
+    for layer, shape in (
+        (("Dense", {"name": "d", "units": 1 << 40}), (None, 4)),
+        (("Dense", {"name": "d", "units": 3}), (None, 1 << 40)),
+        (("Embedding", {"name": "d", "input_dim": 1 << 40, "output_dim": 3}), (None, 4)),
+        (("LSTM", {"name": "d", "units": 1 << 20}), (None, 4, 4)),
+    ):
+        refused(files.keras(sequential(layer, shape=shape), tree), "needs more numbers than the file holds")
+
+
+@pytest.mark.parametrize("where", ["keras", "classic", "weights"])
+def test_cve_2026_1669_values_from_other_files(files, sequential, tmp_path, where):
+    """External storage and external links read any file of the machine into the weights."""
+    h5py = pytest.importorskip("h5py")
+    secret = tmp_path / "secret.txt"
+    for kind in ("storage", "link"):
+        path = tmp_path / f"{kind}.h5"
+        with h5py.File(path, "w") as file:
+            group = file.create_group("layers/dense/vars" if where != "classic" else "model_weights/d")
+            if kind == "storage":
+                group.create_dataset("0", (10,), "uint8", external=[(str(secret), 0, 10)])
+            else:
+                group["0"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/x")
+            if where == "classic":
+                file.attrs["model_config"] = json.dumps(sequential(("Dense", {"name": "d", "units": 3}), keras2=True))
+        if where == "keras":
+            path = files.keras(sequential(("Dense", {"name": "d", "units": 3})), path.read_bytes())
+        if where == "weights":
+            model = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(3)])
+            with pytest.raises(ValueError, match="another file|external link"):
+                model.load_weights(path)
+        else:
+            refused(path, "another file|external link")
+
+
+def test_cve_2026_12479_nested_configurations_reach_nothing_either(files, sequential):
+    """What is refused in a layer is refused in whatever a configuration can hold: wrappers, schedules, metrics, build shapes."""
+    evil = {"module": "os", "class_name": "system", "config": {"command": "echo ran"}, "registered_name": "system"}
+    for layer in (
+        ("TimeDistributed", {"name": "t", "layer": evil}),
+        ("Bidirectional", {"name": "b", "layer": evil}),
+        ("Dense", {"name": "d", "units": 3, "kernel_regularizer": evil}),
+        ("Dense", {"name": "d", "units": 3, "bias_constraint": evil}),
+        ("Dense", {"name": "d", "units": 3, "dtype": evil}),
+        ("Dense", {"name": "d", "units": 3, "made_up": evil}),
+    ):
+        refused(files.keras(sequential(layer, shape=(None, 4, 4))), "system|made_up")
+    config = sequential()
+    config["compile_config"] = {"optimizer": evil, "loss": call("os", "system"), "metrics": [evil]}
+    with pytest.warns(UserWarning, match="compile settings"):
+        load_model(files.keras(config))
+
+
+@pytest.mark.parametrize("member", ["config.json", "model.weights.h5", "assets/padding"])
+def test_zip_bombs(files, sequential, member):
+    path = files.keras(sequential(("ReLU", {"name": "r"})), {})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        pass
+    entries = {n: zipfile.ZipFile(path).read(n) for n in zipfile.ZipFile(path).namelist()}
+    entries[member] = bytes(1 << 28)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    refused(path, "zip bomb")
+
+
+def test_a_member_that_lies_about_its_size(files, sequential):
+    path = files.keras(sequential(("ReLU", {"name": "r"})), {}, compression=zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x01\x02", 24), (b"PK\x03\x04", 22)):
+        at = -1
+        while (at := data.find(signature, at + 1)) >= 0:
+            data[at + offset : at + offset + 4] = struct.pack("<I", 10)
+    path.write_bytes(data)
+    refused(path, "checksum|damaged")
+
+
+def test_too_many_members_members_twice_and_encrypted_ones(files, sequential):
+    config = sequential(("ReLU", {"name": "r"}))
+    many = [(f"assets/{i}", "") for i in range(limits.MAX_ZIP_ENTRIES + 1)]
+    refused(files.keras(config, extra=many), "members are more than")
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        path = files.keras(config, extra=[("config.json", "{}")])
+    refused(path, "two members called 'config.json'")
+    path = files.keras(config)
+    data = bytearray(path.read_bytes())
+    at = data.find(b"PK\x01\x02")
+    data[at + 8] |= 1
+    path.write_bytes(data)
+    refused(path, "encrypted")
+
+
+@pytest.mark.parametrize("text", ["[" * 10_000, '{"a":' * 5000, "null", "3", '"text"', "[]", "{}", "\xff", "{" * 300 + "}" * 300])
+def test_json_that_is_no_configuration(files, text):
+    refused(files.keras(text), "config.json")
+
+
+def test_a_model_of_endless_layers_and_one_of_endless_depth(files, sequential):
+    refused(files.keras(sequential(*[("ReLU", {"name": f"r{i}"}) for i in range(limits.MAX_LAYERS + 1)])), "more than 4000 layers")
+    inner = {"class_name": "ReLU", "config": {"name": "r"}}
+    for i in range(500):
+        inner = {"class_name": "Sequential", "config": {"name": f"s{i}", "layers": [inner]}}
+    refused(files.keras(inner), "levels deep")
+
+
+def test_json_from_elsewhere_is_treated_alike():
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 3]}},
+        {"class_name": "Lambda", "config": {**LAMBDAS["Keras 3"]}}]}}  # fmt: skip
+    with pytest.raises(ValueError, match="json_string: .*lambda"):
+        model_from_json(json.dumps(config))
+
+
+def test_the_caller_may_supply_what_a_file_may_not(files, sequential):
+    layer = ("Lambda", {**LAMBDAS["by name"], "function": "double"})
+    if not hasattr(layers, "Lambda"):
+        pytest.skip("kerasnp has no Lambda layer yet")
+    path = files.classic(sequential(layer, keras2=True), {"l": {}})
+    model = load_model(path, custom_objects={"double": lambda x: x * 2})
+    np.testing.assert_array_equal(model.predict(np.ones((1, 4)), verbose=0), [[2, 2, 2, 2]])
