@@ -9,6 +9,7 @@ import inspect
 import warnings
 
 from kerasnp.saving import loading
+from kerasnp.utils import registry
 from kerasnp.utils.registry import Registered, init_parameters
 
 # Classes that Keras or TensorFlow once wrote under another name.
@@ -133,9 +134,30 @@ def _modernize_layer(name, config):
         axis = config.get("axis")
         if isinstance(axis, (list, tuple)) and len(axis) == 1:
             config["axis"] = axis[0]
+    if name == "Lambda":
+        _modernize_lambda(config)
     for key in ("input_shape", "batch_input_shape"):
         if config.get(key, 0) is None:
             del config[key]
+
+
+def _modernize_lambda(config):
+    """Functions by their names; code is never run, but the caller may supply a function under the layer's name."""
+    for key in ("function", "output_shape", "mask"):
+        kind = config.pop(f"{key}_type", None)
+        config.pop(f"{key}_module" if key != "function" else "module", None)
+        value = config.get(key)
+        is_code = kind == "lambda" or (isinstance(value, dict) and value.get("class_name") == "__lambda__")
+        if key == "function" and isinstance(value, (list, tuple)) or is_code:
+            supplied = registry.find_custom(str(config.get("name")))
+            if not callable(supplied) or key != "function":
+                raise ValueError(
+                    f"its {key} is the code of a Python lambda, and code inside a file is never run; write it as a function and "
+                    f"pass it under the layer's name: custom_objects={{{config.get('name')!r}: function}}."
+                )
+            config[key] = supplied
+        elif kind == "function" and isinstance(value, str):
+            config[key] = {"class_name": "function", "config": value, "registered_name": value}
 
 
 def _modernize_loss(config):
