@@ -139,8 +139,8 @@ class Trainer(Steps):
                 hooks.step(step + 1, self._logs_function(logs, custom))
             if interrupt.requested:
                 raise KeyboardInterrupt(
-                    f"fit was interrupted after step {step + 1} of epoch {run.epoch + 1}; the weights are those after it "
-                    "and model.history holds the epochs before."
+                    f"fit was interrupted after step {step + 1} of epoch {run.epoch + 1}; "
+                    "the weights are those after that step, and model.history holds the epochs before."
                 )
             if self.stop_training:
                 break
