@@ -3,6 +3,8 @@
 import argparse
 import sys
 
+from kerasnp.saving.commands import add_commands
+
 
 def demo(args):
     """Train LeNet-5 on the embedded digits, save and reload its weights, and draw a few predictions."""
@@ -80,6 +82,7 @@ def main(argv=None):
     command.add_argument("--weights", default="kerasnp_demo.weights.h5", help="where the weights go (default %(default)s)")
     command.add_argument("--picture", default="kerasnp_demo.png", help="where the picture goes (default %(default)s)")
     command.set_defaults(run=demo)
+    add_commands(commands)
     args = parser.parse_args(argv)
     args.run(args)
     return 0

@@ -95,9 +95,7 @@ def _sum_rows(dz):
 
 
 @in_float32
-def conv_grad_kernel(
-    x, dz, kernel_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1, out=None
-):
+def conv_grad_kernel(x, dz, kernel_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1, out=None):
     """dw, of shape `kernel_shape`: the correlation of x with dz."""
     form = Form(x.shape, kernel_shape, strides, padding, dilation, groups)
     if form.way is conv_batch_last:

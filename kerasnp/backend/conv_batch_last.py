@@ -124,7 +124,7 @@ def _cells(block, down, across):
 
 def _pool(z, size, out, won):
     """out = the maxima of windows side by side in z; won = their places in the window, the first of equals."""
-    first, *others = (z[i :: size[0], j :: size[1]] for i, j in np.ndindex(*size))
+    first, *others = (z[i :: size[0], j :: size[1]] for i in range(size[0]) for j in range(size[1]))
     if not others:
         out[...] = first
         if won is not None:
@@ -143,11 +143,12 @@ def _pool(z, size, out, won):
 
 def _unpool(dy, size, won):
     """dz: dy where the maximum was, 0 elsewhere in its window."""
-    rows, columns, *rest = dy.shape
-    dz = arena.empty((rows * size[0], columns * size[1], *rest), dy.dtype)
+    (down, across), (rows, columns, *rest) = size, dy.shape
+    dz = arena.empty((rows, down, columns, across, *rest), dy.dtype)
     bits = np.dtype(f"i{dy.itemsize}")
-    for place, (i, j) in enumerate(np.ndindex(*size)):
-        wins = np.equal(won, place).view(np.int8)
-        np.negative(wins, out=wins)  # all bits set, to mask the bits of dy: faster than multiplication by booleans
-        np.bitwise_and(wins.astype(bits), dy.view(bits), out=dz[i :: size[0], j :: size[1]].view(bits))
-    return dz
+    places = np.arange(down * across, dtype=np.int8).reshape(down, 1, across, 1, 1)
+    wins = np.equal(won[:, None, :, None], places).view(np.int8)
+    np.negative(wins, out=wins)  # all bits set, to mask the bits of dy: faster than multiplication by booleans
+    dz.view(bits)[...] = wins
+    np.bitwise_and(dz.view(bits), dy[:, None, :, None].view(bits), out=dz.view(bits))
+    return dz.reshape(rows * down, columns * across, *rest)

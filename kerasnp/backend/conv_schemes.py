@@ -17,8 +17,8 @@ import numpy as np
 
 from . import arena, threads
 
-BLOCK = 1 << 18  # elements that a block makes on its way: 1 MB in float32, about a level 2 cache
-PIECES = 8  # of work to share among threads, where the sizes allow
+BLOCK = 1 << 19  # elements that a block makes on its way: 2 MB in float32, near a level 2 cache
+PIECES = 12  # of work at most; each costs some 10 calls, and threads that call NumPy all the time wait for each other
 MANY = 16  # channels, in and out, from which Transform pays
 
 Block = namedtuple("Block", "rows columns")  # of the output, two slices
@@ -41,8 +41,11 @@ class Scheme:
             for size, k, stride, pad, c in zip(x_shape, kernel_shape, strides, padding, cell, strict=False)
         )
         self.positions = height * cell[0], width * cell[1]
+        kh, kw, c, f = kernel_shape
+        microseconds = math.prod(self.positions) * f * x_shape[3] * (kh * kw * c / 50 + 1) / 1000
+        self.pieces = min(PIECES, max(2, 2 * round(microseconds / 600)))
         self.blocks = self.cut(cell, height, width)
-        bands = even_cuts(-(-self.positions[0] // self.tall), PIECES // 2, self.tall)
+        bands = even_cuts(-(-self.positions[0] // self.tall), self.pieces // 2, self.tall)
         self.bands = [slice(band.start, min(band.stop, self.positions[0])) for band in bands]
         self.strips = even_cuts(x_shape[1], 2)
 
@@ -63,11 +66,11 @@ class Lowering(Scheme):
     def cut(self, cell, height, width):
         (_, w, c, n), (kh, _, _, f) = self.x_shape, self.kernel_shape
         work = w * (kh * c + f) * n * cell[0]  # of one row of cells
-        rows = max(1, min(BLOCK // work, -(-height // PIECES)))
-        self.tall = 2 * rows * cell[0]
+        parts = max(self.pieces, -(-height * work // BLOCK))
+        self.tall = -(-height // parts) * cell[0]
         return [
             Block(i, j)
-            for i in even_cuts(height, -(-height // rows), cell[0])
+            for i in even_cuts(height, parts + parts % 2, cell[0])
             for j in even_cuts(width, -(-work // BLOCK), cell[1])
         ]
 
@@ -151,7 +154,8 @@ class Transform(Scheme):
         (_, w, c, n), (kh, _, _, f) = self.x_shape, self.kernel_shape
         self.tall = 7 - kh
         rows = cuts(height, max(1, self.tall // cell[0]), cell[0])
-        parts = max(-(-PIECES // max(1, len(rows))), -(-6 * w * (c + f) * n // (3 * BLOCK)))
+        parts = max(-(-self.pieces // max(1, len(rows))), -(-6 * w * (c + f) * n // (2 * BLOCK)))
+        parts = min(parts, max(1, width * cell[1] // 4))  # neighbours both transform the columns between them
         return [Block(i, j) for i in rows for j in even_cuts(width, parts, cell[1])]
 
     def image(self, x):

@@ -4,6 +4,7 @@ Arrays are (n, *space, channels) in shape and in any order in memory, which resu
 that stay in the cache, over axes in the order they have in memory; batch and channels are axes with a window of one.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -112,15 +113,14 @@ def _scatter(sharing, axes, dy):
         dx[...] = 0
     disjoint = all(axis.window <= axis.stride for axis in axes)
     full = disjoint and all(axis.whole or axis.positions * axis.window == axis.n for axis in axes)
-    cut = 0 if disjoint else next(i for i, axis in enumerate(axes) if axis.whole)
-    before = (slice(None),) * cut
-    cells = [axis.cells(0, axis.positions) for axis in axes]
+    # Where windows reach into the next block, every other block waits.
+    axis, phases = axes[0], 1 if axes[0].window <= axes[0].stride else 2
+    rows = max(_grain(axis.positions, dx.size), -(-axis.window // axis.stride) - 1)
+    cells = [other.cells(0, other.positions) for other in axes[1:]]
 
-    def piece(first, last):
-        if not full:
-            dx[(*before, axes[cut].own(first, last))] = 0
-        share = sharing((*before, slice(first, last)))
-        for cell in itertools.product(*cells[:cut], axes[cut].cells(first, last), *cells[cut + 1 :]):
+    def block(first, last):
+        share = sharing(slice(first, last))
+        for cell in itertools.product(axis.cells(first, last), *cells):
             target, source = zip(*cell)
             out = dx[source]
             if disjoint:
@@ -128,7 +128,16 @@ def _scatter(sharing, axes, dy):
             else:
                 out += share(target, source, np.empty(out.shape, out.dtype))
 
-    threads.parallel(piece, axes[cut].positions, _grain(axes[cut].positions, dx.size))
+    def piece(phase, start, stop):
+        for i in range(start * phases, stop * phases, phases):
+            if not full and not phase:
+                dx[axis.own(i * rows, min((i + phases) * rows, axis.positions))] = 0
+            first = (i + phase) * rows
+            if first < axis.positions:
+                block(first, min(first + rows, axis.positions))
+
+    for phase in range(phases):
+        threads.parallel(functools.partial(piece, phase), -(-axis.positions // (phases * rows)), 1)
     return dx
 
 

@@ -86,20 +86,12 @@ def fill(group, node):
 
 def put_array(group, name, array):
     """A dataset of `group` with the values of an Array."""
-    import h5py
-
     value = array.value
-    if array.attributes.get("dtype") != "bfloat16":
-        return group.create_dataset(name, data=np.ascontiguousarray(value, plain_dtype(value.dtype)).reshape(value.shape))
-    # A float of 16 bits: sign, 8 bits of exponent, 7 of mantissa, as the upper half of a float32.
-    kind = h5py.h5t.IEEE_F32LE.copy()
-    kind.set_fields(15, 7, 8, 0, 7)
-    kind.set_size(2)
-    kind.set_ebias(127)
-    space = h5py.h5s.create_simple(value.shape) if value.shape else h5py.h5s.create(h5py.h5s.SCALAR)
-    dataset = h5py.h5d.create(group.id, name.encode(), kind, space)
-    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, to_bfloat16(value), mtype=kind)
-    return h5py.Dataset(dataset)
+    if array.attributes.get("dtype") == "bfloat16":
+        value = to_bfloat16(value).view("V2")  # two bytes of no type, as Keras writes and expects them
+    else:
+        value = np.ascontiguousarray(value, plain_dtype(value.dtype)).reshape(value.shape)
+    return group.create_dataset(name, data=value)
 
 
 def put_attributes(item, attributes):
@@ -113,13 +105,13 @@ def put_attributes(item, attributes):
 
 def split_attributes(attributes):
     """(name, array) of each attribute; one of too many strings becomes name0, name1, ... as in Keras."""
+    limit = MAX_ATTRIBUTE // 16
     for name, value in attributes.items():
-        array = np.asarray(value, dtype=object if isinstance(value, str) else None)
-        if array.dtype.kind == "U":
-            array = array.astype(object)
-        elif array.dtype != object:
+        if isinstance(value, str) or (isinstance(value, list) and value and isinstance(value[0], str)):
+            array = np.array(value, dtype=object)  # not as text of one width, which would be that of the longest
+        else:
+            array = np.asarray(value)
             array = np.ascontiguousarray(array, plain_dtype(array.dtype)).reshape(array.shape)
-        limit = MAX_ATTRIBUTE // 16
         if array.dtype == object and array.ndim == 1 and array.size > limit:
             for i in range(0, array.size, limit):
                 yield f"{name}{i // limit}", array[i : i + limit]

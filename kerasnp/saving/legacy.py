@@ -3,13 +3,14 @@
 Layers and weights are matched by position, as Keras has always done: names in old files say little.
 """
 
+import functools
 import itertools
 
 import numpy as np
 
 from kerasnp.saving import limits, loading
 from kerasnp.saving.hdf5 import Dataset, Group
-from kerasnp.saving.weights import Plan, class_name
+from kerasnp.saving.weights import Plan
 
 
 def text(value):
@@ -54,6 +55,7 @@ def read_layers(root):
 def plan_layers(model, root, by_name=False):
     """Which dataset goes to which weight of the model: a Plan."""
     plan = Plan()
+    backend = text(root.attributes.get("backend", ""))
     stored = [entry for entry in read_layers(root) if entry[2]]
     own = [layer for layer in model.layers if layer.weights]
     if by_name:
@@ -77,8 +79,8 @@ def plan_layers(model, root, by_name=False):
         if plan.missing:
             plan.missing.insert(0, f"the model has {len(own)} layers with weights, the file has {len(stored)}")
     for layer, (name, weight_names, datasets) in pairs:
-        order, convert = ordered(layer, weight_names, datasets), converter(layer, datasets)
-        plan.layer(layer, order, datasets, f"layer {name!r} of the file", convert)
+        order = ordered(layer, weight_names, datasets)
+        plan.layer(layer, order, datasets, f"layer {name!r} of the file", converters(layer, backend))
     return plan
 
 
@@ -105,15 +107,30 @@ def ordered(layer, weight_names, datasets):
 # -- weights of layers that were replaced ---------------------------------------------------------------------------
 
 
-def converter(layer, datasets):
-    """The function that turns the weights of a replaced class into those of `layer`, or None."""
-    kind = class_name(layer)
-    if kind in ("CuDNNLSTM", "CuDNNGRU"):
-        return lambda index, value, shape: from_cudnn(index, value, shape, 4 if kind == "CuDNNLSTM" else 3)
-    return None
+# Layers whose kernels Theano turned round, since it convolved where others correlate.
+CONVOLUTIONS = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "ConvLSTM2D")
 
 
-def from_cudnn(index, value, shape, gates):
+def converters(layer, backend):
+    """{id of a weight: function (array, shape) -> array} for weights of `layer` that were stored otherwise."""
+    found, state = {}, loading.current()
+    for inner in layer._flatten_layers():
+        kind = state.cudnn.get(inner.name) if state and type(inner).__name__ in ("LSTM", "GRU") else None
+        if kind:
+            gates = 4 if kind == "CuDNNLSTM" else 3
+            found.update({id(w): functools.partial(from_cudnn, i, gates) for i, w in enumerate(inner.weights)})
+        elif backend == "theano" and type(inner).__name__ in CONVOLUTIONS:
+            kernels = inner.weights[: 2 if type(inner).__name__ == "ConvLSTM2D" else 1]
+            found.update({id(w): turned for w in kernels})
+    return found
+
+
+def turned(value, shape):
+    """A kernel with its spatial axes the other way round."""
+    return np.flip(value, axis=tuple(range(value.ndim - 2)))
+
+
+def from_cudnn(index, gates, value, shape):
     """Weights of CuDNNLSTM or CuDNNGRU as those of LSTM or GRU.
 
     cuDNN takes each gate's matrix transposed, (units, inputs), in the memory of an (inputs, units) array; it has a
@@ -149,8 +166,7 @@ def put_weights(group, variables, prefix):
             n += 1
             name = f"{path}_{n}"
         listed.append(name)
-        extra = {"dtype": "bfloat16"} if variable.dtype == "bfloat16" else {}
-        group.put(name, variable.value, **extra)
+        group.put(name, variable.value)  # bfloat16 as float32: Keras cannot read its own 16 bits back from here
     group.attributes["weight_names"] = name_list(listed)
 
 

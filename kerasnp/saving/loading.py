@@ -31,6 +31,7 @@ class Loading:
         # By id of a layer: its class name in the file, where ours is another.
         self.written_as: dict[int, str] = {}
         self.layers: list = []
+        self.cudnn: dict[str, str] = {}
         self.number_of_layers = 0
         self.waiting: dict[int, object] = {}
 
@@ -43,6 +44,9 @@ class Loading:
         """Remember that `layer` stands in the file as `class_name`."""
         self.written_as[id(layer)] = class_name
         self.layers.append(layer)
+        if class_name.startswith("CuDNN"):
+            # Bidirectional makes two layers of one, and names them after it.
+            self.cudnn.update({f"{prefix}{layer.name}": class_name for prefix in ("", "forward_", "backward_")})
 
     def count_layer(self):
         """Count one more layer."""

@@ -120,13 +120,21 @@ def load_keras_file(file, compile):
     with limits.place(f"{file.name}: {keras_file.CONFIG}"), file_state(file.name, file.version, root) as state:
         model = build_model(file.config)
         config = file.config.get("compile_config")
-    group = root.get("optimizer/vars")
-    datasets = weights.numbered(group) if isinstance(group, hdf5.Group) else []
+    datasets = optimizer_datasets(root)
     with loading.loading(state):
         plan = weights.plan_tree(model, root)
         finish(model, plan, state, config if compile else None, ([], datasets))
     fingerprint.compare(model, file.extra(fingerprint.MEMBER), file.name)
     return model
+
+
+def optimizer_datasets(root):
+    """The optimizer's variables in the tree; those of the inner one, where one scaled the loss for half precision."""
+    for path in ("optimizer/inner_optimizer/vars", "optimizer/vars"):
+        group = root.get(path)
+        if isinstance(group, hdf5.Group) and group.children:
+            return weights.numbered(group)
+    return []
 
 
 def load_legacy(root, name, compile):
@@ -350,8 +358,7 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
             )
         else:
             plan = weights.plan_tree(model, root)
-            group = root.get("optimizer/vars")
-            state = ([], weights.numbered(group) if isinstance(group, hdf5.Group) else [])
+            state = ([], optimizer_datasets(root))
             if not plan.pairs and not plan.custom and model.weights and "layers" not in root and not plan.extra:
                 raise ValueError("it holds no weights of a Keras model.")
         plan.check(name, skip_mismatch)

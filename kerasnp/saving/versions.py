@@ -118,6 +118,13 @@ def activation_of_keras2(value):
     return "hard_sigmoid_keras2" if name == "hard_sigmoid" else value
 
 
+def shape_of_input(entry):
+    """The batch shape of an InputLayer's configuration, whatever the key."""
+    config = entry.get("config") or {}
+    shape = config.get("batch_shape") or config.get("batch_input_shape")
+    return tuple(shape) if shape else None
+
+
 def _modernize_layer(name, config):
     dtype = config.get("dtype")
     if isinstance(dtype, dict):
@@ -152,8 +159,8 @@ def _modernize_lambda(config):
             supplied = registry.find_custom(str(config.get("name")))
             if not callable(supplied) or key != "function":
                 raise ValueError(
-                    f"its {key} is the code of a Python lambda, and code inside a file is never run; write it as a function and "
-                    f"pass it under the layer's name: custom_objects={{{config.get('name')!r}: function}}."
+                    f"its {key} is the code of a Python lambda, and code inside a file is never run; write it as a function "
+                    f"and pass it under the layer's name: custom_objects={{{config.get('name')!r}: function}}."
                 )
             config[key] = supplied
         elif kind == "function" and isinstance(value, str):

@@ -143,8 +143,9 @@ class Plan:
             )
         else:
             pairs = []
-            for i, (variable, dataset) in enumerate(zip(own, datasets)):
-                value = Converted(dataset, convert, i, variable) if convert else dataset
+            for variable, dataset in zip(own, datasets):
+                change = convert.get(id(variable)) if convert else None
+                value = Converted(dataset, change, variable) if change else dataset
                 if variable.shape != value.shape:
                     self.misfits.append(
                         f"{who} {variable.name!r} has the shape {variable.shape}, {where} has {value.shape}"
@@ -201,15 +202,14 @@ class Converted:
 
     bfloat16 = False
 
-    def __init__(self, dataset, convert, index, variable):
-        self.dataset, self.convert, self.index = dataset, convert, index
+    def __init__(self, dataset, convert, variable):
+        self.dataset, self.convert, self.target = dataset, convert, variable.shape
         self.dtype = dataset.dtype
-        # The size must be right before anything is read; the function keeps the number of elements or halves it.
+        # The size must be right before anything is read: the function keeps the number of elements or halves it.
         self.shape = variable.shape if dataset.size in (variable.size, 2 * variable.size) else dataset.shape
-        self.target = variable.shape
 
     def read(self, out=None):
-        value = self.convert(self.index, self.dataset.read(), self.target)
+        value = self.convert(self.dataset.read(), self.target)
         if out is None:
             return value
         out[...] = value

@@ -194,9 +194,7 @@ def test_layers_of_known_networks_in_float32(n, side, c, filters, window, pad):
         assert error < 2e-6, (name, error)
 
 
-@pytest.mark.parametrize(
-    "n, c, filters, groups", [(1, 3, 8, 1), (5, 8, 8, 2), (20, 3, 8, 1), (33, 16, 24, 1), (20, 8, 8, 8)]
-)
+@pytest.mark.parametrize("n, c, filters, groups", [(1, 3, 8, 1), (5, 8, 8, 2), (20, 3, 8, 1), (33, 16, 24, 1), (20, 8, 8, 8)])
 def test_the_same_bits_with_any_number_of_threads(n, c, filters, groups):
     x, kernel = normal(n, 40, 30, c, dtype="float32"), normal(3, 3, c // groups, filters, dtype="float32")
     options = {"strides": (1, 1), "padding": ((1, 1), (1, 1)), "groups": groups}

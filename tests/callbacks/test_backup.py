@@ -277,6 +277,8 @@ def test_a_state_comes_back_as_it_was(tmp_path):
 
 SCRIPT = """
     import sys
+    import time
+
     import numpy as np
     import kerasnp
 
@@ -287,6 +289,8 @@ SCRIPT = """
     model = kerasnp.Sequential([kerasnp.Input((8,)), layers.Dense(32, "relu"), layers.Dropout(0.3), layers.Dense(1)])
     model.compile("adam", "mse")
     callbacks = [kerasnp.callbacks.BackupAndRestore(folder, save_freq=3)] if folder != "-" else []
+    # So slow that a fast machine, too, is killed in the middle: 192 steps last half a second.
+    callbacks.append(kerasnp.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: time.sleep(0.002)))
     model.fit(x, x[:, :1], batch_size=4, epochs=12, verbose=0, callbacks=callbacks)
     np.savez(result, *model.get_weights(), loss=model.history.history["loss"])
 """

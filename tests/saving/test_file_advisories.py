@@ -25,7 +25,9 @@ from kerasnp.saving import limits
 from kerasnp.saving.config import FAMILIES
 from kerasnp.utils import registry
 
-FORBIDDEN = ("import", "exec", "open", "os.", "subprocess.", "socket.", "urllib.", "pickle.", "marshal.", "ctypes.", "shutil.", "code.")
+FORBIDDEN = (
+    "import", "exec", "open", "os.", "subprocess.", "socket.", "urllib.", "pickle.", "marshal.", "ctypes.", "shutil.", "code.",
+)  # fmt: skip
 seen: list = []
 allowed: set = set()
 watching = False
@@ -62,6 +64,7 @@ def imported():
     with contextlib.suppress(ValueError):
         model_from_json('{"class_name": "nothing", "config": {}}')
     kerasnp.optimizers.get("adam")
+    "".encode("cp437")  # the names of zip members
 
 
 def refused(path, match, **kwargs):
@@ -84,7 +87,7 @@ def marker(*args, **kwargs):
 CODE = base64.b64encode(marshal.dumps((lambda x: __import__("os").system("echo ran")).__code__)).decode()
 LAMBDAS = {
     "Keras 2": {"function": [CODE, None, None], "function_type": "lambda", "module": "__main__", "name": "l", "arguments": {}},
-    "Keras 3": {"function": {"class_name": "__lambda__", "config": {"code": CODE, "defaults": None, "closure": None}}, "name": "l"},
+    "Keras 3": {"name": "l", "function": {"class_name": "__lambda__", "config": {"code": CODE, "defaults": None}}},
     "by name": {"function": "system", "function_type": "function", "module": "os", "name": "l", "arguments": {}},
 }
 
@@ -112,8 +115,8 @@ def test_cve_2025_1550_functions_and_classes_of_any_module(files, sequential, mo
     """config.json named a module and a function, which Keras imported and called."""
     attacks = [
         ("Dense", {"name": "d", "units": 3, "activation": call(module, name)}),
-        ("Dense", {"name": "d", "units": 3, "kernel_initializer": {"module": module, "class_name": name, "config": {"x": "echo"}}}),
-        ("Dense", {"name": "d", "units": 3, "activation": name}),
+        ("Dense", {"name": "d", "units": 3, "kernel_initializer": {"module": module, "class_name": name, "config":
+        {"x": "echo"}}}), ("Dense", {"name": "d", "units": 3, "activation": name}),
     ]
     for attack in attacks:
         for path in (files.keras(sequential(attack)), files.classic(sequential(attack, keras2=True), {})):
@@ -126,7 +129,8 @@ def test_cve_2025_1550_functions_and_classes_of_any_module(files, sequential, mo
 
 
 def test_cve_2025_1550_code_in_the_calls_of_a_functional_model(files):
-    node = {"args": ["echo ran"], "kwargs": {"stdin": {"class_name": "__keras_tensor__", "config": {"keras_history": ["i", 0, 0]}}}}
+    tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": ["i", 0, 0]}}
+    node = {"args": ["echo ran"], "kwargs": {"stdin": tensor}}
     entries = [
         {"class_name": "InputLayer", "config": {"batch_shape": [None, 1], "name": "i"}, "name": "i", "inbound_nodes": []},
         {"module": "subprocess", "class_name": "run", "config": {"name": "r"}, "name": "r", "inbound_nodes": [node]},
@@ -145,7 +149,8 @@ def test_cve_2025_8747_and_2025_9906_functions_of_trusted_modules(files, sequent
     """Keras's own modules were allowed, and with them downloads and the switch that turns safety off."""
     layer = ("Dense", {"name": "d", "units": 3, "activation": call(module, name)})
     refused(files.keras(sequential(layer)), name)
-    layer = ("Lambda", {"name": "l", "function": call(module, name), "arguments": {"origin": "http://127.0.0.1:9/x", "fname": "x"}})
+    arguments = {"origin": "http://127.0.0.1:9/x", "fname": "x"}
+    layer = ("Lambda", {"name": "l", "function": call(module, name), "arguments": arguments})
     refused(files.keras(sequential(layer)), name)
 
 
@@ -160,15 +165,12 @@ def test_cve_2025_8747_and_2025_9906_functions_of_trusted_modules(files, sequent
         ("TorchModuleWrapper", {"module": base64.b64encode(pickle.dumps(marker)).decode()}),
         ("JaxLayer", {"call_fn": {"class_name": "__lambda__", "config": {"code": CODE}}}),
         ("FlaxLayer", {"module": base64.b64encode(pickle.dumps(marker)).decode()}),
-        ("HashedCrossing", {"num_bins": 3}),
         ("TensorFlowOpLayer", {"node_def": CODE}),
     ],
 )
 def test_cve_2025_12058_and_2026_1462_layers_that_open_or_run_things(files, sequential, tmp_path, kind, config):
     """Vocabularies named files and URLs to read; TFSMLayer loaded a SavedModel; others unpickle."""
     config = {k: str(tmp_path) + v if str(v).startswith("/secret") else v for k, v in config.items()}
-    if kind == "HashedCrossing" or hasattr(layers, kind):
-        pytest.skip(f"{kind} does not read files")
     for path in (files.keras(sequential((kind, {**config, "name": "x"}))),
                  files.classic(sequential((kind, {**config, "name": "x"}), keras2=True), {})):  # fmt: skip
         refused(path, kind)
@@ -230,8 +232,11 @@ def test_cve_2026_1669_values_from_other_files(files, sequential, tmp_path, wher
             refused(path, "another file|external link")
 
 
-def test_cve_2026_12479_nested_configurations_reach_nothing_either(files, sequential):
-    """What is refused in a layer is refused in whatever a configuration can hold: wrappers, schedules, metrics, build shapes."""
+def test_what_is_nested_in_configurations_reaches_nothing_either(files, sequential):
+    """What is refused as a layer is refused in whatever a configuration can hold: wrappers, regularizers, compile settings.
+
+    It stands in for CVE-2026-12479 as well, whose text its author had no access to: replay that one here when it can be read.
+    """
     evil = {"module": "os", "class_name": "system", "config": {"command": "echo ran"}, "registered_name": "system"}
     for layer in (
         ("TimeDistributed", {"name": "t", "layer": evil}),
@@ -288,13 +293,14 @@ def test_too_many_members_members_twice_and_encrypted_ones(files, sequential):
     refused(path, "encrypted")
 
 
-@pytest.mark.parametrize("text", ["[" * 10_000, '{"a":' * 5000, "null", "3", '"text"', "[]", "{}", "\xff", "{" * 300 + "}" * 300])
+@pytest.mark.parametrize("text", ["[" * 10_000, '{"a":' * 5000, "null", "3", '"text"', "[]", "{}", "\xff", "{" * 300])
 def test_json_that_is_no_configuration(files, text):
     refused(files.keras(text), "config.json")
 
 
 def test_a_model_of_endless_layers_and_one_of_endless_depth(files, sequential):
-    refused(files.keras(sequential(*[("ReLU", {"name": f"r{i}"}) for i in range(limits.MAX_LAYERS + 1)])), "more than 4000 layers")
+    endless = [("ReLU", {"name": f"r{i}"}) for i in range(limits.MAX_LAYERS + 1)]
+    refused(files.keras(sequential(*endless)), "more than 4000 layers")
     deep = '{"class_name": "Sequential", "config": {"name": "s", "layers": [' * 5000 + "]}}" * 5000
     refused(files.keras(deep), "levels deep")
     deep = deep[: 60 * 64] + '{"class_name": "ReLU", "config": {"name": "r"}}' + "]}}" * 60

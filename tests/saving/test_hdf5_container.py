@@ -180,6 +180,7 @@ def test_links_to_elsewhere_are_refused(tmp_path):
         "external": lambda f: f.__setitem__("x", h5py.ExternalLink(str(secret), "/x")),
         "soft": lambda f: f.__setitem__("x", h5py.SoftLink("/y")),
         "circle": lambda f: f.__setitem__("x", f),
+        "twice": lambda f: f.__setitem__("x", f["y"]),
     }
     for kind, make in makers.items():
         path = tmp_path / f"{kind}.h5"

@@ -147,7 +147,8 @@ def test_cudnn_weights_are_turned(files, sequential, random_array):
 def test_cudnn_gru_keeps_both_biases(files, sequential, random_array):
     bias = random_array(12)
     weights = {"g": {"kernel": random_array(3, 6), "recurrent_kernel": random_array(2, 6), "bias": bias}}
-    model = load_model(files.classic(sequential(("CuDNNGRU", {"units": 2, "name": "g"}), shape=(None, 5, 3), keras2=True), weights))
+    layer = ("CuDNNGRU", {"units": 2, "name": "g"})
+    model = load_model(files.classic(sequential(layer, shape=(None, 5, 3), keras2=True), weights))
     assert model.layers[0].reset_after is True
     np.testing.assert_array_equal(model.get_weights()[2], bias.reshape(2, 6))
 
@@ -190,7 +191,8 @@ def test_epsilon_null_and_slots_in_the_old_order(files, sequential, random_array
 def test_metrics_wrapped_around_functions(files, sequential, random_array, name):
     wrapped = {"class_name": name, "config": {"name": "accuracy", "dtype": "float32", "fn": "sparse_categorical_accuracy"}}
     own = {"class_name": name, "config": {"name": "mine", "dtype": "float32", "fn": "mean_absolute_error"}}
-    optimizer = {"class_name": "Custom>RMSprop", "config": {"name": "RMSprop", "learning_rate": 0.01, "is_legacy_optimizer": False,
+    optimizer = {"class_name": "Custom>RMSprop", "config": {"name": "RMSprop", "learning_rate": 0.01,
+    "is_legacy_optimizer": False,
                  "jit_compile": False, "rho": 0.9}}  # fmt: skip
     loss = {"class_name": "SparseCategoricalCrossentropy", "config": {"reduction": "auto", "name": "x", "from_logits": True,
             "ignore_class": None, "fn": "sparse_categorical_crossentropy"}}  # fmt: skip
@@ -315,7 +317,8 @@ def test_a_dimension_is_not_lost_without_input_layer(files, random_array):
     """Keras 3 reads batch_input_shape of a first layer as the shape of a sample."""
     config = {"name": "s", "layers": [{"class_name": "Conv2D", "config": {
         "name": "c", "filters": 2, "kernel_size": [3, 3], "batch_input_shape": [None, 8, 8, 1]}}]}  # fmt: skip
-    path = files.classic({"class_name": "Sequential", "config": config}, {"c": {"k": random_array(3, 3, 1, 2), "b": random_array(2)}})
+    weights = {"c": {"k": random_array(3, 3, 1, 2), "b": random_array(2)}}
+    path = files.classic({"class_name": "Sequential", "config": config}, weights)
     assert load_model(path).input_shape == (None, 8, 8, 1)
 
 
@@ -328,3 +331,24 @@ def test_str_without_decode(files, sequential, random_array):
 def test_one_entry_of_a_wrong_kind_says_where(files, sequential):
     with pytest.raises(ValueError, match=r'model.keras: config.json: Sequential "sequential": Dense "d": units must be'):
         load_model(files.keras(sequential(("Dense", {"units": -3, "name": "d"}))))
+
+
+def test_kernels_of_theano_are_turned_round(files, sequential, random_array):
+    """Theano convolved, everything since correlates: files of that backend hold kernels the other way round."""
+    kernel, bias = random_array(3, 2, 1, 4), random_array(4)
+    layer = ("Conv2D", {"name": "c", "filters": 4, "kernel_size": [3, 2]})
+    path = files.classic(sequential(layer, shape=(None, 8, 8, 1), keras2=True), {"c": {"k": kernel, "b": bias}}, "2.0.6")
+    plain = load_model(path).get_weights()[0]
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "a") as file:
+        file["model_weights"].attrs["backend"] = np.bytes_("theano")
+    np.testing.assert_array_equal(plain, kernel)
+    np.testing.assert_array_equal(load_model(path).get_weights()[0], kernel[::-1, ::-1])
+
+
+def test_cudnn_inside_bidirectional(files, sequential, random_array):
+    inner = {"class_name": "CuDNNLSTM", "config": {"name": "l", "units": 2}}
+    weights = {f"{d}/{k}": random_array(*s) for d in "fb" for k, s in (("k", (3, 8)), ("r", (2, 8)), ("b", (16,)))}
+    layer = ("Bidirectional", {"name": "both", "layer": inner, "merge_mode": "concat"})
+    model = load_model(files.classic(sequential(layer, shape=(None, 5, 3), keras2=True), {"both": weights}))
+    np.testing.assert_allclose(model.get_weights()[5], weights["b/b"].reshape(2, -1).sum(axis=0), rtol=1e-6)

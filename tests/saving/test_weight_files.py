@@ -193,7 +193,8 @@ def test_skip_mismatch_leaves_out_what_does_not_fit_with_one_warning(tmp_path, n
 
 def test_by_name_matches_names_in_classic_files(tmp_path, files, random_array):
     kernel, bias = random_array(4, 3), random_array(3)
-    path = files.classic_weights({"other": {"other/kernel:0": random_array(9, 9)}, "b": {"b/kernel:0": kernel, "b/bias:0": bias}})
+    stored = {"other": {"other/kernel:0": random_array(9, 9)}, "b": {"b/kernel:0": kernel, "b/bias:0": bias}}
+    path = files.classic_weights(stored)
     model = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(4, name="a"), layers.Dense(3, name="b")])
     before = model.layers[0].get_weights()
     with pytest.warns(UserWarning, match="'other'"):
@@ -253,7 +254,8 @@ def test_files_that_are_not_there():
 
 def test_frozen_nested_models_find_their_order_by_names(tmp_path):
     def nested(frozen):
-        inner = kerasnp.Sequential([layers.Dense(4), layers.BatchNormalization(), layers.Dense(4)])
+        # Two normalizations in a row: every order fits by shape, only the names tell.
+        inner = kerasnp.Sequential([layers.Dense(4), layers.BatchNormalization(), layers.BatchNormalization()])
         model = kerasnp.Sequential([kerasnp.Input((4,)), inner, layers.Dense(2)])
         inner.trainable = not frozen
         return model

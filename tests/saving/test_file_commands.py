@@ -1,0 +1,88 @@
+"""`python -m kerasnp inspect | convert | predict`."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import kerasnp
+from kerasnp import layers
+from kerasnp.__main__ import main
+from kerasnp.saving.inspection import inspect_file
+
+
+@pytest.fixture
+def model(tmp_path):
+    inner = kerasnp.Sequential([layers.Dense(2, name="inner")], name="nest")
+    model = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(3, name="first"), inner], name="net")
+    model.compile("adam", "mse", metrics=["mae"])
+    model.save(tmp_path / "m.keras")
+    model.save(tmp_path / "m.h5")
+    model.save_weights(tmp_path / "m.weights.h5")
+    return model
+
+
+def test_inspect_lists_layers_settings_and_versions(tmp_path, model, capsys):
+    for name in ("m.keras", "m.h5"):
+        assert main(["inspect", str(tmp_path / name)]) == 0
+        text = capsys.readouterr().out
+        assert "Keras version 3.15.1" in text and "Sequential 'net', input shape (None, 4)" in text
+        assert "first" in text and "(4, 3) (3,)" in text and "Parameters: 23" in text
+        assert "optimizer Adam" in text and "loss m" in text and "Risks: none found" in text
+    main(["inspect", str(tmp_path / "m.weights.h5"), "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["parameters"] == 23 and report["format"] == ".weights.h5"
+
+
+def test_inspect_names_risks_and_ignored_keys_and_runs_nothing(files, sequential):
+    path = files.keras(
+        sequential(
+            ("Lambda", {"name": "code", "function": {"class_name": "__lambda__", "config": {"code": "x"}}}),
+            ("Strange", {"name": "what"}),
+            ("LSTM", {"name": "l", "units": 2, "time_major": False}),
+            ("LSTM", {"name": "m", "units": 2, "time_major": True}),
+        ),
+        extra=[("payload.py", "print('ran')")],
+    )
+    report = inspect_file(path)
+    risks = "\n".join(report["risks"])
+    for risk in ("'code': Lambda", "Strange 'what' is not known", "payload.py", "time_major=True"):
+        assert risk in risks
+    assert "l: time_major=False" in report["ignored"]
+
+
+@pytest.mark.parametrize("source, target", [("m.keras", "c.h5"), ("m.h5", "c.keras"), ("m.h5", "c.weights.h5")])
+def test_convert(tmp_path, model, source, target, capsys):
+    main(["convert", str(tmp_path / source), str(tmp_path / target)])
+    assert "23 parameters" in capsys.readouterr().out
+    model.set_weights([w * 0 for w in model.get_weights()])
+    model.load_weights(tmp_path / target)
+    want = kerasnp.models.load_model(tmp_path / source)
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), want.get_weights()))
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_predict(tmp_path, model, suffix):
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+    (np.save if suffix == ".npy" else np.savez)(tmp_path / f"x{suffix}", x)
+    main(["predict", str(tmp_path / "m.keras"), str(tmp_path / f"x{suffix}"), "-o", str(tmp_path / "y.npy")])
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), model.predict(x, verbose=0))
+
+
+def test_errors_are_one_sentence(tmp_path, capsys):
+    (tmp_path / "bad.keras").write_text("no")
+    np.save(tmp_path / "o.npy", np.array([{}], dtype=object), allow_pickle=True)
+    for args in (["inspect", "bad.keras"], ["convert", "bad.keras", "x.h5"], ["predict", "bad.keras", "o.npy", "-o", "y.npy"]):
+        with pytest.raises(SystemExit) as caught:
+            main([args[0], *(a if a == "-o" else str(tmp_path / a) for a in args[1:])])
+        error = capsys.readouterr().err
+        assert caught.value.code == 1 and error.startswith("kerasnp: ") and error.count("\n") == 1
+
+
+def test_the_shell_finds_them(tmp_path, model):
+    done = subprocess.run(
+        [sys.executable, "-m", "kerasnp", "inspect", str(tmp_path / "m.keras")], capture_output=True, text=True, check=True
+    )
+    assert "Sequential 'net'" in done.stdout
