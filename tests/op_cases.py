@@ -157,6 +157,8 @@ def recurrent_cases(name, gates, states, bias):
     ]
 
 
+PLACES_2D = np.random.default_rng(4).uniform(-4, 7, (2, 2, 5))
+
 CASES = {
     # --- elementwise
     "Where": [
@@ -373,6 +375,14 @@ CASES = {
     "Upsample": [
         Case(always("Upsample", (2,), (1,)), (2, 3, 4)),
         Case(always("Upsample", (2, 3), (1, 2)), (2, 3, 2, 4)),
+    ],
+    "Warp": [
+        Case(lambda xs, mode=mode: make("Warp", PLACES_2D[: len(xs[0])], 1, mode, 0.4), (2, 3, 4, 2))
+        for mode in ("constant", "nearest", "wrap", "mirror", "reflect")
+    ]
+    + [
+        Case(lambda xs: make("Warp", PLACES_2D[: len(xs[0])], 0, "constant", 0.4), (2, 3, 4, 2)),
+        Case(always("Warp", PLACES_2D[:1, :1], 1, "reflect"), (1, 3, 2), batched=False),
     ],
     # --- normalization
     "BatchNormTraining": [

@@ -37,6 +37,7 @@ from kerasnp.backend.conv import (  # noqa: F401
 )  # fmt: skip
 from kerasnp.backend.conv_fused import conv_pool, conv_pool_grad  # noqa: F401
 from kerasnp.backend.gather import add_rows  # noqa: F401
+from kerasnp.backend.image import FILL_MODES, round_half_away, warp, warp_grad  # noqa: F401
 from kerasnp.backend.linear import dense, matmul, orthonormal, sum_rows  # noqa: F401
 from kerasnp.backend.norm import (  # noqa: F401
     batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments, standardize, standardize_grad,

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from .conv import output_size
+from .image import pixel_for, round_half_away
 from .recurrent_plain import recurrent, recurrent_grad  # noqa: F401
 
 # --- convolution
@@ -342,6 +343,44 @@ def add_rows(indices, values, rows, out=None):
     for i, row in zip(indices, values, strict=True):
         y[i] += row
     return y
+
+
+# --- images
+
+
+def warp(images, places, order=1, fill_mode="constant", fill_value=0.0):
+    """y[n, m, c] = images[n] at places[n, :, m], in channel c; between pixels linear (order 1) or the nearest (order 0).
+
+    images (n, *space, c)   places (n, len(space), m), in pixels   ->   y (n, m, c)
+    """
+    y = np.zeros((len(images), places.shape[-1], images.shape[-1]), images.dtype)
+    for n, m in np.ndindex(y.shape[:2]):
+        for pixel, weight in _pixels_near(places[n, :, m], images.shape[1:-1], order, fill_mode):
+            y[n, m] += weight * (fill_value if pixel is None else images[n][pixel])
+    return y
+
+
+def warp_grad(dy, places, shape, order=1, fill_mode="constant"):
+    """dx[n, pixel, c] = the sum of weight * dy[n, m, c] over the places m that read the pixel with that weight."""
+    dx = np.zeros(shape, dy.dtype)
+    for n, m in np.ndindex(dy.shape[:2]):
+        for pixel, weight in _pixels_near(places[n, :, m], shape[1:-1], order, fill_mode):
+            if pixel is not None:
+                dx[n][pixel] += weight * dy[n, m]
+    return dx
+
+
+def _pixels_near(place, sizes, order, fill_mode):
+    """(pixel, weight) around one place; the pixel is None where the fill value is read."""
+    if order == 0:
+        corners = [tuple((int(round_half_away(p)), 1.0) for p in place)]
+    else:
+        lower = [math.floor(p) for p in place]
+        corners = itertools.product(*[[(i, 1 + i - p), (i + 1, p - i)] for i, p in zip(lower, place)])
+    for corner in corners:
+        outside = any(not 0 <= i < size for (i, _), size in zip(corner, sizes))
+        pixel = tuple(int(pixel_for(i, size, fill_mode)) for (i, _), size in zip(corner, sizes))
+        yield None if outside and fill_mode == "constant" else pixel, math.prod(w for _, w in corner)
 
 
 # --- optimizer updates

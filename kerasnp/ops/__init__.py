@@ -78,3 +78,4 @@ from kerasnp.ops.sorting import (  # noqa: F401
     argpartition, bincount, count_nonzero, digitize, histogram, in_top_k, isin, median, nonzero, percentile, quantile,
     searchsorted, segment_max, segment_min, segment_prod, segment_sum, sort, top_k, unique, unravel_index,
 )  # fmt: skip
+from kerasnp.ops import image  # noqa: F401, E402

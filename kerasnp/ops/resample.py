@@ -116,15 +116,19 @@ INTERPOLATIONS = ("nearest", *_WEIGHTS)
 
 
 @functools.lru_cache(maxsize=64)
-def interpolation_matrix(interpolation, size, count):
-    """The matrix (count, size) that interpolates `size` pixels at `count` places, both grids with half-pixel centres.
+def sampling_matrix(interpolation, size, count, scale, translation=0.0, antialias=False):
+    """The matrix (count, size) that reads `size` pixels at `count` places, both grids with half-pixel centres.
 
-    The weights of every place are scaled to sum to one, also where the window reaches over the border (Keys, 1981;
-    Turkowski, 1990).
+    Place o lies at (o + 1/2 - translation) / scale - 1/2. The weights of every place are scaled to sum to one, also where
+    the window reaches over the border; a place outside reads zero (Keys, 1981; Turkowski, 1990). With `antialias` the
+    window grows as the image shrinks.
     """
-    places = (K.arange(count) + 0.5) * (size / count) - 0.5
-    m = _WEIGHTS[interpolation](places[:, None] - K.arange(size)[None, :])
-    return m / m.sum(axis=1, keepdims=True)
+    places = (K.arange(count) + 0.5 - translation) / scale - 0.5
+    width = max(1 / scale, 1.0) if antialias else 1.0
+    m = _WEIGHTS[interpolation]((places[:, None] - K.arange(size)[None, :]) / width)
+    total = m.sum(axis=1, keepdims=True)
+    there = (K.abs(total) > 1e-4) & ((places >= -0.5) & (places <= size - 0.5))[:, None]
+    return K.where(there, m / K.where(there, total, 1), 0)
 
 
 def upsample(inputs, size, axes, interpolation="nearest"):
@@ -136,7 +140,7 @@ def upsample(inputs, size, axes, interpolation="nearest"):
     x = convert(inputs)
     if check.one_of("interpolation", interpolation, INTERPOLATIONS, "upsample") == "nearest":
         return Upsample(tuple(size), tuple(axes))(x)
-    matrices = [interpolation_matrix(interpolation, x.shape[a], x.shape[a] * s) for a, s in zip(axes, size)]
+    matrices = [sampling_matrix(interpolation, x.shape[a], x.shape[a] * s, s) for a, s in zip(axes, size)]
     return Resample(matrices, axes)(x)
 
 
