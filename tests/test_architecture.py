@@ -25,6 +25,8 @@ LEVELS = [
     # Callbacks see the model as self.model only.
     {"callbacks"},
     {"models"},
+    # Looks at all of it; nothing but the front door looks at viz.
+    {"viz"},
 ]
 RANK = {name: i for i, level in enumerate(LEVELS) for name in level}
 # Free to be imported by, or to import, anything: the front door, and what stands beside the stack.

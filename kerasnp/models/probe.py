@@ -1,0 +1,69 @@
+"""Look at a model without leaving a trace: its gradients, its loss, its predictions."""
+
+import contextlib
+
+from kerasnp import backend as K
+from kerasnp.autodiff.tape import Tape, stop_recording
+
+
+@contextlib.contextmanager
+def undisturbed(layer):
+    """Inside, a layer or model may run in training; afterwards statistics, seeds and added losses are what they were.
+
+    >>> import kerasnp
+    >>> layer = kerasnp.layers.BatchNormalization()
+    >>> x = kerasnp.ops.ones((4, 2))
+    >>> y = layer(x)
+    >>> with undisturbed(layer):
+    ...     y = layer(x * 5.0, training=True)
+    >>> layer.moving_mean.numpy()
+    array([0., 0.], dtype=float32)
+    """
+    restore = snapshot(layer)
+    try:
+        yield
+    finally:
+        restore()
+
+
+def snapshot(layer):
+    """A function that brings everything that a call changes back to what it is now."""
+    states = [(v, v.numpy()) for v in layer.variables if not v.trainable]
+    layers = list(layer._flatten_layers())
+    losses = [list(inner._losses) for inner in layers]
+
+    def restore():
+        for variable, value in states:
+            variable.value[...] = value
+        for inner, values in zip(layers, losses):
+            inner._losses[:] = values
+
+    return restore
+
+
+def require_compiled(model, who):
+    """Raise where the model has no loss to look at."""
+    if not getattr(model, "compiled", False):
+        raise ValueError(f"{who}: the model '{model.name}' has no loss yet; call compile(optimizer, loss) first.")
+
+
+def gradients(model, x, y, sample_weight=None, training=True, who="gradients"):
+    """(loss, [(weight, gradient or None), ...]) of a compiled model on one batch; the model stays as it is.
+
+    Raises: ValueError for a model that is not compiled.
+    """
+    require_compiled(model, who)
+    x, y = K.tensor(x), None if y is None else K.tensor(y)
+    if not model.built:
+        model._build_from(x)
+    weights = model.trainable_weights
+    with undisturbed(model), Tape() as tape:
+        loss = model.compute_loss(x, y, model(x, training=training), sample_weight, training=training)
+    return float(loss.value), list(zip(weights, tape.gradient(loss, weights)))
+
+
+def loss_of(model, x, y, sample_weight=None):
+    """The loss of a compiled model on one batch, a float."""
+    with undisturbed(model), stop_recording():
+        loss = model.compute_loss(x, y, model(x, training=False), sample_weight, training=False)
+    return float(getattr(loss, "value", loss))
