@@ -39,7 +39,7 @@ def show_misclassified(model, x, y, count=25, class_names=None, title=None, path
     rows, columns = grid_of(max(1, len(shown)), 5 if len(shown) > 4 else max(3, len(shown)))
     share = 100 * len(wrong) / max(1, len(y))
     text = title or f"{len(wrong):,} of {len(y):,} misclassified ({share:.3g} %)"
-    figure, axes = subplots(rows, columns, (1.5 * columns + 0.2, 1.72 * rows + 0.7), text)
+    figure, axes = subplots(rows, columns, (max(4.0, 1.5 * columns + 0.2), 1.72 * rows + 0.7), text)
     places = [a for row in axes for a in row]
     for place, i in zip(places, shown):
         sure = "" if confidence is None else f" ({100 * float(confidence[i]):.0f} %)"
@@ -96,7 +96,7 @@ def show_classes(x, y, classes=None, model=None, count=8, class_names=None, titl
     name = inputs.names_of([*chosen, *(p for p, _ in told.values())], class_names, who)
     columns = max(map(len, members.values()))
     height = 1.3 + 0.22 * bool(told)
-    size = (1.3 * columns + 0.5, height * len(chosen) + 0.6)
+    size = (max(4.0, 1.3 * columns + 0.5), height * len(chosen) + 0.6)
     figure, axes = subplots(len(chosen), columns, size, title or _heading(told, labels))
     for row, (c, group) in zip(axes, members.items()):
         for place, i in zip(row, group):
@@ -150,7 +150,7 @@ def confusion_matrix(model, x, y, class_names=None, normalize=False, title=None,
     name = inputs.names_of([size - 1], class_names, who)
     counts = K.bincount(y * size + predicted, minlength=size * size).reshape(size, size)
     shares = counts / K.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = max(3.6, 0.52 * size + 1.7)
+    side = max(3.6, 0.52 * size + 1.7) if size <= 20 else 8.0
     accuracy = f"accuracy {100 * counts.trace() / counts.sum():.4g} % of {counts.sum():,}"
     figure, [[axes]] = subplots(size=(side + 0.9, side), title=title or f"Confusion matrix, {accuracy}")
     image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)

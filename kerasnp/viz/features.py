@@ -44,7 +44,8 @@ def show_filters(model, layer=None, channel=None, count=64, title=None, path=Non
         kernel = kernel[:, :, channel] if channel is not None else kernel.mean(axis=2)
     number = min(filters, count)
     rows, columns = grid_of(number, 8 if number > 6 else number)
-    text = f"{layer.name}: {f'{number} of ' if number < filters else ''}{filters} filters of {h} × {w}"
+    window = f"{h} × {w}" if getattr(layer, "rank", 2) != 1 else f"{h} channels × {w} steps"
+    text = f"{layer.name}: {f'{number} of ' if number < filters else ''}{filters} filters of {window}"
     if channel is not None:
         text += f", channel {channel}"
     elif not colored and channels > 1:

@@ -106,6 +106,9 @@ def _draw(surface, steps, here, title):
     tidy(profile, "loss along each direction", "distance (norm of the weights = 1)", "loss", grid="both")
     if wide:
         profile.set_yscale("log")
+        profile.yaxis.set_major_formatter("{x:g}")
+        profile.yaxis.set_minor_formatter(lambda v, _: f"{v:g}" if f"{v:.0e}"[0] in "246" else "")
+        profile.tick_params(which="minor", labelsize=9, colors="#444444")
     profile.locator_params(axis="x", nbins=5)
     profile.legend(frameon=False, fontsize=8)
     return figure
