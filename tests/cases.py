@@ -281,6 +281,56 @@ LAYERS = {
         ({"padding": (0, 2)}, (2, 3, 4, 2)),
     ],
     "ZeroPadding3D": [({}, (2, 2, 3, 2, 2)), ({"padding": (0, 1, 2)}, (2, 2, 3, 2, 2))],
+    # --- images
+    "CenterCrop": [
+        ({"height": 3, "width": 4}, (2, 6, 7, 3)),
+        ({"height": 5, "width": 3, "data_format": "channels_first"}, (2, 3, 4, 6)),
+        ({"height": 8, "width": 3}, (2, 5, 6, 1)),
+    ],
+    "RandomBrightness": [
+        ({"factor": 0.3, "value_range": (-3, 3), "seed": 3}, (4, 3, 4, 3)),
+        ({"factor": (0.2, 0.2), "value_range": (-1, 2)}, (2, 3, 4, 3)),
+    ],
+    "RandomContrast": [
+        ({"factor": 0.3, "value_range": (-3, 3), "seed": 3}, (4, 3, 4, 3)),
+        ({"factor": (0.0, 0.0), "value_range": (-1, 1)}, (2, 3, 4, 3)),
+        ({"factor": (0.3, 0.7), "seed": 1, "value_range": (-1, 2), "data_format": "channels_first"}, (2, 3, 4, 3)),
+    ],
+    "RandomCrop": [
+        ({"height": 4, "width": 5, "seed": 1}, (2, 4, 5, 3)),
+        ({"height": 4, "width": 5, "seed": 1, "data_format": "channels_first"}, (2, 3, 4, 5)),
+    ],
+    "RandomFlip": [
+        ({"seed": 1}, (3, 4, 5, 2)),
+        ({"mode": "vertical", "seed": 2, "data_format": "channels_first"}, (3, 2, 4, 5)),
+    ],
+    "RandomRotation": [
+        ({"factor": 0.2, "seed": 3}, (3, 5, 6, 2)),
+        ({"factor": (0.1, 0.1), "fill_mode": "constant", "fill_value": 0.4}, (2, 5, 6, 3)),
+        ({"factor": (-0.3, -0.3), "fill_mode": "wrap", "data_format": "channels_first"}, (2, 3, 5, 6)),
+        ({"factor": (0.2, 0.2), "fill_mode": "nearest", "interpolation": "nearest"}, (2, 5, 6, 3)),
+    ],
+    "RandomTranslation": [
+        ({"height_factor": 0.2, "width_factor": (-0.3, 0.1), "seed": 3}, (3, 5, 6, 2)),
+        ({"height_factor": (0.31, 0.31), "width_factor": (-0.23, -0.23)}, (2, 5, 6, 3)),
+        (
+            {"height_factor": (0.1, 0.1), "width_factor": (0.4, 0.4), "fill_mode": "constant", "fill_value": 2.0,
+             "data_format": "channels_first"},
+            (2, 3, 5, 6),
+        ),
+    ],
+    "RandomZoom": [
+        ({"height_factor": 0.2, "seed": 3}, (3, 5, 6, 2)),
+        ({"height_factor": (0.3, 0.3), "width_factor": (-0.2, -0.2), "fill_mode": "constant"}, (2, 5, 6, 3)),
+        ({"height_factor": (-0.4, -0.4), "data_format": "channels_first"}, (2, 3, 5, 6)),
+    ],
+    "Resizing": [
+        ({"height": 3, "width": 8}, (2, 5, 4, 3)),
+        ({"height": 3, "width": 2, "interpolation": "nearest", "data_format": "channels_first"}, (2, 3, 5, 4)),
+        ({"height": 4, "width": 4, "crop_to_aspect_ratio": True, "interpolation": "bicubic"}, (2, 5, 8, 1)),
+        ({"height": 4, "width": 4, "pad_to_aspect_ratio": True, "fill_value": 0.5, "antialias": True}, (2, 5, 8, 1)),
+        ({"height": 3, "width": 3, "interpolation": "lanczos5"}, (2, 4, 5, 2)),
+    ],
 }
 
 # Layers that no data pass through.
@@ -289,12 +339,32 @@ UNCALLED_LAYERS = {"InputLayer"}
 UNCALLED_LAYERS |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 # Layers that want trees beside their input: tests/layers/test_tree.py.
 UNCALLED_LAYERS |= {"TreeLSTMCell", "TreeRNNCell"}
+# Layers that take or put out whole numbers or text: DISCRETE below, and tests/layers/test_discrete_layers.py.
+UNCALLED_LAYERS |= {"CategoryEncoding", "Discretization"}
 # Layers whose output for a sample depends on the rest of the batch, even outside of training.
 MIXING_LAYERS = set()
 # Layers that change their trainable weights in every training call.
 SELF_CHANGING_LAYERS = {"SpectralNormalization"}
 # Layers of integer inputs: the bound of the integers.
 INTEGER_LAYERS = {"Embedding": 7}
+# Layers of whole numbers and text: class name -> list of (constructor arguments, input).
+DISCRETE = {
+    "CategoryEncoding": [
+        ({"num_tokens": 4}, [[0, 1], [0, 0], [1, 2], [3, 1]]),
+        ({"num_tokens": 4, "output_mode": "count"}, [[0, 1, 1], [0, 0, 3]]),
+        ({"num_tokens": 4, "output_mode": "one_hot"}, [3, 2, 0, 1]),
+        ({"num_tokens": 4, "output_mode": "one_hot"}, [[3], [2], [0]]),
+        ({"num_tokens": 4, "output_mode": "one_hot"}, [[3, 1], [2, 0]]),
+        ({"num_tokens": 3, "output_mode": "multi_hot"}, [[[0, 1], [0, 0]], [[1, 2], [2, 1]]]),
+        ({"num_tokens": 3, "output_mode": "count"}, [0, 1, 1, 5, 2]),
+    ],
+    "Discretization": [
+        ({"bin_boundaries": [0.0, 1.0, 2.0]}, [[-1.5, 1.0, 3.4, 0.5], [0.0, 3.0, 1.3, 0.0]]),
+        ({"bin_boundaries": [0.0, 1.0, 2.0], "output_mode": "one_hot"}, [[-1.5, 1.0], [0.0, 3.0]]),
+        ({"bin_boundaries": [0.0, 1.0, 2.0], "output_mode": "multi_hot"}, [[-1.5, 1.0, 1.5], [0.0, 3.0, 0.1]]),
+        ({"bin_boundaries": [0.0, 1.0], "output_mode": "count"}, [[-1.5, 1.0, 1.5], [0.0, 3.0, 0.1]]),
+    ],
+}
 
 
 def resolve(package, arguments):
@@ -310,3 +380,18 @@ def resolve(package, arguments):
     if "function" in made:
         made["function"] = getattr(package.activations, made["function"])
     return made
+
+
+def plain(value):
+    """A configuration value without what may differ: names given by counting, and seeds of initializers."""
+    if isinstance(value, dict):
+        if str(value.get("module")).endswith("initializers"):
+            return value["class_name"]
+        if value.get("class_name") == "DTypePolicy":
+            return value["config"]["name"]
+        dropped = ("name", "quantization_config", "registered_name", "build_config")
+        value = {k: plain(v) for k, v in value.items() if k not in dropped}
+        if isinstance(value.get("axis"), list) and len(value["axis"]) == 1:
+            value["axis"] = value["axis"][0]
+        return value
+    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value

@@ -15,6 +15,7 @@ from kerasnp.layers.adaptive_pooling import (  # noqa: F401
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )  # fmt: skip
+from kerasnp.layers.categories import CategoryEncoding, Discretization  # noqa: F401
 from kerasnp.layers.conv import Conv1D, Conv2D, Conv3D  # noqa: F401
 from kerasnp.layers.conv_lstm import ConvLSTM2D  # noqa: F401
 from kerasnp.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose  # noqa: F401
@@ -22,6 +23,9 @@ from kerasnp.layers.core import Activation, Dense, Input, InputLayer  # noqa: F4
 from kerasnp.layers.einsum_dense import EinsumDense  # noqa: F401
 from kerasnp.layers.embedding import Embedding  # noqa: F401
 from kerasnp.layers.function import Identity, Lambda  # noqa: F401
+from kerasnp.layers.image_color import RandomBrightness, RandomContrast  # noqa: F401
+from kerasnp.layers.image_geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom  # noqa: F401
+from kerasnp.layers.image_size import CenterCrop, RandomCrop, Resizing  # noqa: F401
 from kerasnp.layers.input_spec import InputSpec  # noqa: F401
 from kerasnp.layers.layer import Layer  # noqa: F401
 from kerasnp.layers.masking import Masking  # noqa: F401

@@ -22,7 +22,8 @@ FAILING = {"RMSNormalization-2": "the scale is not aligned with an axis other th
 # Layers with a script of their own, make_recurrent.py and the like.
 ELSEWHERE = (
     "RNN SimpleRNN SimpleRNNCell LSTM LSTMCell GRU GRUCell StackedRNNCells Bidirectional TimeDistributed ConvLSTM1D "
-    "ConvLSTM2D ConvLSTM3D Rescaling Normalization"
+    "ConvLSTM2D ConvLSTM3D Rescaling Normalization "
+    "CenterCrop RandomBrightness RandomContrast RandomCrop RandomFlip RandomRotation RandomTranslation RandomZoom Resizing"
 ).split()
 # Where a training call differs from an inference call, and is not random.
 TRAINED = ("BatchNormalization", "SpectralNormalization")

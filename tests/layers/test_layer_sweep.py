@@ -144,9 +144,9 @@ def test_samples_do_not_mix(cls, arguments, shape):
         pytest.skip("the output depends on the whole batch")
     layer = make(cls, arguments, shape)
     x = data_for(cls, shape)
-    whole = layer(x)
+    whole = layer(x, training=False)
     for i in range(len(x)):
-        np.testing.assert_allclose(layer(x[i : i + 1]), whole[i : i + 1], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(layer(x[i : i + 1], training=False), whole[i : i + 1], rtol=1e-5, atol=1e-6)
 
 
 @sweep
@@ -178,12 +178,12 @@ def test_config_round_trip(cls, arguments, shape):
 def test_copies_predict_the_same(cls, arguments, shape):
     layer = make(cls, arguments, shape)
     x = data_for(cls, shape)
-    y = layer(x)
+    y = layer(x, training=False)
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
-        np.testing.assert_array_equal(twin(x), y)
+        np.testing.assert_array_equal(twin(x, training=False), y)
         for w in twin.weights:
             w.assign(np.zeros_like(w.value))
-        np.testing.assert_array_equal(layer(x), y)
+        np.testing.assert_array_equal(layer(x, training=False), y)
         assert len(twin.weights) == len(layer.weights)
 
 

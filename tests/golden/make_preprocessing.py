@@ -1,0 +1,67 @@
+"""Writes image_layers.npz (run with JAX) and discrete_layers.json (run with TensorFlow): what Keras's preprocessing layers do.
+
+    KERAS_BACKEND=jax python tests/golden/make_preprocessing.py
+    KERAS_BACKEND=tensorflow python tests/golden/make_preprocessing.py
+
+Random layers are compared where a case leaves nothing to chance, which shows in two calls that agree.
+"""
+
+import json
+import sys
+import zlib
+from pathlib import Path
+
+import keras
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import cases  # noqa: E402
+
+MADE_BY = "tests/golden/make_preprocessing.py"
+
+
+def images():
+    from keras.src.layers.preprocessing.image_preprocessing import base_image_preprocessing_layer as base
+
+    out = {"made_by": MADE_BY, "keras": keras.__version__}
+    for name, samples in cases.LAYERS.items():
+        cls = getattr(keras.layers, name, None)
+        if not (isinstance(cls, type) and issubclass(cls, base.BaseImagePreprocessingLayer)):
+            continue
+        for i, (arguments, shape) in enumerate(samples):
+            key = f"{name}-{i}"
+            layer = cls(**cases.resolve(keras, arguments))
+            x = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape).astype("float32")
+            out[f"{key}/config"] = json.dumps(layer.get_config(), default=str)
+            y, again = (np.asarray(layer(x, training=True)) for _ in range(2))
+            if np.array_equal(y, again):
+                out[f"{key}/y"] = y
+    np.savez_compressed(HERE / "image_layers.npz", **out)
+
+
+def discrete():
+    out = {"made_by": MADE_BY, "keras": keras.__version__}
+    for name, samples in cases.DISCRETE.items():
+        for i, (arguments, inputs, *adapted) in enumerate(samples):
+            layer = getattr(keras.layers, name)(**arguments)
+            if adapted:
+                layer.adapt(adapted[0])
+            given = [np.asarray(v) for v in inputs] if isinstance(inputs, tuple) else np.asarray(inputs)
+            y = np.asarray(layer(given))
+            found = {"config": layer.get_config(), "dtype": y.dtype.name, "y": y.tolist()}
+            if y.dtype == object:
+                found["y"] = np.vectorize(bytes.decode)(y).tolist()
+            if hasattr(layer, "get_vocabulary"):
+                found["vocabulary"] = layer.get_vocabulary()
+            shape = given[0].shape if isinstance(inputs, tuple) else given.shape
+            if not isinstance(inputs, tuple):
+                found["shape"] = layer.compute_output_shape((None, *shape[1:]))
+            out[f"{name}-{i}"] = found
+    text = json.dumps(out, default=lambda v: v.item() if hasattr(v, "item") else str(v))
+    (HERE / "discrete_layers.json").write_text(text.replace('"made_by"', '\n"made_by"').replace('}, "', '},\n"') + "\n")
+
+
+if __name__ == "__main__":
+    images() if keras.backend.backend() == "jax" else discrete()
