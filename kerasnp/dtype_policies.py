@@ -1,6 +1,7 @@
 """Dtype policies: the type a layer computes in, and the type its weights are kept in."""
 
 from kerasnp import backend as K
+from kerasnp.utils import session
 
 
 class DTypePolicy:
@@ -17,14 +18,26 @@ class DTypePolicy:
     Raises: ValueError for another name.
     """
 
+    # Always None: weights are never kept in integers of a few bits here.
+    quantization_mode = None
+
     def __init__(self, name=None):
-        self.name = K.floatx() if name is None else name
+        self.name = dtype_policy().name if name is None else name
         if not isinstance(self.name, str):
             raise TypeError(f"'name' must be a string, such as 'mixed_float16'. Received: name={name!r}")
-        if self.name.startswith("mixed_"):
-            self.compute_dtype, self.variable_dtype = K.standardize_dtype(self.name[6:]), "float32"
-        else:
-            self.compute_dtype = self.variable_dtype = K.standardize_dtype(self.name)
+        mixed = self.name in ("mixed_float16", "mixed_bfloat16")
+        if not mixed and self.name not in K.DTYPES:
+            raise ValueError(
+                f"Cannot convert '{self.name}' to a pair of compute and variable types. Expected a dtype name, "
+                f"'mixed_float16' or 'mixed_bfloat16'. Received: name={name!r}"
+            )
+        self.compute_dtype = self.name.removeprefix("mixed_")
+        self.variable_dtype = "float32" if mixed else self.name
+
+    def convert_input(self, x, autocast, dtype):
+        """`x` as a tensor: floats in `dtype` where `autocast` says so, anything else in its own type."""
+        x = K.tensor(getattr(x, "value", x))
+        return x.astype(K.storage_dtype(dtype)) if autocast and K.is_float(x.dtype) and K.is_float(dtype) else x
 
     def get_config(self):
         """The name, as a configuration."""
@@ -49,12 +62,74 @@ class DTypePolicy:
         return f'<DTypePolicy "{self.name}">'
 
 
+# The name of Keras 3.0 for the policies that keep weights in floats.
+FloatDTypePolicy = DTypePolicy
+
+_global = None
+
+
+def dtype_policy():
+    """The policy of layers and metrics that name none; the default float type until `set_dtype_policy` is called.
+
+    >>> dtype_policy().name
+    'float32'
+    """
+    return DTypePolicy(K.floatx()) if _global is None else _global
+
+
+def set_dtype_policy(policy):
+    """Set the policy of layers and metrics that name none: a DTypePolicy or its name.
+
+    `clear_session` takes it back.
+
+    Raises: ValueError for anything else.
+    """
+    global _global
+    if isinstance(policy, str):
+        policy = DTypePolicy(policy)
+    if not isinstance(policy, DTypePolicy):
+        raise ValueError(
+            "Invalid `policy` argument: expected the name of a policy, such as 'mixed_float16', or a DTypePolicy. "
+            f"Received: policy={policy!r} (of type {type(policy).__name__})"
+        )
+    _global = policy
+
+
+def _reset():
+    global _global
+    _global = None
+
+
+session.on_clear(_reset)
+
+
 def get(identifier):
-    """A policy from a policy, its name, its configuration, or None for the default."""
+    """A policy from a policy, its name, its configuration, or None for the default.
+
+    Raises: ValueError for what is none.
+    """
     if isinstance(identifier, DTypePolicy):
         return identifier
+    if identifier is None:
+        return dtype_policy()
     if isinstance(identifier, dict):
         return DTypePolicy(identifier.get("config", identifier).get("name"))
-    if identifier is None or isinstance(identifier, str):
+    if isinstance(identifier, str):
         return DTypePolicy(identifier)
-    return DTypePolicy(K.standardize_dtype(identifier))
+    try:
+        return DTypePolicy(K.standardize_dtype(identifier))
+    except ValueError:
+        raise ValueError(
+            "Cannot interpret `dtype` argument. Expected a dtype, the name of a policy, or a DTypePolicy. "
+            f"Received: dtype={identifier!r}"
+        ) from None
+
+
+def serialize(policy):
+    """The configuration of a policy, as Keras writes it into files."""
+    return policy.serialize()
+
+
+def deserialize(config, custom_objects=None):
+    """The policy that `serialize` described."""
+    return get(config)

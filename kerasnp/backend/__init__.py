@@ -28,9 +28,10 @@ from kerasnp.backend.activation import (  # noqa: F401
     erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax, softmax_cross_entropy,
     softmax_cross_entropy_grad, softmax_grad, softplus,
 )  # fmt: skip
+from kerasnp.backend.bfloat16 import bfloat16_bits, round_to_bfloat16  # noqa: F401
 from kerasnp.backend.config import (  # noqa: F401
-    DTYPES, FLOAT_TYPES, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format,
-    standardize_data_format, standardize_dtype, storage_dtype,
+    DTYPES, FLOAT_TYPES, epsilon, floatx, image_data_format, max_epochs, max_steps_per_epoch, set_epsilon, set_floatx,
+    set_image_data_format, standardize_data_format, standardize_dtype, storage_dtype,
 )  # fmt: skip
 from kerasnp.backend.conv import (  # noqa: F401
     conv, conv_grad, conv_grad_input, conv_grad_kernel, output_size, same_padding,
@@ -49,6 +50,9 @@ from kerasnp.backend.recurrent_cells import HardSigmoid, Linear  # noqa: F401
 from kerasnp.backend.update import (  # noqa: F401
     SMALL_UPDATE, flat, for_blocks, joined, offsets, scratch, segments, squared_norm,
 )  # fmt: skip
+from kerasnp.utils import session
+from kerasnp.utils.masks import get_mask as get_keras_mask  # noqa: F401
+from kerasnp.utils.masks import set_mask as set_keras_mask  # noqa: F401
 
 
 def tensor(x, dtype=None):
@@ -90,9 +94,7 @@ def using(kernels):
 
 def clear_session(free_memory=True):
     """Start automatic names again and give recycled memory back."""
-    from kerasnp.utils import naming
-
-    naming.reset()
+    session.clear()
     if free_memory:
         arena.clear()
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 _settings = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+_limits = {"epochs": None, "steps_per_epoch": None}
 
 FLOAT_TYPES = ("float16", "float32", "float64")
 DTYPES = FLOAT_TYPES + (
@@ -52,6 +53,32 @@ def set_image_data_format(data_format):
     _settings["image_data_format"] = standardize_data_format(data_format)
 
 
+def max_epochs():
+    """The largest number of epochs that any `fit` runs, or None."""
+    return _limits["epochs"]
+
+
+def set_max_epochs(max_epochs):
+    """Let no `fit` run more epochs than this, whatever its arguments say; None takes the limit away."""
+    _limits["epochs"] = _limit("max_epochs", max_epochs)
+
+
+def max_steps_per_epoch():
+    """The largest number of batches that `fit`, `evaluate` and `predict` take from their data, or None."""
+    return _limits["steps_per_epoch"]
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch):
+    """Let `fit` (per epoch), `evaluate` and `predict` take no more batches than this; None takes the limit away."""
+    _limits["steps_per_epoch"] = _limit("max_steps_per_epoch", max_steps_per_epoch)
+
+
+def _limit(name, value):
+    if value is not None and (not isinstance(value, int) or value < 0):
+        raise ValueError(f"set_{name}: expected a non-negative integer or None. Received: {name}={value!r}")
+    return value
+
+
 def standardize_data_format(data_format):
     """`data_format` in lower case, or the default for None."""
     if data_format is None:
@@ -76,7 +103,7 @@ def standardize_dtype(dtype):
     if dtype is None:
         return floatx()
     if isinstance(dtype, str):
-        name = dtype
+        name = "int32" if dtype == "int" else dtype
     elif isinstance(dtype, type) and dtype in (int, float, bool, str):
         name = {int: "int32", float: floatx(), bool: "bool", str: "string"}[dtype]
     else:

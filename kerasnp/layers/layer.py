@@ -389,7 +389,7 @@ class Layer(Registered, abstract=True):
             return x
         if kind.kind == "f" or (self.casts_integers and kind.kind in "iub"):
             mask = get_mask(x)
-            x = ops.cast(x, self.compute_dtype)
+            x = ops.cast(x, self._compute_type.name)
             if mask is not None:
                 set_mask(x, mask)
         return x

@@ -9,7 +9,7 @@ import warnings
 from kerasnp import backend as K
 from kerasnp import ops
 from kerasnp.autodiff.variable import Variable
-from kerasnp.losses.loss import Loss, aligned, as_float, as_labels, same_rank
+from kerasnp.losses.loss import Loss, aligned, as_float, as_labels, squeeze_or_expand_to_same_rank
 from kerasnp.ops.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -127,6 +127,11 @@ class SparseCategoricalCrossentropy(Loss):
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
     """-(t * log(p) + (1 - t) * log(1 - p)), averaged over `axis`.     (n, ..., d), (n, ..., d)   ->   (n, ...)"""
     y_true, y_pred = aligned("binary_crossentropy", y_true, y_pred)
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            "binary_crossentropy: y_true and y_pred must have the same shape, one label per unit. "
+            f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}"
+        )
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + 0.5 * label_smoothing
     if not from_logits:
@@ -151,7 +156,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
             stacklevel=2,
         )
     if y_true.shape != shape:
-        y_true, y_pred = same_rank(y_true, y_pred)
+        y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
     if label_smoothing:
         y_true = y_true * (1 - label_smoothing) + label_smoothing / shape[axis]
     if not from_logits and axis in (-1, len(shape) - 1):

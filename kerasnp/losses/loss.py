@@ -25,7 +25,7 @@ class Loss(Registered, abstract=True):
         name: default is the class name in snake case, made unique.
         reduction: what becomes of the values: `"sum_over_batch_size"` or `"mean"` (their sum over their number),
             `"mean_with_sample_weight"` (their sum over the sum of the weights), `"sum"`, or `"none"`.
-        dtype: the type to compute in; default: that of `y_pred`, but no narrower than the default float type.
+        dtype: the type to compute in, a name or a policy; default: the default float type.
 
     Raises: ValueError for an unknown reduction.
     """
@@ -48,7 +48,7 @@ class Loss(Registered, abstract=True):
 
     @property
     def dtype(self):
-        """The type that values are computed in, unless `y_pred` is wider."""
+        """The type that values are computed in."""
         return self._dtype or K.floatx()
 
     def call(self, y_true, y_pred):
@@ -60,16 +60,18 @@ class Loss(Registered, abstract=True):
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The loss of `y_pred` against `y_true`; the shape of `sample_weight` begins that of the values."""
         mask = get_mask(y_pred)
-        y_pred = as_float(y_pred, self._dtype)
+        y_pred = as_float(y_pred, self.dtype)
         dtype = None if type(y_pred) is dict else (y_pred.value if isinstance(y_pred, Variable) else y_pred).dtype
         y_true = as_labels(y_true, None if self.integer_labels else dtype)
         values = self.call(y_true, y_pred)
         own_mask = get_mask(values)
         if own_mask is not None:
-            mask = own_mask if mask is None else K.logical_and(*same_rank(mask, own_mask))
+            mask = own_mask if mask is None else K.logical_and(*squeeze_or_expand_to_same_rank(mask, own_mask))
         if sample_weight is None and mask is None:
-            return reduce(values, self.reduction)
-        return reduce_weighted(values, sample_weight, mask, self.reduction)
+            loss = reduce(values, self.reduction)
+        else:
+            loss = reduce_weighted(values, sample_weight, mask, self.reduction)
+        return ops.cast(loss, "bfloat16") if self._dtype == "bfloat16" else loss
 
     def get_config(self):
         """The constructor arguments that rebuild this loss."""
@@ -100,7 +102,7 @@ class LossFunctionWrapper(Loss, abstract=True):
 
     def call(self, y_true, y_pred):
         if type(y_pred) is not dict and type(y_true) is not dict:
-            y_true, y_pred = same_rank(y_true, y_pred)
+            y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self):
@@ -127,7 +129,7 @@ def as_float(x, dtype=None):
     else:
         x = K.tensor(x)
         held = x.dtype
-    wanted = dtype or K.floatx()
+    wanted = K.floatx() if dtype is None else K.storage_dtype(dtype).name
     if held == wanted:
         return x
     if dtype is None and held.kind == "f":
@@ -146,7 +148,7 @@ def as_labels(y, dtype=None):
     return ops.cast(y, dtype.name)
 
 
-def same_rank(a, b):
+def squeeze_or_expand_to_same_rank(a, b):
     """Both with as many axes: where one has one axis more and of size one, it is dropped, or the other gets it."""
     rank_a, rank_b = len(a.shape), len(b.shape)
     if rank_a == rank_b:
@@ -168,7 +170,7 @@ def aligned(who, y_true, y_pred):
     true_shape, shape = y_true.shape, y_pred.shape
     if true_shape == shape:
         return y_true, y_pred
-    y_true, y_pred = same_rank(y_true, y_pred)
+    y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
     if (
         len(y_true.shape) != len(y_pred.shape)
         and y_true.shape
@@ -220,7 +222,7 @@ def weighted_pair(values, weights):
 
     Raises: ValueError for weights that do not begin the shape of the values.
     """
-    values, weights = same_rank(values, weights)
+    values, weights = squeeze_or_expand_to_same_rank(values, weights)
     shape, given = values.shape, weights.shape
     if given == shape or not shape or not given:
         return values, weights
@@ -245,5 +247,5 @@ def apply_mask(sample_weight, mask, dtype, reduction):
         mask = mask * dtype.type(mask.size / (float(mask.sum()) + K.epsilon()))
     if sample_weight is None:
         return mask
-    mask, sample_weight = same_rank(mask, ops.cast(sample_weight, dtype.name))
+    mask, sample_weight = squeeze_or_expand_to_same_rank(mask, ops.cast(sample_weight, dtype.name))
     return ops.multiply(mask, sample_weight)

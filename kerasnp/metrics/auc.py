@@ -37,8 +37,6 @@ class AUC(Metric):
     Raises: ValueError for other arguments.
     """
 
-    unlisted = ("thresholds",)
-
     def __init__(
         self,
         num_thresholds=200,
@@ -63,7 +61,7 @@ class AUC(Metric):
             if any(not 0 <= t <= 1 for t in inner):
                 raise ValueError(f"Threshold values must be in [0, 1]. Received: {list(thresholds)}")
             self.num_thresholds = len(inner) + 2
-        self.thresholds = None if thresholds is None else inner
+        self._given_thresholds = thresholds is not None
         self._thresholds = [-K.epsilon(), *inner, 1 + K.epsilon()]
         self.multi_label, self.num_labels, self.from_logits = multi_label, num_labels, from_logits
         self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
@@ -72,6 +70,17 @@ class AUC(Metric):
             self._build(())
         elif num_labels:
             self._build((num_labels,))
+
+    @property
+    def thresholds(self):
+        """The thresholds that trace the curve, from below 0 to above 1."""
+        return list(self._thresholds)
+
+    def get_config(self):
+        """The constructor arguments; thresholds only where they were given."""
+        config = super().get_config()
+        del config["thresholds"]
+        return {**config, "thresholds": self._thresholds[1:-1]} if self._given_thresholds else config
 
     def _build(self, labels):
         weights = self.label_weights
@@ -94,7 +103,7 @@ class AUC(Metric):
                 f"Received: values from {y_pred.min()} to {y_pred.max()}; pass from_logits=True for scores.",
                 stacklevel=2,
             )
-        if self.thresholds is None:
+        if not self._given_thresholds:
             y_pred = K.clip(y_pred, 0, 1)
         if self.multi_label and y_pred.ndim != 2:
             raise ValueError(
@@ -134,13 +143,10 @@ class AUC(Metric):
             return no_nan(fp, fp + tn), recall
         if self.curve == "PR":
             return recall, precision
-        share = no_nan(tp + fn, tp + fp + tn + fn)
-        return K.clip(_gain(recall, share), 0, 1), _gain(precision, share)
-
-
-def _gain(rate, share):
-    """(rate - share) / ((1 - share) * rate): 0 at the rate of always saying yes, 1 for a rate of 1."""
-    return no_nan(rate - share, (1 - share) * rate)
+        odds = no_nan(tp + fn, tn + fp)
+        # Without a hit the gains diverge; the ends of the curve are taken instead.
+        recall_gain = K.maximum(K.where(tp == 0, 0, 1 - odds * no_nan(fn, tp)), 0)
+        return recall_gain, K.where(tp == 0, 1, 1 - odds * no_nan(fp, tp))
 
 
 def summed(x, y, method):
@@ -164,7 +170,7 @@ def interpolated_pr(tp, fp, fn):
     intercept = tp[1:] - slope * lower
     both = (upper > 0) & (lower > 0)
     ratio = K.where(both, upper / K.where(both, lower, 1), 1)
-    return no_nan(slope * (gained + intercept * K.log(ratio)), tp[1:] + fn[1:]).sum(axis=0)
+    return no_nan(slope * (gained + intercept * K.log(ratio)), K.maximum(tp[1:] + fn[1:], 0)).sum(axis=0)
 
 
 def _choice(what, value, choices):

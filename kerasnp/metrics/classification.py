@@ -1,25 +1,22 @@
 """Accuracies: how often predictions are right."""
 
 from kerasnp import backend as K
-from kerasnp.losses.loss import aligned, same_rank
+from kerasnp.losses.loss import aligned, squeeze_or_expand_to_same_rank
 from kerasnp.metrics.metric import array
 from kerasnp.metrics.reduction import MeanMetricWrapper
 from kerasnp.utils import check
 
 
 def accuracy(y_true, y_pred):
-    """1 where y_pred equals y_true, averaged over the last axis.     (n, ..., d), (n, ..., d)   ->   (n, ...)"""
-    y_true, y_pred = same_rank(array(y_true), array(y_pred))
-    return _mean_last((y_true == y_pred).astype(K.floatx()))
+    """1 where y_pred equals y_true, else 0.     (n, ...), (n, ...)   ->   (n, ...)"""
+    y_true, y_pred = squeeze_or_expand_to_same_rank(array(y_true), array(y_pred))
+    return K.asarray(y_true == y_pred).astype(K.floatx())
 
 
 def binary_accuracy(y_true, y_pred, threshold=0.5):
-    """1 where y_pred > threshold agrees with the label 0 or 1, averaged over the last axis.
-
-    (n, ..., d), (n, ..., d)   ->   (n, ...)
-    """
+    """1 where y_pred > threshold agrees with the label 0 or 1, else 0.     (n, ...), (n, ...)   ->   (n, ...)"""
     y_true, y_pred = aligned("binary_accuracy", array(y_true), array(y_pred))
-    return _mean_last((y_true == (y_pred > threshold)).astype(K.floatx()))
+    return K.asarray(y_true == (y_pred > threshold)).astype(K.floatx())
 
 
 def categorical_accuracy(y_true, y_pred):
@@ -89,12 +86,6 @@ def _labels(who, y_true, y_pred):
         f"Received: y_true.shape={y_true.shape}, y_pred.shape={y_pred.shape}. "
         "For one-hot labels, use the categorical accuracy."
     )
-
-
-def _mean_last(hits):
-    if not hits.ndim:
-        return hits
-    return hits.reshape(hits.shape[:-1]) if hits.shape[-1] == 1 else K.asarray(hits.mean(axis=-1))
 
 
 class Accuracy(MeanMetricWrapper):

@@ -15,8 +15,9 @@ def checked_thresholds(thresholds, default):
     Raises: ValueError for a threshold outside [0, 1].
     """
     given = thresholds if isinstance(thresholds, (list, tuple)) else [default if thresholds is None else thresholds]
-    if thresholds is not None and any(t is None or not 0 <= t <= 1 for t in given):
-        raise ValueError(f"Threshold values must be in [0, 1]. Received: {list(given)}")
+    strays = [t for t in given if t is None or not 0 <= t <= 1]
+    if thresholds is not None and strays:
+        raise ValueError(f"Threshold values must be in [0, 1]. Received: {strays}")
     return [float(t) for t in given]
 
 
@@ -49,6 +50,11 @@ def confusion(who, y_true, y_pred, thresholds, sample_weight=None, *, top_k=None
         weights = (K.ones_like(y_pred) if weights is None else weights) * label_weights
     if top_k is not None:
         y_pred = only_top_k(y_pred, top_k)
+    if class_id is not None and y_pred.ndim < 2:
+        raise ValueError(
+            f"{who}: When class_id is provided, y_pred must be a 2D array with shape (num_samples, num_classes), "
+            f"found shape: {y_pred.shape}"
+        )
     if class_id is not None:
         y_true, y_pred = y_true[..., class_id, None], y_pred[..., class_id, None]
         weights = None if weights is None else weights[..., class_id, None]

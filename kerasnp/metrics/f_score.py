@@ -28,7 +28,8 @@ class FBetaScore(Metric):
         super().__init__(dtype, name)
         if average not in AVERAGES:
             raise ValueError(
-                f"Invalid `average` argument value. Expected one of: {AVERAGES}. Received: average={average}"
+                "Invalid `average` argument value. Expected one of: {None, 'micro', 'macro', 'weighted'}. "
+                f"Received: average={average}"
             )
         if not isinstance(beta, float):
             raise ValueError(
@@ -50,7 +51,14 @@ class FBetaScore(Metric):
         self.average, self.beta, self.threshold = average, beta, threshold
         self._built = False
 
-    def _build(self, classes):
+    def _build(self, y_true_shape, y_pred_shape):
+        if len(y_pred_shape) != 2 or len(y_true_shape) != 2 or None in (y_pred_shape[-1], y_true_shape[-1]):
+            defined = ", with output_dim fully defined (not None)" if len(y_pred_shape) == 2 else ""
+            raise ValueError(
+                f"{type(self).__name__} expects 2D inputs with shape (batch_size, output_dim){defined}. "
+                f"Received input shapes: y_pred.shape={y_pred_shape} and y_true.shape={y_true_shape}."
+            )
+        classes = y_pred_shape[-1]
         shape = () if self.average == "micro" else (classes,)
         for name in ("true_positives", "false_positives", "false_negatives", "intermediate_weights"):
             setattr(self, name, self.add_variable(shape, "zeros", name=name))
@@ -58,13 +66,8 @@ class FBetaScore(Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = aligned(type(self).__name__, array(y_true), array(y_pred))
-        if y_true.ndim != 2:
-            raise ValueError(
-                f"{type(self).__name__} expects 2D inputs with shape (batch_size, output_dim). Received input shapes: "
-                f"y_pred.shape={y_pred.shape} and y_true.shape={y_true.shape}."
-            )
-        if not self._built:
-            self._build(y_pred.shape[1])
+        if not self._built or y_pred.ndim != 2:
+            self._build(y_true.shape, y_pred.shape)
         if self.threshold is None:
             found = (y_pred >= y_pred.max(axis=-1, keepdims=True)) & (K.abs(y_pred) > 1e-9)
         else:

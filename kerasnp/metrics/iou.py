@@ -1,7 +1,9 @@
 """Intersection over union, for segmentation."""
 
+import warnings
+
 from kerasnp import backend as K
-from kerasnp.losses.loss import same_rank, weighted_pair
+from kerasnp.losses.loss import squeeze_or_expand_to_same_rank, weighted_pair
 from kerasnp.metrics.metric import Metric, array, no_nan
 from kerasnp.utils import check
 
@@ -19,13 +21,12 @@ class _ConfusionMatrix(Metric, abstract=True):
         sparse_y_pred=True,
         axis=-1,
     ):
-        # The type in the configuration is Keras's; counts are kept in float64, so that fractions of weights count too.
         super().__init__(dtype or "int32", name)
         self.num_classes = check.positive_int("num_classes", num_classes, type(self).__name__)
         self.ignore_class, self.axis = ignore_class, axis
         self.sparse_y_true, self.sparse_y_pred = sparse_y_true, sparse_y_pred
         self.total_cm = self.add_variable(
-            (num_classes, num_classes), "zeros", dtype="float64", name="total_confusion_matrix"
+            (num_classes, num_classes), "zeros", name="total_confusion_matrix"
         )
 
     target_class_ids: list[int] | None = None
@@ -34,15 +35,23 @@ class _ConfusionMatrix(Metric, abstract=True):
         y_true, y_pred = array(y_true), array(y_pred)
         y_true = y_true if self.sparse_y_true else y_true.argmax(axis=self.axis)
         y_pred = y_pred if self.sparse_y_pred else y_pred.argmax(axis=self.axis)
-        y_true, y_pred = same_rank(y_true, y_pred)
+        y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         if y_true.size != y_pred.size:
             raise ValueError(
                 f"{type(self).__name__}: y_true and y_pred must hold one class number per place. "
                 f"Received: shapes {y_true.shape} and {y_pred.shape}"
             )
-        weights = K.ones(y_true.shape)
+        kind = self.total_cm.value.dtype
+        weights = K.ones(y_true.shape, kind)
         if sample_weight is not None:
-            weights = weights * weighted_pair(weights, array(sample_weight).astype(K.float64))[1]
+            sample_weight = array(sample_weight)
+            if kind.kind != "f" and K.is_float(sample_weight.dtype):
+                warnings.warn(
+                    f"{type(self).__name__}: weights are given as float, but counted as {self.dtype}; casting them cuts "
+                    'off fractions. Pass integers, or dtype="float32".',
+                    stacklevel=2,
+                )
+            weights = weights * weighted_pair(weights, sample_weight.astype(kind))[1]
         true, found, weights = (
             y_true.reshape(-1).astype(K.int64),
             y_pred.reshape(-1).astype(K.int64),
@@ -51,14 +60,8 @@ class _ConfusionMatrix(Metric, abstract=True):
         if self.ignore_class is not None:
             valid = true != self.ignore_class
             true, found, weights = true[valid], found[valid], weights[valid]
-        for what, numbers in (("y_true", true), ("y_pred", found)):
-            stray = numbers[(numbers < 0) | (numbers >= self.num_classes)]
-            if stray.size:
-                raise ValueError(
-                    f"{type(self).__name__}: {what} must hold class numbers from 0 to {self.num_classes - 1}. "
-                    f"Received: {stray[0]}"
-                )
-        K.add.at(self.total_cm.value, (true, found), weights)
+        valid = (true >= 0) & (true < self.num_classes) & (found >= 0) & (found < self.num_classes)
+        K.add.at(self.total_cm.value, (true[valid], found[valid]), weights[valid])
 
     def result(self):
         matrix = self.total_cm.value
@@ -82,12 +85,12 @@ class IoU(_ConfusionMatrix):
         num_classes: the number of classes.
         target_class_ids: the classes to average over.
         name: a name.
-        dtype: as in Keras, a type; the counts are kept in float64.
+        dtype: the type of the counts, `"int32"` by default, which cuts off fractions of weights.
         ignore_class: a label whose places do not count.
         sparse_y_true, sparse_y_pred: whether labels and predictions are class numbers, instead of one value per class.
         axis: the axis of those values.
 
-    Raises: ValueError for a class number out of range.
+    Places whose label or prediction is no class number are left out.
     """
 
     def __init__(
@@ -115,7 +118,7 @@ class BinaryIoU(_ConfusionMatrix):
         target_class_ids: the classes to average over, 0 or 1 or both.
         threshold: predictions of at least this much are 1.
         name: a name.
-        dtype: as in Keras, a type; the counts are kept in float64.
+        dtype: the type of the counts, `"int32"` by default, which cuts off fractions of weights.
     """
 
     def __init__(self, target_class_ids=(0, 1), threshold=0.5, name=None, dtype=None):

@@ -24,7 +24,7 @@ class Metric(Registered, abstract=True):
     3.0
 
     Args:
-        dtype: the type of the state, a name or a policy.
+        dtype: the type of the state, a name or a policy; default: the default float type.
         name: default is the class name in snake case, made unique.
     """
 
@@ -34,12 +34,13 @@ class Metric(Registered, abstract=True):
 
     def __init__(self, dtype=None, name=None):
         self.name = name or auto_name(to_snake_case(type(self).__name__))
-        self.dtype_policy = dtype_policies.get(dtype)
+        self.dtype_policy = dtype_policies.get(dtype or K.floatx())
+        self._dtype = self.dtype_policy.compute_dtype
 
     @property
     def dtype(self):
         """The name of the type the metric computes in."""
-        return self.dtype_policy.compute_dtype
+        return self._dtype
 
     # -- what a subclass writes -------------------------------------------------------------------------------------
 
@@ -90,9 +91,18 @@ class Metric(Registered, abstract=True):
         return self
 
     def __setattr__(self, name, value):
-        if isinstance(value, Metric) and all(value is not held for held in self._nested):
-            self._nested.append(value)
+        self._track(value)
         object.__setattr__(self, name, value)
+
+    def _track(self, value):
+        """Note the variables and metrics in an attribute, which become part of the state."""
+        if isinstance(value, (Variable, Metric)):
+            held = self._own_variables if isinstance(value, Variable) else self._nested
+            if all(value is not other for other in held):
+                held.append(value)
+        elif isinstance(value, (list, tuple, dict)):
+            for item in value.values() if isinstance(value, dict) else value:
+                self._track(item)
 
     # -- calls ------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Sums and means over batches."""
 
 from kerasnp import backend as K
-from kerasnp.losses.loss import apply_mask, same_rank
+from kerasnp.losses.loss import apply_mask, squeeze_or_expand_to_same_rank
 from kerasnp.metrics.metric import Metric, array
 from kerasnp.utils.masks import get_mask
 
@@ -11,7 +11,7 @@ def samplewise(values, sample_weight, reduce, dtype):
     values = values.astype(dtype, copy=False)
     if sample_weight is not None:
         weights = array(sample_weight).astype(dtype, copy=False)
-        values, weights = same_rank(values, weights)
+        values, weights = squeeze_or_expand_to_same_rank(values, weights)
         rank = weights.ndim
         if values.shape[:rank] != weights.shape and any(m != n and m != 1 for m, n in zip(weights.shape, values.shape)):
             raise ValueError(
@@ -60,7 +60,8 @@ class Mean(Metric):
         self.count = self.add_variable((), "zeros", name="count")
 
     def update_state(self, values, sample_weight=None):
-        mask = get_mask(values)
+        # As in Keras, a mask of the values counts beside weights only.
+        mask = None if sample_weight is None else get_mask(values)
         values = array(values)
         if mask is not None:
             sample_weight = apply_mask(sample_weight, mask, self.total.value.dtype, "sum")

@@ -1,7 +1,7 @@
 """Metrics of regression: mean errors."""
 
 from kerasnp import backend as K
-from kerasnp.losses.loss import aligned
+from kerasnp.losses.loss import aligned, apply_mask
 from kerasnp.losses.regression import (
     cosine_similarity,
     log_cosh,
@@ -12,7 +12,7 @@ from kerasnp.losses.regression import (
 )
 from kerasnp.metrics.metric import array
 from kerasnp.metrics.reduction import Mean, MeanMetricWrapper
-from kerasnp.utils.masks import get_mask, set_mask
+from kerasnp.utils.masks import get_mask
 
 
 class MeanSquaredError(MeanMetricWrapper, aliases=("mse",)):
@@ -45,7 +45,7 @@ class RootMeanSquaredError(Mean, aliases=("rmse",)):
         squares = K.square(p - y)
         mask = get_mask(y_pred)
         if mask is not None:
-            set_mask(squares, mask)
+            sample_weight = apply_mask(sample_weight, mask, self.total.value.dtype, "sum")
         super().update_state(squares, sample_weight)
 
     def result(self):

@@ -56,6 +56,9 @@ class Trainer(Steps):
         """
         self._begin("fit")
         epochs = check.integer("epochs", epochs, "fit")
+        if K.max_epochs() is not None:
+            epochs = min(epochs, K.max_epochs())
+        steps_per_epoch = _limited(steps_per_epoch)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
         data = make_data(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "fit")
@@ -300,7 +303,13 @@ class _Outputs:
 def _in_turn(data, steps):
     """The batches of one pass, or the first `steps`."""
     with K.threads.quiet_blas():
-        yield from itertools.islice(data.batches(), steps)
+        yield from itertools.islice(data.batches(), _limited(steps))
+
+
+def _limited(steps):
+    """A number of batches, or None, within the limit of `config.set_max_steps_per_epoch`."""
+    limit = K.max_steps_per_epoch()
+    return steps if limit is None else limit if steps is None else min(steps, limit)
 
 
 def _due(epoch, validation_freq):

@@ -24,9 +24,9 @@ class Ctc(Operator):
         z[:, 1::2] = self.labels
         log_p = K.log_softmax(x.astype(K.float64), -1)
         emit = K.take_along_axis(log_p, K.repeat(z[:, None, :], steps, axis=1), axis=2)
-        # A blank may be skipped between two different labels.
+        # A blank may be skipped between two different labels, one of which may be called "no label" as well.
         skip = K.zeros(z.shape, bool)
-        skip[:, 2:] = (z[:, 2:] != self.blank) & (z[:, 2:] != z[:, :-2])
+        skip[:, 2:] = z[:, 2:] != z[:, :-2]
         alpha = K.full(emit.shape, IMPOSSIBLE)
         alpha[:, 0, :2] = emit[:, 0, :2]
         for t in range(1, steps):

@@ -242,6 +242,16 @@ class Cast(Operator):
         return dy.astype(dtype) if K.is_float(dtype) and K.is_float(self.dtype) else None
 
 
+class RoundToBfloat16(Operator):
+    """y = x with eight bits of precision, still held in float32; the gradient passes as it is."""
+
+    def forward(self, x):
+        return K.round_to_bfloat16(x)
+
+    def backward(self, dy):
+        return dy
+
+
 class StopGradient(Operator):
     """y = x, through which no gradient passes."""
 
@@ -366,10 +376,22 @@ def clip(x, x_min, x_max):
 
 
 def cast(x, dtype):
-    """x in another dtype."""
+    """x in another dtype; NumPy has no bfloat16, so that is a Variable of rounded float32 numbers that names it."""
     x = convert(x)
     held = x.value if isinstance(x, Variable) else x
-    return x if held.dtype == K.storage_dtype(dtype) else Cast(dtype)(x)
+    y = x if held.dtype == K.storage_dtype(dtype) else Cast(dtype)(x)
+    return _as_bfloat16(y) if dtype == "bfloat16" else y
+
+
+def _as_bfloat16(x):
+    if isinstance(x, Variable) and x.dtype == "bfloat16":
+        return x
+    y = RoundToBfloat16()(x)
+    if not isinstance(y, Variable):
+        y = Variable.result(y, None)
+        y.trainable = False
+    y.dtype = "bfloat16"
+    return y
 
 
 def stop_gradient(variable):

@@ -8,6 +8,8 @@ import io
 
 import numpy as np
 
+from kerasnp import backend as K
+
 # Attributes live in object headers, whose parts are counted in 16 bits.
 MAX_ATTRIBUTE = 64_000
 
@@ -88,7 +90,7 @@ def put_array(group, name, array):
     """A dataset of `group` with the values of an Array."""
     value = array.value
     if array.attributes.get("dtype") == "bfloat16":
-        value = to_bfloat16(value).view("V2")  # two bytes of no type, as Keras writes and expects them
+        value = K.bfloat16_bits(value).view("V2")  # two bytes of no type, as Keras writes and expects them
     else:
         value = np.ascontiguousarray(value, plain_dtype(value.dtype)).reshape(value.shape)
     return group.create_dataset(name, data=value)
@@ -124,10 +126,3 @@ def plain_dtype(dtype):
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
         raise ValueError(f"Arrays of dtype {dtype} cannot be written to an HDF5 file.")
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype.newbyteorder("<")
-
-
-def to_bfloat16(value):
-    """float32 numbers rounded to the nearest bfloat16, as 16-bit integers."""
-    bits = np.ascontiguousarray(value, np.float32).view(np.uint32)
-    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
-    return np.where(np.isnan(value), 0x7FC0, rounded).astype("<u2")

@@ -3,6 +3,8 @@
 import collections
 import re
 
+from kerasnp.utils import session
+
 _global_counters = collections.Counter()
 
 
@@ -27,3 +29,6 @@ def auto_name(prefix):
 def reset():
     """Forget every name given so far."""
     _global_counters.clear()
+
+
+session.on_clear(reset)

@@ -117,13 +117,13 @@ def find_custom(name):
 def lookup(family, name):
     """The class or function called `name`, or None."""
     custom = find_custom(name)
-    if custom is None:
-        custom = next((v for k, v in _custom.items() if k.rpartition(">")[2] == name), None)
     if custom is not None:
         return custom
     importlib.import_module(f"kerasnp.{family}")
     table = _families.get(family, {})
-    return table.get(name) or table.get(name.lower())
+    found = table.get(name) or table.get(name.lower())
+    # What a user registered in a package goes by its full name, "package>Name"; the bare one only where it is free.
+    return found or next((v for k, v in _custom.items() if k.rpartition(">")[2] == name), None)
 
 
 def get(family, identifier, instance=True):

@@ -82,11 +82,12 @@ def test_gradient_passes_through_weights_and_reduction():
     np.testing.assert_allclose(tape.gradient(loss, w), 2 * VALUES * [1, 0, 2] / 3, rtol=1e-6)
 
 
-def test_values_are_computed_in_the_wider_of_floatx_and_the_predictions():
+def test_values_are_computed_in_floatx_unless_the_loss_names_a_type():
     loss = losses.MeanSquaredError()
     assert loss([[1]], np.zeros((1, 1), np.float16)).dtype == np.float32
-    assert loss([[1]], np.zeros((1, 1), np.float64)).dtype == np.float64
+    assert loss([[1]], np.zeros((1, 1), np.float64)).dtype == np.float32
     assert loss([[1]], np.zeros((1, 1), np.int32)).dtype == np.float32
+    assert losses.mean_squared_error([[1]], np.zeros((1, 1), np.float64)).dtype == np.float64
     assert losses.MeanSquaredError(dtype="float64")([[1]], np.zeros((1, 1), np.float32)).dtype == np.float64
 
 
@@ -150,3 +151,19 @@ def test_a_changed_dtype_survives_the_round_trip_and_the_default_is_left_out():
 
 def test_loss_names_are_counted_up():
     assert Given().name == "given" and Given().name == "given_1"
+
+
+def test_a_bfloat16_loss_is_rounded_and_says_so():
+    loss = losses.MeanSquaredError(dtype="bfloat16")([[0.0]], [[1.001]])
+    assert loss.dtype == "bfloat16"
+    assert float(loss) == 1.0
+    w = kerasnp.Variable([[1.5]])
+    with kerasnp.Tape() as tape:
+        loss = losses.MeanSquaredError(dtype="bfloat16")([[0.0]], w)
+    assert loss.dtype == "bfloat16"
+    np.testing.assert_allclose(tape.gradient(loss, w), [[3.0]])
+
+
+def test_the_default_type_is_floatx_whatever_the_global_policy():
+    kerasnp.config.set_dtype_policy("mixed_float16")
+    assert losses.MeanSquaredError()([[1.0]], [[0.0]]).dtype == np.float32

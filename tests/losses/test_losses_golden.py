@@ -32,13 +32,13 @@ def batch(case, dtype="float64"):
 def test_values_and_reductions(case, dtype):
     y_true, y_pred = batch(case, dtype)
     close = {"rtol": 1e-5, "atol": 1e-6 * np.abs(case["values"]).max()}
-    values = made(case, reduction="none")(y_true, y_pred)
+    values = made(case, reduction="none", dtype=dtype)(y_true, y_pred)
     assert values.dtype == dtype
     np.testing.assert_allclose(values, case["values"], **close)
-    np.testing.assert_allclose(made(case)(y_true, y_pred), case["value"], **close)
+    np.testing.assert_allclose(made(case, dtype=dtype)(y_true, y_pred), case["value"], **close)
     for key in case:
         if key.startswith("weighted"):
-            loss = made(case, reduction=key.split()[1])
+            loss = made(case, reduction=key.split()[1], dtype=dtype)
             np.testing.assert_allclose(loss(y_true, y_pred, np.array(case["sample_weight"])), case[key], **close)
 
 
@@ -48,7 +48,7 @@ def test_gradient(case, dtype):
     y_true, y_pred = batch(case, dtype)
     x = kerasnp.Variable(y_pred)
     with kerasnp.Tape() as tape:
-        loss = made(case)(y_true, x)
+        loss = made(case, dtype=dtype)(y_true, x)
     np.testing.assert_allclose(
         tape.gradient(loss, x), case["gradient"], rtol=1e-5, atol=1e-6 * np.abs(case["gradient"]).max()
     )
@@ -76,7 +76,7 @@ def test_gradient_by_labels_and_predictions(case):
         if y_true.min() >= 0
         else y_true + 0.03
     )
-    gradcheck(made(case, reduction="none"), y_true, y_pred, rtol=2e-5, names=["y_true", "y_pred"])
+    gradcheck(made(case, reduction="none", dtype="float64"), y_true, y_pred, rtol=2e-5, names=["y_true", "y_pred"])
 
 
 def test_no_loss_is_left_out():
@@ -94,7 +94,8 @@ def test_function_of_the_same_name(case):
     arguments = (
         {"q": 0.5, **case["arguments"]} if name == "categorical_generalized_cross_entropy" else dict(case["arguments"])
     )
-    np.testing.assert_allclose(function(y_true, y_pred, **arguments), made(case, reduction="none")(y_true, y_pred))
+    values = made(case, reduction="none", dtype="float64")(y_true, y_pred)
+    np.testing.assert_allclose(function(y_true, y_pred, **arguments), values)
 
 
 @pytest.mark.parametrize("case", GOLDEN, ids=label)

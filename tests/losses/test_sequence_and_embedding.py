@@ -99,3 +99,10 @@ def test_circle_against_references():
     assert value.shape == (1,) and np.isfinite(value).all()
     with pytest.raises(ValueError, match=r"one class number per embedding.*y_true.shape=\(2,\), y_pred.shape=\(3, 3\)"):
         losses.circle([0, 1], x)
+
+
+def test_ctc_of_a_label_that_is_called_like_the_blank():
+    # Alignments of (1, 2, 0) where 0 names a label too: the blank before it may be skipped like any other.
+    scores = (np.arange(24).reshape(2, 4, 3).astype("float32") - 12) / 100
+    values = losses.ctc(np.array([[1, 2, 1, 0], [1, 2, 0, 2]]), scores)
+    np.testing.assert_allclose(values, [2.4429314, 2.4543595], rtol=1e-6)  # Keras 3.15, torch

@@ -25,11 +25,12 @@ def test_sequences_of_labels():
 
 def test_binary_accuracy_and_its_threshold():
     y, p = np.array([[1], [0], [1], [0]]), np.array([[0.6], [0.6], [0.4], [0.5]])
-    np.testing.assert_array_equal(metrics.binary_accuracy(y, p), [1, 0, 0, 1])
+    np.testing.assert_array_equal(metrics.binary_accuracy(y, p), [[1], [0], [0], [1]])
     assert float(metrics.BinaryAccuracy(threshold=0.55)(y, p)) == 0.5
     assert float(metrics.BinaryAccuracy(threshold=0.3)(y, p)) == 0.5
-    np.testing.assert_array_equal(metrics.binary_accuracy(y[:, 0], p), [1, 0, 0, 1])
-    np.testing.assert_array_equal(metrics.binary_accuracy([[1, 0]], [[0.9, 0.9]]), [0.5])
+    np.testing.assert_array_equal(metrics.binary_accuracy(y[:, 0], p), [[1], [0], [0], [1]])
+    np.testing.assert_array_equal(metrics.binary_accuracy([[1, 0]], [[0.9, 0.9]]), [[1, 0]])
+    assert float(metrics.BinaryAccuracy()([[1, 0], [0, 0]], [[0.9, 0.9], [0.1, 0.1]], [[1, 0], [0, 1]])) == 1.0
     with pytest.raises(ValueError, match="threshold must be a number between 0 and 1"):
         metrics.BinaryAccuracy(threshold=2)
 

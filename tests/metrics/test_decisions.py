@@ -120,8 +120,12 @@ def test_f_scores():
     assert metrics.F1Score().result() == 0
 
 
-def test_overlap_counts_fractions_of_weights():
-    metric = metrics.BinaryIoU(threshold=0.3)
+def test_overlap_counts_whole_weights_unless_its_type_is_a_float():
+    with pytest.warns(UserWarning, match="weights are given as float, but counted as int32"):
+        metric = metrics.MeanIoU(2)
+        metric.update_state([0, 1], [0, 1], sample_weight=[0.5, 2.5])
+    np.testing.assert_array_equal(metric.total_cm, [[0, 0], [0, 2]])
+    metric = metrics.BinaryIoU(threshold=0.3, dtype="float32")
     metric.update_state([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7], sample_weight=[0.3, 0.3, 0.3, 0.1])
     # Class 0: 0.3 of 0.9, class 1: 0.1 of 0.7.
     assert float(metric.result()) == pytest.approx((0.3 / 0.9 + 0.1 / 0.7) / 2)
@@ -158,11 +162,29 @@ def test_explained_variance():
     assert metrics.R2Score().result() == 0
 
 
-def test_ignored_classes_count_neither_with_nor_without_weights():
+def test_ignored_classes_leave_the_mean_where_there_are_weights():
+    # Without weights they add nothing, but are counted: Keras's rule.
     p, y = np.array([[0.2, 0.8], [0.9, 0.1]]), [1, -1]
-    for weights in (None, [1.0, 1.0]):
+    for weights, share in ((None, 0.5), ([1.0, 1.0], 1)):
         metric = metrics.SparseCategoricalCrossentropy(ignore_class=-1)
-        assert float(metric(y, p, sample_weight=weights)) == pytest.approx(-np.log(0.8), rel=1e-6)
+        assert float(metric(y, p, sample_weight=weights)) == pytest.approx(-np.log(0.8) * share, rel=1e-6)
+
+
+def test_places_without_a_class_number_are_left_out_of_the_overlap():
+    assert float(metrics.IoU(2, [0, 1])([0, -1, 2, 1], [0, 1, 0, 5])) == pytest.approx(1.0)
+
+
+def test_area_under_the_gains():
+    y, p = [0, 0, 0, 1, 0, 1, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.3, 0.4, 0.4, 0.6, 0.6, 0.8, 0.9]
+    # Gains at thresholds -e, 0.5, 1+e: recall 1, 1/3, 0; precision 0, 2/3, 1.
+    assert float(metrics.AUC(3, curve="PRGAIN")(y, p)) == pytest.approx(2 / 3 / 3 + 1 / 3 * 5 / 6, rel=1e-5)
+
+
+def test_area_tells_its_thresholds_and_writes_those_it_was_given():
+    metric = metrics.AUC(thresholds=[0.3, 0.5])
+    np.testing.assert_allclose(metric.thresholds, [0, 0.3, 0.5, 1], atol=1e-6)
+    assert metric.get_config()["thresholds"] == [0.3, 0.5] and metric.num_thresholds == 4
+    assert "thresholds" not in metrics.AUC().get_config()
 
 
 @pytest.mark.parametrize(
@@ -195,7 +217,7 @@ def test_ignored_classes_count_neither_with_nor_without_weights():
         (lambda: metrics.F1Score(threshold=1.5), "It should verify 0 < threshold <= 1"),
         (lambda: metrics.F1Score()([1, 0], [1, 0]), "F1Score expects 2D inputs"),
         (lambda: metrics.IoU(2, [2]), r"Target class id 2 is out of range, which is \[0, 2\)"),
-        (lambda: metrics.MeanIoU(2)([0, 2], [0, 1]), "y_true must hold class numbers from 0 to 1. Received: 2"),
+        (lambda: metrics.Precision(class_id=2)([0, 1], [0.0, 1.0]), "When class_id is provided, y_pred must be a 2D array"),
         (lambda: metrics.MeanIoU(2)([0, 1], [[0, 1, 1]]), "one class number per place"),
         (lambda: metrics.MeanIoU(0), "num_classes must be a positive integer"),
         (lambda: metrics.R2Score("x"), "Invalid value for argument `class_aggregation`"),

@@ -130,6 +130,19 @@ def test_masked_predictions_do_not_count():
     assert float(metrics.RootMeanSquaredError()(np.zeros((2, 2)), p)) == pytest.approx(np.sqrt(0.34))
 
 
+def test_variables_and_metrics_in_attributes_are_part_of_the_state():
+    metric = metrics.Mean()
+    metric.more = {"a": [kerasnp.Variable(1.0)], "b": (metrics.Sum(), metrics.Mean())}
+    assert len(metric.variables) == 2 + 1 + 1 + 2
+    metric.reset_state()
+    assert float(metric.more["a"][0]) == 0
+
+
+def test_the_default_type_is_floatx_whatever_the_global_policy():
+    kerasnp.config.set_dtype_policy("mixed_float16")
+    assert metrics.Mean().dtype == "float32"
+
+
 def test_mask_of_a_recorded_prediction_reaches_the_metrics():
     w = kerasnp.Variable([[0.2, 0.8], [0.9, 0.1]])
     compiled = metrics.CompileMetrics(["accuracy"], None)

@@ -1,0 +1,72 @@
+"""Settings of the whole process, under the names of `keras.config`."""
+
+from kerasnp.backend import (  # noqa: F401
+    backend, epsilon, floatx, image_data_format, set_epsilon, set_floatx, set_image_data_format,
+)  # fmt: skip
+from kerasnp.backend.config import (  # noqa: F401
+    max_epochs, max_steps_per_epoch, set_max_epochs, set_max_steps_per_epoch,
+)  # fmt: skip
+from kerasnp.backend.threads import get_num_threads, set_num_threads  # noqa: F401
+from kerasnp.dtype_policies import dtype_policy, set_dtype_policy  # noqa: F401
+from kerasnp.utils.io_utils import (  # noqa: F401
+    disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled,
+)  # fmt: skip
+
+_settings = {"traceback_filtering": True}
+
+
+def set_backend(backend):  # noqa: F811
+    """Accept `"numpy"`, the only backend there is.
+
+    Raises: ValueError for another.
+    """
+    if backend != "numpy":
+        raise ValueError(f"set_backend: kerasnp computes with numpy alone. Expected 'numpy'. Received: {backend!r}")
+
+
+def enable_traceback_filtering():
+    """Remember that tracebacks should be short; they are always shown whole, since few frames lie in between."""
+    _settings["traceback_filtering"] = True
+
+
+def disable_traceback_filtering():
+    """Remember that tracebacks should be whole, as they always are."""
+    _settings["traceback_filtering"] = False
+
+
+def is_traceback_filtering_enabled():
+    """What was last asked for by `enable_traceback_filtering` or `disable_traceback_filtering`; True at first."""
+    return _settings["traceback_filtering"]
+
+
+def enable_unsafe_deserialization():
+    """Refused: a file is data here, and code inside it is never run.
+
+    Raises: ValueError, always.
+    """
+    raise ValueError(
+        "enable_unsafe_deserialization: kerasnp never runs code that lies in a file; "
+        "pass the function or class itself through custom_objects."
+    )
+
+
+def enable_flash_attention():
+    """Refused: there is one way to compute attention here.
+
+    Raises: ValueError, always.
+    """
+    raise ValueError("enable_flash_attention: kerasnp has no fused attention kernels; leave the setting as it is.")
+
+
+def disable_flash_attention():
+    """Nothing to do: there are no fused attention kernels."""
+
+
+def is_flash_attention_enabled():
+    """Always False."""
+    return False
+
+
+def is_nnx_enabled():
+    """Always False: Flax belongs to another backend."""
+    return False
