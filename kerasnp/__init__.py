@@ -22,6 +22,7 @@ _NAMES = {
     "Input": "layers",
     "Layer": "layers",
     "Variable": "autodiff",
+    "KerasTensor": "autodiff",
     "Operator": "autodiff",
     "Tape": "autodiff",
     "GradientTape": "autodiff",

@@ -248,8 +248,11 @@ def _restore(value, state):
 
 def install_arithmetic(methods, functions):
     """Give Variable its methods, and numpy's functions their operators: `ops` calls this, the graph knowing none."""
+    from kerasnp.autodiff import symbolic
+
     for name, function in methods.items():
         setattr(Variable, name, function)
+    symbolic.install_arithmetic(methods)
     _functions.update(functions)
 
 

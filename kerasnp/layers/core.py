@@ -2,6 +2,7 @@
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp import backend as K
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
 from kerasnp.utils import check
@@ -59,6 +60,8 @@ class InputLayer(Layer):
         self._input_dtype = K.standardize_dtype(dtype)
         self.built = True
         self._trainable = True
+        self.output = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
+        self.output.layer = self
 
     @property
     def dtype(self):
@@ -93,17 +96,19 @@ class InputLayer(Layer):
 def Input(
     shape=None, batch_size=None, dtype=None, sparse=None, batch_shape=None, name=None, tensor=None, optional=False
 ):  # noqa: N802
-    """The first entry of a Sequential: what one sample looks like.
+    """The first entry of a Sequential: what one sample looks like, as a symbolic tensor.
 
     >>> import kerasnp
     >>> kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(2)]).output_shape
     (None, 2)
+    >>> kerasnp.layers.Dense(2)(kerasnp.Input((4,)))
+    <KerasTensor shape=(None, 2), dtype=float32>
 
     See `InputLayer` for the arguments.
     """
     return InputLayer(
         shape, batch_size, dtype, sparse, batch_shape=batch_shape, name=name, input_tensor=tensor, optional=optional
-    )
+    ).output
 
 
 class Dense(Layer):

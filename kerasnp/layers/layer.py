@@ -6,13 +6,13 @@ import inspect
 
 from kerasnp import backend as K
 from kerasnp import constraints, dtype_policies, initializers, ops, regularizers
-from kerasnp.autodiff.tape import stop_recording
+from kerasnp.autodiff.symbolic import KerasTensor, infer, is_symbolic
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.input_spec import check_input
 from kerasnp.random import SeedGenerator
 from kerasnp.saving import loading
 from kerasnp.saving.config import serialize_value
-from kerasnp.utils import check, naming
+from kerasnp.utils import check, naming, nest
 from kerasnp.utils.masks import get_mask, set_mask
 from kerasnp.utils.registry import Registered, init_parameters
 
@@ -51,6 +51,7 @@ class Layer(Registered, abstract=True):
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
         self._weights, self._layers, self._seed_generators, self._losses = [], [], [], []
+        self._containers = {}
         self._metrics = []
         input_shape = self._input_shape_from(kwargs)
         if kwargs:
@@ -87,6 +88,7 @@ class Layer(Registered, abstract=True):
         if "build" in vars(cls):
             cls.build = _wrap_build(cls.build)
         parameters = inspect.signature(cls.call).parameters
+        cls._call_names = tuple(parameters)[1:]
         cls._takes_training = "training" in parameters
         cls._takes_mask = "mask" in parameters
         cls._training_default = getattr(parameters.get("training"), "default", None)
@@ -95,6 +97,10 @@ class Layer(Registered, abstract=True):
 
     def build(self, input_shape):
         """Make the weights for inputs of `input_shape`; called once, before the first `call`."""
+        self.check_shape(input_shape)
+
+    def check_shape(self, input_shape):
+        """Raise ValueError where inputs of `input_shape` cannot be taken; a layer without weights has no `build` to do it."""
 
     def call(self, *args, **kwargs):
         """Compute the output."""
@@ -112,8 +118,21 @@ class Layer(Registered, abstract=True):
         return previous_mask
 
     def compute_output_shape(self, input_shape):
-        """The shape of the output for an input shape; by default `call` is tried on zeros."""
-        return self._output_shape_by_trial(input_shape)
+        """The shape of the output for an input shape; by default `call` is tried on arrays of ones."""
+        if type(self).call is Layer.call:
+            raise NotImplementedError(
+                f'Layer "{self.name}" ({type(self).__name__}) does not have a `compute_output_shape` method implemented: '
+                "define it, or define call(self, inputs)."
+            )
+        inputs = nest.map_shapes(lambda s: KerasTensor(s, dtype=self.compute_dtype), input_shape)
+        return nest.map_structure(lambda y: y.shape, self._try(inputs))
+
+    def compute_output_spec(self, *args, **kwargs):
+        """Shape and type of the output, as symbolic tensors, for symbolic inputs."""
+        if type(self).compute_output_shape is Layer.compute_output_shape:
+            return self._try(*args, **kwargs)
+        shapes = self.compute_output_shape(**self._shapes_for(self.compute_output_shape, args, kwargs))
+        return nest.map_shapes(lambda s: KerasTensor(s, dtype=self.compute_dtype), shapes)
 
     # -- weights ----------------------------------------------------------------------------------------------------
 
@@ -175,7 +194,8 @@ class Layer(Registered, abstract=True):
             if not any(value is layer for layer in self._layers):
                 self._layers.append(value)
         elif isinstance(value, SeedGenerator):
-            self._seed_generators.append(value)
+            if not any(value is g for g in self._seed_generators):
+                self._seed_generators.append(value)
         elif isinstance(value, (list, tuple)):
             for item in value:
                 self._track(item)
@@ -191,12 +211,23 @@ class Layer(Registered, abstract=True):
                     "`__init__()`: do so before setting attributes."
                 )
             self._track(value)
+            if isinstance(value, (list, dict)):
+                self._containers[name] = value
         object.__setattr__(self, name, value)
 
-    def _flatten_layers(self):
-        yield self
+    def _track_containers(self):
+        """Note what was put into lists and dictionaries after they became attributes."""
+        for container in self._containers.values():
+            self._track(container)
+
+    def _flatten_layers(self, recursive=True, include_self=True):
+        if include_self:
+            yield self
+        self._track_containers()
         for layer in self._layers:
-            yield from layer._flatten_layers()
+            yield layer
+            if recursive:
+                yield from layer._flatten_layers(include_self=False)
 
     @property
     def weights(self):
@@ -330,12 +361,16 @@ class Layer(Registered, abstract=True):
             x = self._cast(args[0])
             args = (x,)
         else:
-            args = tuple(self._convert(a) for a in args)
+            args, kwargs = self._prepare(args, kwargs)
             x = args[0] if args else next(iter(kwargs.values()), None)
-        spec = self.input_spec
-        if spec is not None and getattr(x, "shape", None) is not None and x.shape[1:] != self._checked:
-            check_input(spec, x, self)
-            self._checked = x.shape[1:]
+            if is_symbolic(args, kwargs):
+                return self._call_on_symbols(x, args, kwargs)
+        shape = getattr(x, "shape", None)
+        if shape is not None and shape[1:] != self._checked:
+            if self.input_spec is not None:
+                check_input(self.input_spec, x, self)
+            self.check_shape(shape)
+            self._checked = shape[1:]
         if not self.built:
             self._build_for(args, kwargs)
         mask = None
@@ -403,45 +438,105 @@ class Layer(Registered, abstract=True):
     def _convert(self, x):
         if isinstance(x, (K.ndarray, Variable)):
             return self._cast(x)
-        if isinstance(x, (list, tuple)) and _holds_arrays(x):
-            return type(x)(v if v is None else self._convert(v) for v in x)
+        if isinstance(x, dict) or (isinstance(x, (list, tuple)) and _holds_arrays(x)):
+            return nest.map_structure(self._convert, x)
         if isinstance(x, (list, tuple, float, int, K.float32, K.float64)) and not isinstance(x, bool):
             return self._cast(K.tensor(x))
+        if isinstance(x, KerasTensor):
+            return self._cast_symbol(x)
         if hasattr(x, "__array__"):
             return self._cast(K.asarray(x))
         return x
 
+    def _cast_symbol(self, x):
+        if not self.autocast or not x.dtype.startswith(("float", "bfloat")) or x.dtype == self.compute_dtype:
+            return x
+        y = KerasTensor(x.shape, dtype=self.compute_dtype, name=x.name)
+        mask = get_mask(x)
+        if mask is not None:
+            set_mask(y, mask)
+        return y
+
+    def _prepare(self, args, kwargs):
+        """The arguments as arrays of the layer's type, masks of the inputs among them where `call` asks for them."""
+        args = tuple(self._convert(a) for a in args)
+        for value in nest.flatten(args[1:]):
+            if not (value is None or hasattr(value, "shape")):
+                raise ValueError(
+                    f"{self._who}: Only input tensors may be passed as positional arguments. Received: {value!r} "
+                    f"(of type {type(value).__name__}); pass it by keyword."
+                )
+        kwargs = {k: self._convert(v) if nest.holds(v, _is_tensor) else v for k, v in kwargs.items()}
+        named = self._tensor_arguments(args, kwargs)
+        if len(named) > 1:
+            for name, value in named.items():
+                mask_name = f"{name}_mask"
+                if mask_name in self._call_names and kwargs.get(mask_name) is None and mask_name not in named:
+                    kwargs[mask_name] = nest.map_structure(get_mask, value)
+        return args, kwargs
+
+    def _tensor_arguments(self, args, kwargs):
+        """The arguments of `call` that are tensors or hold some, by name, in the order of its signature."""
+        given = {**dict(zip(self._call_names, args)), **kwargs}
+        return {n: given[n] for n in self._call_names if n in given and nest.holds(given[n], _is_tensor)}
+
+    def _call_on_symbols(self, x, args, kwargs):
+        """What calling the layer gives for symbolic inputs: the layer is built, and answers shapes, types and masks."""
+        if self.input_spec is not None:
+            check_input(self.input_spec, x, self)
+        if isinstance(x, KerasTensor):
+            self.check_shape(x.shape)
+        if not self.built:
+            self._build_for(args, kwargs)
+        y = self.compute_output_spec(*args, **kwargs)
+        mask = get_mask(x)
+        if self._makes_mask or (self.supports_masking and mask is not None):
+            self._attach_mask(x, y, mask)
+        return y
+
     def _build_for(self, args, kwargs):
         """Build from the shapes of the arguments of a first call."""
-        shapes = [_shape_of(a) for a in args]
-        shapes = [s for s in shapes if s is not None]
-        names = list(inspect.signature(self.build).parameters)
-        if len(names) > 1 and all(n.endswith("_shape") for n in names):
-            bound = inspect.signature(self.call).bind_partial(*args, **kwargs).arguments
-            given = {n: _shape_of(bound.get(n[: -len("_shape")])) for n in names}
-            self.build(**{n: s for n, s in given.items() if s is not None})
-        else:
-            self.build(shapes[0] if shapes else None)
+        self.build(**self._shapes_for(self.build, args, kwargs))
         self.built = True
 
-    def _output_shape_by_trial(self, input_shape):
-        """Run `call` on zeros of batch size one and read the shape."""
-        several = isinstance(input_shape, (list, tuple)) and input_shape and isinstance(input_shape[0], (list, tuple))
-        shapes = list(input_shape) if several else [input_shape]
-        trial = [K.zeros([1 if d is None else d for d in s], K.storage_dtype(self.compute_dtype)) for s in shapes]
-        losses, states = (
-            list(self._losses),
-            [(g, g.state.numpy()) for l in self._flatten_layers() for g in l._seed_generators],
-        )
-        with stop_recording():
-            y = self(trial if several else trial[0])
-        self._losses[:] = losses
-        for generator, state in states:
-            generator.state.assign(state)
-        batch = shapes[0][0] if len(shapes[0]) else None
-        if isinstance(y, (list, tuple)):
-            return type(y)((batch, *v.shape[1:]) for v in y)
-        return (batch, *y.shape[1:])
+    def _shapes_for(self, method, args, kwargs):
+        """The arguments of `build` or `compute_output_shape`: shapes of the arguments of `call`, matched by name."""
+        shapes = {n: nest.map_structure(_shape_of, v) for n, v in self._tensor_arguments(args, kwargs).items()}
+        names = [n for n, p in inspect.signature(method).parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        if len(names) == 1:
+            return {names[0]: next(iter(shapes.values()), None)}
+        for name in names:
+            if not name.endswith("_shape"):
+                problem = f"`{name}`, which does not end in `_shape`"
+            elif name.removesuffix("_shape") not in self._call_names:
+                problem = f"`{name}`, but `call()` does not have argument `{name.removesuffix('_shape')}`"
+            else:
+                continue
+            raise ValueError(
+                f"{self._who}: the arguments of `{method.__name__}()` must be named after those of `call()`, with the suffix "
+                f"`_shape`. Received: argument {problem}."
+            )
+        return {n: shapes[n.removesuffix("_shape")] for n in names if n.removesuffix("_shape") in shapes}
+
+    def _try(self, *args, **kwargs):
+        """Call the layer on arrays of ones in place of symbolic tensors, leaving no trace."""
+        losses, states = list(self._losses), {}
+
+        def remember():
+            for variable in self.non_trainable_variables:
+                states.setdefault(id(variable), (variable, variable.numpy()))
+
+        remember()
+        try:
+            if kwargs.get("training"):
+                # Layers inside make their variables without changing them.
+                infer(self, args, {**kwargs, "training": False})
+                remember()
+            return infer(self, args, kwargs)
+        finally:
+            self._losses[:] = losses
+            for variable, value in states.values():
+                variable.assign(value)
 
     # -- names, types, configuration --------------------------------------------------------------------------------
 
@@ -518,7 +613,7 @@ class Layer(Registered, abstract=True):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_build_shape", "_checked",
+_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape", "_checked",
               "_parts", "_compile_config", "loss"}  # fmt: skip
 _BASE_ARGUMENTS = {"activity_regularizer", "trainable", "dtype", "autocast", "name"}
 
@@ -543,16 +638,20 @@ def _wrap_build(build):
     return wrapper
 
 
+def _is_tensor(x):
+    return isinstance(x, (K.ndarray, Variable, KerasTensor))
+
+
 def _holds_arrays(x):
     """Whether a list is a structure of arrays, such as the states of stacked cells, and not numbers of one array."""
+    if isinstance(x, dict):
+        return True
     if not isinstance(x, (list, tuple)):
-        return x is None or isinstance(x, (K.ndarray, Variable))
+        return x is None or _is_tensor(x)
     return len(x) > 0 and _holds_arrays(x[0])
 
 
 def _shape_of(x):
-    if isinstance(x, (list, tuple)):
-        return [_shape_of(v) for v in x]
     shape = getattr(x, "shape", None)
     return tuple(shape) if shape is not None else None
 

@@ -112,7 +112,7 @@ class _Cropping(_Border, abstract=True):
         self.cropping = self._pairs("cropping", cropping)
         self._begin(data_format)
 
-    def build(self, input_shape):
+    def check_shape(self, input_shape):
         self.compute_output_shape(input_shape)
 
     def call(self, inputs):

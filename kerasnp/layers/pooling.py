@@ -21,7 +21,7 @@ class _Pooling(WindowLayer, abstract=True):
         self._set_data_format(data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
-    def build(self, input_shape):
+    def check_shape(self, input_shape):
         self.compute_output_shape(input_shape)
 
     def call(self, inputs):

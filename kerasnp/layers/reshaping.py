@@ -64,7 +64,7 @@ class Reshape(Layer):
                 f"Received: target_shape={target_shape}"
             )
 
-    def build(self, input_shape):
+    def check_shape(self, input_shape):
         self.compute_output_shape(input_shape)
 
     def call(self, inputs):

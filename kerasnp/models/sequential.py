@@ -1,6 +1,7 @@
 """Sequential: a stack of layers."""
 
 from kerasnp import ops
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
 from kerasnp.models.model import Model
@@ -36,7 +37,8 @@ class Sequential(Model):
                 self.add(layer)
 
     def add(self, layer, rebuild=True):
-        """Put a layer on top of the stack."""
+        """Put a layer on top of the stack; an `Input` stands for its layer."""
+        layer = getattr(layer, "layer", layer) if isinstance(layer, KerasTensor) else layer
         if not isinstance(layer, Layer):
             raise ValueError(
                 "Only instances of `kerasnp.Layer` can be added to a Sequential model. "

@@ -1,5 +1,7 @@
 """Steps: compile, and what happens to one batch in training, evaluation and prediction."""
 
+import warnings
+
 from kerasnp import backend as K
 from kerasnp import optimizers
 from kerasnp.autodiff.tape import Tape, stop_recording
@@ -164,18 +166,21 @@ class Steps:
             y_pred = self(x, training=True)
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
             target = self.optimizer.scale_loss(loss)
-        if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss.value), x, y):
-            self._loss_tracker.update_state(loss.value, sample_weight=len(x))
+        loss_value = getattr(loss, "value", loss)
+        if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss_value), x, y):
+            self._loss_tracker.update_state(loss_value, sample_weight=len(x))
             return
-        # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
-        tape.lend_buffers = True
-        gradients = tape.gradient(target, weights)
-        if not weights:
-            raise ValueError(
-                f"Model '{self.name}' has no trainable weights: set `layer.trainable = True` on the layers to train."
+        if weights:
+            # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
+            tape.lend_buffers = True
+            self.optimizer.apply(tape.gradient(target, weights), weights)
+        else:
+            warnings.warn(
+                f"Model '{self.name}' does not have any trainable weights, so fit() changes nothing: "
+                "set `layer.trainable = True` on the layers to train.",
+                stacklevel=2,
             )
-        self.optimizer.apply(gradients, weights)
-        self._loss_tracker.update_state(loss.value, sample_weight=len(x))
+        self._loss_tracker.update_state(loss_value, sample_weight=len(x))
         self._metrics_after(x, y, y_pred, sample_weight)
 
     def _test_on(self, x, y, sample_weight):

@@ -7,6 +7,9 @@ Without an open tape each returns a plain array; inside `with kerasnp.Tape():` r
 array([0., 2.], dtype=float32)
 """
 
+import types
+
+from kerasnp.autodiff.symbolic import traced
 from kerasnp.autodiff.variable import is_tensor  # noqa: F401
 from kerasnp.ops.activation import (  # noqa: F401
     elu, gelu, hard_sigmoid, leaky_relu, log_softmax, logits_behind, prelu, selu, silu, softmax, softsign, swish,
@@ -79,3 +82,8 @@ from kerasnp.ops.sorting import (  # noqa: F401
     searchsorted, segment_max, segment_min, segment_prod, segment_sum, sort, top_k, unique, unravel_index,
 )  # fmt: skip
 from kerasnp.ops import image  # noqa: F401, E402
+
+# Each answers symbolic tensors too.
+for names in (globals(), vars(image)):
+    names.update({n: traced(f) for n, f in list(names.items()) if isinstance(f, types.FunctionType) and f is not traced})
+del types, traced, names

@@ -1,0 +1,155 @@
+"""Symbolic tensors: what an array will be, before there is one.
+
+A function without a rule of its own is tried on arrays of ones, twice, with different lengths where the shape leaves one
+open; a length of the result that differs between the trials is open too.
+"""
+
+import functools
+
+import numpy as np
+
+from kerasnp import backend as K
+from kerasnp.autodiff.tape import stop_recording
+from kerasnp.autodiff.variable import Variable
+from kerasnp.utils import nest
+from kerasnp.utils.naming import auto_name
+
+# Lengths for the first axis, usually the batch, and for the others, which must be long enough for a window.
+_TRIALS = ((2, 37), (3, 41))
+
+
+class NoValues(ValueError, AttributeError):
+    """Somebody asked for the values of a symbolic tensor."""
+
+
+class KerasTensor:
+    """The shape and type of an array that does not exist yet; layers and `kerasnp.ops` answer with another one.
+
+    >>> import kerasnp
+    >>> x = KerasTensor((None, 28, 28, 1))
+    >>> kerasnp.layers.Conv2D(8, 3)(x).shape
+    (None, 26, 26, 8)
+    >>> kerasnp.ops.mean(x, axis=(1, 2)) + 1
+    <KerasTensor shape=(None, 1), dtype=float32>
+
+    Args:
+        shape: the shape, None for a length that may vary.
+        dtype: the type's name.
+        sparse, ragged: must be False, since arrays are dense.
+        record_history: accepted.
+        name: default `keras_tensor`, `keras_tensor_1`, ...
+    """
+
+    def __init__(self, shape, dtype="float32", sparse=False, ragged=False, record_history=True, name=None):
+        if sparse or ragged:
+            raise ValueError("KerasTensor: sparse and ragged tensors are not supported; leave the arguments False.")
+        self.shape = tuple(None if n is None else int(n) for n in shape)
+        self.dtype = K.standardize_dtype(dtype)
+        self.name = name or auto_name("keras_tensor")
+        self.sparse = self.ragged = False
+        # The input layer that it stands for.
+        self.layer = None
+
+    @property
+    def ndim(self):
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self):
+        """The number of elements, None where a length is open."""
+        return None if None in self.shape else int(np.prod(self.shape, dtype=int))
+
+    def __len__(self):
+        if not self.shape or self.shape[0] is None:
+            raise TypeError(f"The length of a symbolic tensor of shape {self.shape} is not known.")
+        return self.shape[0]
+
+    def __iter__(self):
+        raise NotImplementedError("Iterating over a symbolic KerasTensor is not supported: it has no values yet.")
+
+    def __bool__(self):
+        raise TypeError("A symbolic KerasTensor cannot be used as a boolean: it has no values yet.")
+
+    def __array__(self, *args, **kwargs):
+        raise NoValues(
+            "A KerasTensor is symbolic: it's a placeholder for a shape and a dtype. It doesn't have any actual numerical "
+            "value; use functions of kerasnp.ops and layers on it, not numpy's."
+        )
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        """Let `array * symbolic` be symbolic."""
+        return infer(getattr(ufunc, method), inputs, kwargs)
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise NoValues(f"A KerasTensor is symbolic and has no attribute {name!r}; it has a shape and a dtype.")
+
+    def __reduce__(self):
+        return KerasTensor, (self.shape, self.dtype, False, False, True, self.name)
+
+    def __repr__(self):
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}>"
+
+
+def is_symbolic(*structures):
+    """Whether a symbolic tensor is among the leaves."""
+    return any(isinstance(leaf, KerasTensor) for leaf in nest.flatten(structures))
+
+
+def infer(function, args, kwargs):
+    """What `function` returns for arguments with symbolic tensors in them, arrays as symbolic tensors."""
+
+    def trial(lengths):
+        def stand_in(x):
+            if not isinstance(x, KerasTensor):
+                return x
+            shape = [lengths[i > 0] if n is None else n for i, n in enumerate(x.shape)]
+            return np.ones(shape, K.storage_dtype(x.dtype))
+
+        arguments, options = nest.map_structure(stand_in, (list(args), dict(kwargs)))
+        with stop_recording(), np.errstate(all="ignore"):
+            return function(*arguments, **options)
+
+    first = trial(_TRIALS[0])
+    if not any(None in x.shape for x in nest.flatten((args, kwargs)) if isinstance(x, KerasTensor)):
+        return nest.map_structure(lambda y: _outcome(y, y), first)
+    return nest.map_structure(_outcome, first, trial(_TRIALS[1]))
+
+
+def _outcome(first, second):
+    if isinstance(first, (np.ndarray, np.generic, Variable)):
+        if len(first.shape) != len(second.shape):
+            raise ValueError("The number of axes of the result depends on a length that is not known.")
+        return KerasTensor([m if m == n else None for m, n in zip(first.shape, second.shape)], dtype=first.dtype)
+    if isinstance(first, int) and first != second:
+        return None
+    return first
+
+
+def traced(function):
+    """`function`, answering with symbolic tensors where it is given such."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        except NoValues:
+            # Costs nothing where there are values.
+            return infer(function, args, kwargs)
+
+    return wrapper
+
+
+def install_arithmetic(methods):
+    """Give KerasTensor the methods of Variable; two symbolic tensors are equal where they are one."""
+    for name, method in methods.items():
+        if name in ("__eq__", "__ne__"):
+            continue
+        method = property(_inferred(method.fget)) if isinstance(method, property) else _inferred(method)
+        setattr(KerasTensor, name, method)
+
+
+def _inferred(method):
+    return functools.wraps(method)(lambda *args, **kwargs: infer(method, args, kwargs))
