@@ -4,6 +4,8 @@ import contextlib
 
 from kerasnp import backend as K
 from kerasnp.autodiff.tape import Tape, stop_recording
+from kerasnp.autodiff.variable import Variable
+from kerasnp.layers.rnn import flatten
 
 
 @contextlib.contextmanager
@@ -28,8 +30,11 @@ def undisturbed(layer):
 
 def snapshot(layer):
     """A function that brings everything that a call changes back to what it is now."""
-    states = [(v, v.numpy()) for v in layer.variables if not v.trainable]
     layers = list(layer._flatten_layers())
+    states = [v for v in layer.variables if not v.trainable]
+    # What a stateful recurrent layer remembers is no variable of it.
+    states += [s for inner in layers for s in flatten([getattr(inner, "states", None)]) if isinstance(s, Variable)]
+    states = [(v, v.numpy()) for v in states]
     losses = [list(inner._losses) for inner in layers]
 
     def restore():

@@ -3,6 +3,8 @@
 from kerasnp import backend as K
 from kerasnp.autodiff.gradcheck import gradcheck
 from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.tape import Tape
+from kerasnp.autodiff.variable import Variable
 from kerasnp.ops.elementwise import convert
 from kerasnp.ops.shape import concatenate
 
@@ -38,6 +40,28 @@ class Recurrent(Operator):
         dx, dstates, dw, dr, db = K.recurrent_grad(saved, dy, list(dlast) or None, wanted)
         dstates = [d if self.wants(3 + j) else None for j, d in enumerate(dstates)]
         return dx, dw, dr, *dstates, *([db] if len(self.inputs) > 3 + self.states else [])
+
+    def blame(self, check):
+        """Which path through time is missing, told by a single step from random states; None where that one is right.
+
+        Args:
+            check: a function operator -> {number of an input: what is wrong with its gradient}.
+        """
+        arrays = [getattr(x, "value", x) for x in self.inputs]
+        if arrays[0].shape[1] < 2:
+            return None
+        arrays[0] = arrays[0][:, -1:]
+        rng = K.random.generator(0)
+        names = ("h", "c")[: self.states]
+        for i in range(3, 3 + self.states):
+            arrays[i] = Variable(rng.standard_normal(arrays[i].shape), trainable=True)
+        with Tape(persistent=True) as tape:
+            type(self)(self.activations, self.with_states, **{**self.options, "mask": None})(*arrays)
+        wrong = check(tape.operators[0])
+        for name, i, path in zip(names, (3, 4), ("dh[t-1] += dz[t] @ r.T", "dc[t-1] += dc[t] * f[t]")):
+            if i in wrong:
+                return f"missing path: the state {name} hands too little back from step to step, {path}"
+        return None
 
 
 class SimpleRnn(Recurrent):
