@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kerasnp.utils import file_utils
 
-__all__ = ["load_data"]
+__all__ = ["installed", "load_data"]
 
 ORIGIN = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 SHA256 = (
@@ -48,6 +48,16 @@ def load_data(path: str | os.PathLike[str] = "mnist.npz") -> tuple[Split, Split]
     places = _places(os.path.expanduser(os.fspath(path)))
     found = next((place for place in places if os.path.isfile(place)), None)
     return _read(found or _download(places))
+
+
+def installed(path: str | os.PathLike[str] = "mnist.npz") -> bool:
+    """Whether the file is on this machine, so that `load_data` needs no network.
+
+    Example:
+        >>> installed("no_such_file.npz")
+        False
+    """
+    return any(os.path.isfile(place) for place in _places(os.path.expanduser(os.fspath(path))))
 
 
 def _places(path: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""The experiments of `examples/seeds.py`, a family in each file."""
