@@ -101,17 +101,16 @@ def numerical_gradients(model, x, y, step=1e-4):
     """The gradient of the loss by central differences: every weight is moved, twice."""
     gradients = []
     for weight in model.trainable_weights:
-        gradient, values = np.zeros(weight.shape), weight.value.reshape(-1)
-        for i in range(len(values)):
-            origin = values[i]
-            values[i] = origin + step
-            above = model.test_on_batch(x, y)
-            model.reset_metrics()
-            values[i] = origin - step
-            below = model.test_on_batch(x, y)
-            model.reset_metrics()
-            values[i] = origin
-            gradient.flat[i] = (above - below) / (2 * step)
+        values, gradient = weight.numpy(), np.zeros(weight.shape)
+        for place in np.ndindex(*weight.shape):
+            losses, origin = [], values[place]
+            for values[place] in (origin + step, origin - step):
+                weight.assign(values)
+                model.reset_metrics()
+                losses.append(model.test_on_batch(x, y))
+            values[place] = origin
+            gradient[place] = (losses[0] - losses[1]) / (2 * step)
+        weight.assign(values)
         gradients.append(gradient)
     return gradients
 
@@ -170,8 +169,9 @@ def numerical_gradient(lab):
         [[n, 1000 * figures[n]["seconds_per_step"], figures[n]["accuracy"], losses[n][-1]] for n in models],
     )
     lab.say(
-        f"{parameters:,} parameters cost {2 * parameters:,} evaluations a step. The weights end {apart:.1e} apart: the way is\n"
-        f"right, only {figures['ratio']:,.0f} times slower. For 784-50-10 an epoch of 600 steps would take {epoch / 3600:.1f} hours."
+        f"{parameters:,} parameters cost {2 * parameters:,} evaluations a step. The weights end {apart:.1e} apart: the way\n"
+        f"is right, only {figures['ratio']:,.0f} times slower. For 784-50-10 an epoch of 600 steps would take "
+        f"{epoch / 3600:.1f} hours."
     )
 
     def draw(figure, axes):

@@ -195,8 +195,8 @@ def coarse(lab):
         [[lab.data, accuracy, 0.05, epochs, seconds, model.count_params(), per_epoch]],
     )
     lab.say(
-        f"In 15 minutes this network makes {900 / per_epoch:.1f} epochs of 50,000 images on this machine. The baseline of 40 % in\n"
-        + ("that time is to be read above." if folder else "that time cannot be measured without the photographs.")
+        f"In 15 minutes this network makes {900 / per_epoch:.1f} epochs of 50,000 images on this machine. The baseline, 40 %\n"
+        + ("in that time, is to be read above." if folder else "in that time, cannot be measured without the photographs.")
     )
 
     def draw(figure, axes):

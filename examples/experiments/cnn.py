@@ -26,7 +26,7 @@ OPTIMIZERS = {
     "Nesterov": (lambda rate: optimizers.SGD(rate, momentum=0.9, nesterov=True), 0.05, 0.1, 0.9711),
     "AdaGrad": (lambda rate: optimizers.Adagrad(rate), 0.02, 1.5, None),
     "RMSProp": (lambda rate: optimizers.RMSprop(rate), 1e-3, 0.3, None),
-    "Adadelta": (lambda rate: optimizers.Adadelta(rate), 1.0, 20.0, None),
+    "Adadelta": (lambda rate: optimizers.Adadelta(rate), 1.0, 200.0, None),
     "Adam": (lambda rate: optimizers.Adam(rate), 1e-3, 0.3, 0.9707),
 }
 
@@ -71,7 +71,7 @@ def gradient_norms(model, x, y):
 
 def activations(lab):
     """Seven activations in the CNN of seed 000: accuracy, loss, time, and the gradient that reaches each layer."""
-    epochs, batch = lab.pick(3, 1, "epochs"), lab.pick(64, 32, "batch")
+    epochs, batch = lab.pick(2, 1, "epochs"), lab.pick(64, 32, "batch")
     filters = lab.pick((12, 24), (4, 6), "filters")
     rate = 0.02
     lab.settings["optimizer"] = f"SGD({rate}, momentum=0.9)"
@@ -110,7 +110,8 @@ def activations(lab):
         axes[1].bar_label(bars, [f"{figures[n]['accuracy']:.2%}" for n in names], padding=-42, color="white", fontsize=8)
         axes[1].invert_yaxis()
         low = min(f["accuracy"] for f in figures.values())
-        axes[1].set(xlim=(max(0, low - 0.25 * (1 - low) - 0.02), 1), title=f"Test accuracy, {epochs} epochs", xlabel="share right")
+        low = max(0, low - 0.25 * (1 - low) - 0.02)
+        axes[1].set(xlim=(low, 1), title=f"Test accuracy, {epochs} epochs", xlabel="share right")
         for name in names:
             norms = figures[name]["gradient_at_start"]
             axes[2].plot(list(norms), list(norms.values()), "o-", label=name, lw=1.2)

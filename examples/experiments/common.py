@@ -64,17 +64,24 @@ class Lab:
             size: width and height in inches; default 4.2 by 3.4 for each panel.
             name: another name for the file.
         """
-        try:
+
+        def make():
             from matplotlib.figure import Figure
+
+            figure = Figure(figsize=size or (4.2 * columns, 3.4 * rows), layout="constrained")
+            draw(figure, figure.subplots(rows, columns, **options))
+            return figure
+
+        return self.save(make, name)
+
+    def save(self, make, name=None):
+        """Write the figure that `make()` returns, such as one by `kerasnp.viz`, to `NAME.png`."""
+        try:
+            import matplotlib  # noqa: F401
         except ImportError:
             self.say("For a picture as well: pip install matplotlib")
             return None
-        figure = Figure(figsize=size or (4.2 * columns, 3.4 * rows), layout="constrained")
-        draw(figure, figure.subplots(rows, columns, **options))
-        return self.save(figure, name)
-
-    def save(self, figure, name=None):
-        """Write a figure, such as those that `kerasnp.viz` returns, to `NAME.png`."""
+        figure = make()
         self.out.mkdir(parents=True, exist_ok=True)
         path = self.out / f"{name or self.name}.png"
         figure.savefig(path, dpi=100)

@@ -253,28 +253,20 @@ def avgpool_scale(lab):
             ]
         )
 
-    def divided():
-        return network(layers.AveragePooling2D)
-
-    def multiplied():
-        return network(WrongAveragePooling2D)
-
-    def honest():
-        model = divided()
-        model.layers[0].lr_multiplier = 16.0
-        return model
-
     figures, curves = {}, {}
-    ways = {"divided (right)": divided, "multiplied (wrong)": multiplied, "divided, lr_multiplier=16": honest}
-    for name, build in ways.items():
+    right, wrong = layers.AveragePooling2D, WrongAveragePooling2D
+    ways = {
+        "divided (right)": (right, 1.0), "multiplied (wrong)": (wrong, 1.0), "divided, lr_multiplier=16": (right, 16.0),
+    }  # fmt: skip
+    for name, (pool, multiplier) in ways.items():
         kerasnp.utils.set_random_seed(lab.seed)
-        model, losses = build(), Losses()
+        model, losses = network(pool), Losses()
+        model.layers[0].lr_multiplier = multiplier
         model.compile(kerasnp.optimizers.SGD(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
         model.fit(x, y, batch, epochs, verbose=0, callbacks=[losses])
         loss, accuracy = model.evaluate(x_test, y_test, 500, verbose=0)
         try:
-            pool = model.layers[1]
-            error = max(gradcheck(pool, x[:2, :4, :4]).values())
+            error = max(gradcheck(pool(dtype="float64"), np.random.default_rng(0).random((2, 4, 4, 3))).values())
         except GradientError as caught:
             error = max(caught.errors.values())
         curves[name] = losses.losses
@@ -291,8 +283,8 @@ def avgpool_scale(lab):
         [[n, figures[n]["accuracy"], figures[n]["test_loss"], figures[n]["gradient_error"]] for n in names],
     )
     lab.say(
-        "Multiplied by 4 instead of divided by 4, the gradient below the pool is 16 times too long: a larger learning rate for\n"
-        "the convolution, and nothing else. The same rate, given honestly, draws the same curve."
+        "Multiplied by 4 instead of divided by 4, the gradient below the pool is 16 times too long: a larger learning rate\n"
+        "for the convolution, and nothing else. The same rate, given honestly, draws the same curve."
     )
 
     def draw(figure, axes):

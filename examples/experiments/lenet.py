@@ -98,7 +98,7 @@ def lenet5_ways(lab):
 
 def best_cnn(lab):
     """At least 99.4 % on MNIST in one run: convolutions, batch-norm, dropout, moved images, Adam with a cosine."""
-    epochs = lab.pick(16, 2, "epochs")
+    epochs = lab.pick(10, 2, "epochs")
     batch = lab.pick(128, 64, "batch")
     (x, y), (x_test, y_test) = lab.images(*lab.pick((60_000, 10_000), (1_500, 300)))
     widths = lab.pick((32, 64, 64, 256), (8, 16, 16, 32), "filters and units")

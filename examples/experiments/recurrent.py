@@ -73,14 +73,14 @@ def rnn_lstm(lab):
     four, errors, told = weights(4), {}, ""
     for path in (True, False):
         try:
-            errors[path] = gradcheck_gates(lambda w, r, b: lstm(x, w, r, b, path), *four)
+            errors[path] = gradcheck_gates(lambda w, r, b, path=path: lstm(x, w, r, b, path), *four)
         except GradientError as error:
             errors[path], told = error.errors, str(error)
     builtin = layers.LSTM(units, dtype="float64", activation="tanh")
     builtin.build(x.shape)
     builtin.set_weights(four)
     same = float(np.abs(np.asarray(builtin(x)) - lstm(x, *four)).max())
-    lab.say("Backpropagation through time of the simple RNN: largest error %.1e." % max(bptt.values()))
+    lab.say(f"Backpropagation through time of the simple RNN: largest error {max(bptt.values()):.1e}.")
     lab.say(f"The equations and layers.LSTM differ by {same:.1e}.")
     lab.table(
         ["gradient of", "path on", "path off"],
@@ -141,7 +141,8 @@ def rnn_lstm(lab):
         for name, values in curves.items():
             right.plot(np.arange(1, epochs + 1), values, "--" if name == "LSTM by hand" else "-", label=name)
         right.axhline(0.25, color="gray", ls=":", lw=1)
-        right.set(xlabel="epoch", ylabel="right, unseen sequences", ylim=(0, 1.02), title=f"Recall the first of {length} symbols")
+        right.set(xlabel="epoch", ylabel="right, unseen sequences", ylim=(0, 1.02))
+        right.set_title(f"Recall the first of {length} symbols")
         right.legend(fontsize=8)
 
     lab.picture(draw, 1, 3, size=(13, 3.9))
@@ -174,7 +175,7 @@ def clause(rng):
 
 
 def reviews(rng, n):
-    """Sentences as numbers of WORDS (n, LENGTH), 0 after the end, and 1 where the writer liked it: what follows `but` counts."""
+    """Sentences as numbers of WORDS (n, LENGTH), 0 after the end, and 1 where the writer liked it: the last clause decides."""
     x, y = np.zeros((n, LENGTH), "int32"), np.zeros(n, "int32")
     number = {word: i for i, word in enumerate(WORDS)}
     for i in range(n):
@@ -193,7 +194,7 @@ def embedding_text(lab):
     rng = np.random.default_rng(lab.seed)
     epochs, size = lab.pick(12, 2, "epochs"), lab.pick(16, 8, "embedding")
     (x, y), (x_test, y_test) = reviews(rng, lab.pick(5_000, 300, "reviews")), reviews(rng, lab.pick(2_000, 200))
-    lab.data = "reviews made from a grammar of %d words" % (len(WORDS) - 1)
+    lab.data = f"reviews made from a grammar of {len(WORDS) - 1} words"
     tops = {
         "mean of the words": lambda: [layers.GlobalAveragePooling1D()],
         "LSTM": lambda: [layers.LSTM(32)],
@@ -235,7 +236,8 @@ def embedding_text(lab):
         vectors = maps["LSTM"] - maps["LSTM"][1:].mean(axis=0)
         plane = vectors @ np.linalg.svd(vectors[1:], full_matrices=False)[2][:2].T
         for word, (a, b) in zip(WORDS[1:], plane[1:]):
-            color = "tab:green" if word in GOOD else "tab:red" if word in BAD else "tab:blue" if word in ("not", "never", "but") else "gray"
+            kinds = {"tab:green": GOOD, "tab:red": BAD, "tab:blue": ("not", "never", "but")}
+            color = next((c for c, words in kinds.items() if word in words), "gray")
             right.plot(a, b, ".", color=color)
             right.text(a, b, " " + word, fontsize=8, color=color, va="center")
         right.set(title="What the LSTM's Embedding learned", xlabel="first principal axis", ylabel="second principal axis")
@@ -319,7 +321,7 @@ def recursive(lab):
         cell = make(3, dtype="float64")
         sample, trees = rng.standard_normal((4, 3, 2)), [((0, 1), 2), (0, (1, 2)), (1, 2), 0]
         cell.build(sample.shape)
-        error = max(gradcheck(lambda v, *_, cell=cell: cell(v, trees=trees), sample, *cell.weights).values())
+        error = max(gradcheck(lambda v, *_, cell=cell, trees=trees: cell(v, trees=trees), sample, *cell.weights).values())
         by_depth = {d: model.evaluate(*test, 100, verbose=0)[1] for d, test in tests.items()}
         figures[name] = {"accuracy_by_depth": by_depth, "gradient_error": error, "parameters": model.count_params()}
     base = {d: max(t[1].mean(), 1 - t[1].mean()) for d, t in tests.items()}

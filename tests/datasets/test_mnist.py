@@ -51,7 +51,9 @@ PLACES = [
 
 @pytest.mark.parametrize("place", PLACES)
 def test_found_in_each_place(homes, archive, place):
+    assert not mnist.installed()
     _put(archive, homes / place)
+    assert mnist.installed()
     (x_train, y_train), (x_test, y_test) = mnist.load_data()
     assert x_train.shape == (60000, 28, 28) and y_train.shape == (60000,)
     assert x_test.shape == (10000, 28, 28) and y_test.shape == (10000,)
