@@ -199,8 +199,11 @@ def test_moved_images():
     assert there.shape == x.shape and there.dtype == np.float32 and 0 <= there.min() and there.max() <= 1
     assert np.abs(there - x).mean() > 0.05
     # A shift by whole pixels moves the pixels, and zeros come in.
-    shifted = lenet.moved(x, type("Right", (), {"uniform": lambda *a: np.stack([np.zeros((6, 1, 1))] * 4 + [np.ones((6, 1, 1))]
-                                                                            + [np.zeros((6, 1, 1))])})(), 0, 0, 0, 2)  # fmt: skip
+    class Right:
+        def uniform(self, low, high, size):
+            return np.array([0, 0, 0, 0, 1, 0])[:, None, None, None] * np.ones(size)
+
+    shifted = lenet.moved(x, Right(), 0, 0, 0, 2)
     np.testing.assert_allclose(shifted[:, :, :-2], x[:, :, 2:], atol=1e-6)
     assert not shifted[:, :, -2:].any()
 
@@ -278,7 +281,8 @@ class Call:
 def test_a_hostile_file_is_refused(tmp_path, what, protocol):
     target = tmp_path / "touched"
     call = Call(what.function, *(a.format(str(target)) if isinstance(a, str) else a for a in what.arguments))
-    (tmp_path / "train").write_bytes(pickle.dumps({b"data": [call]} if what.function is not getattr else call.function, protocol))
+    content = call.function if what.function is getattr else {b"data": [call]}
+    (tmp_path / "train").write_bytes(pickle.dumps(content, protocol))
     with pytest.raises(pickle.UnpicklingError, match="the file asks for"):
         cifar.read_cifar(tmp_path / "train")
     assert not target.exists()

@@ -170,7 +170,7 @@ def coarse(lab):
         lab.data, names = "CIFAR-100, coarse", COARSE
     else:
         rng = np.random.default_rng(lab.seed)
-        x, y = coloured_shapes(rng, lab.pick(12_000, 600))
+        x, y = coloured_shapes(rng, lab.pick(10_000, 600))
         x_test, y_test = coloured_shapes(rng, lab.pick(2_000, 200))
         lab.data, names = "coloured shapes", [f"{colour} {shape}" for colour in COLOURS for shape in SHAPES]
         lab.say(

@@ -71,7 +71,7 @@ def gradient_norms(model, x, y):
 
 def activations(lab):
     """Seven activations in the CNN of seed 000: accuracy, loss, time, and the gradient that reaches each layer."""
-    epochs, batch = lab.pick(2, 1, "epochs"), lab.pick(64, 32, "batch")
+    epochs, batch = lab.pick(1, 1, "epochs"), lab.pick(64, 32, "batch")
     filters = lab.pick((12, 24), (4, 6), "filters")
     rate = 0.02
     lab.settings["optimizer"] = f"SGD({rate}, momentum=0.9)"
@@ -136,7 +136,7 @@ def valley(optimizer, steps):
 
 def optimizers_compared(lab):
     """Seven optimizers on the same CNN, and their paths over a valley."""
-    epochs, batch = lab.pick(2, 1, "epochs"), lab.pick(64, 32, "batch")
+    epochs, batch = lab.pick(1, 1, "epochs"), lab.pick(64, 32, "batch")
     filters = lab.pick((12, 24), (4, 6), "filters")
     data = lab.images(*lab.pick((60_000, 10_000), (640, 200)))
     figures, curves, paths = {}, {}, {}

@@ -49,7 +49,7 @@ def cnn(filters=(16, 32), units=64):
 
 def mlp_vs_cnn(lab):
     """A multilayer perceptron against a convolutional network: accuracy, time, parameters, and shifted images."""
-    epochs, batch = lab.pick(6, 2, "epochs"), lab.pick(64, 32, "batch")
+    epochs, batch = lab.pick(5, 2, "epochs"), lab.pick(64, 32, "batch")
     lab.settings["optimizer"] = "Adam(0.001)"
     (x, y), (x_test, y_test) = lab.images(*lab.pick((60_000, 10_000), (960, 300)))
     shifted = np.roll(x_test, (2, 2), axis=(1, 2))
