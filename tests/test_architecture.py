@@ -22,6 +22,7 @@ LEVELS = [
     {"dtype_policies"},
     {"activations", "initializers", "regularizers", "constraints"},
     {"layers", "losses", "metrics", "optimizers"},
+    {"warnings"},
     # Callbacks see the model as self.model only.
     {"callbacks"},
     {"models"},

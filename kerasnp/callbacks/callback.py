@@ -224,6 +224,11 @@ class CallbackList(Callback):
         for callback in self.callbacks:
             callback.set_model(model)
 
+    def hide_bar(self):
+        """Take the bar off the screen, where an error ends the run and a traceback is about to be printed."""
+        if self._progbar is not None:
+            self._progbar.hide()
+
     def _known_log_names(self):
         """The names that the logs of an epoch will have, or None where a callback of the user's may add some."""
         names = (self.params or {}).get("metrics")
@@ -273,8 +278,7 @@ class CallbackList(Callback):
         self._call("on_epoch_begin", epoch, plain_logs(logs))
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._progbar is not None:
-            self._progbar.hide()
+        self.hide_bar()
         self._call("on_epoch_end", epoch, plain_logs(logs))
 
     def on_train_begin(self, logs=None):

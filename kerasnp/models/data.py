@@ -53,6 +53,8 @@ def as_array(name, value, who):
 class ArrayData:
     """Batches of arrays held in memory (or mapped), shuffled anew each epoch on request."""
 
+    in_memory = True
+
     def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, who="fit"):
         self.x = as_array("x", x, who)
         self.y = None if y is None else as_array("y", y, who)
@@ -86,7 +88,7 @@ class ArrayData:
 class IterableData:
     """Batches from a generator, a list of batches, or an object with `__len__` and `__getitem__` (a PyDataset)."""
 
-    shuffle = False
+    shuffle = in_memory = False
 
     def __init__(self, source, class_weight=None, who="fit", steps=None):
         self.source, self.class_weight, self.who = source, class_weight, who

@@ -25,6 +25,7 @@ class Run:
         self.epoch = epoch
         self.step = 0  # of the epoch, done
         self.number = self.taken = self.consumed = 0  # the pass, batches taken from it, and from all passes
+        self.samples = 0  # in the batches of this process
         self.logs = None  # of the last step, where a model has its own train_step
         self.stopped = False
         self._ahead = self._pass()
@@ -61,6 +62,7 @@ class Run:
             self.taken += 1
             self.consumed += 1
             self.step += 1
+            self.samples += len(batch[0])
             yield self.step - 1, batch
 
     def place(self):

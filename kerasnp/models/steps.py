@@ -25,6 +25,7 @@ class Steps:
         self._loss_tracker = None
         self._parts = None
         self._run = None  # the run of fit at hand
+        self._checkup = None  # looks over the run's shoulder for mistakes, see kerasnp/warnings.py
         self._loss_guard = None  # TerminateOnNaN looks at the loss before a step changes anything
 
     # -- compile ----------------------------------------------------------------------------------------------------
@@ -173,7 +174,10 @@ class Steps:
         if weights:
             # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
             tape.lend_buffers = True
-            self.optimizer.apply(tape.gradient(target, weights), weights)
+            gradients = tape.gradient(target, weights)
+            if self._checkup is not None:
+                self._checkup.step(y, getattr(y_pred, "value", y_pred), loss_value, weights, gradients)
+            self.optimizer.apply(gradients, weights)
         else:
             warnings.warn(
                 f"Model '{self.name}' does not have any trainable weights, so fit() changes nothing: "

@@ -9,6 +9,7 @@ from kerasnp.models.resuming import Run, restore_training_state, training_state
 from kerasnp.models.steps import Steps, numbers
 from kerasnp.utils import check
 from kerasnp.utils.interrupt import Interruptible
+from kerasnp.warnings import Checkup
 
 
 class Trainer(Steps):
@@ -65,9 +66,12 @@ class Trainer(Steps):
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
-        outer, run = self._run, Run(data, steps_per_epoch, initial_epoch)  # a callback may call fit again
-        self._begin("fit", run.peek()[0])
+        outer, run = (self._run, self._checkup), Run(data, steps_per_epoch, initial_epoch)  # a callback may call fit again
+        first = run.peek()[0]
+        self._begin("fit", first)
         self._training_parts()
+        checkup = Checkup(self, data, validation, validation_split)
+        checkup.before(first)
         custom = type(self).train_step is not Trainer.train_step
         hooks = callbacks_module.CallbackList(
             callbacks,
@@ -82,7 +86,7 @@ class Trainer(Steps):
         )
         self.stop_training = False
         logs = None
-        self._run = run
+        self._run, self._checkup = run, checkup
         try:
             hooks.on_train_begin()  # a backup may move the run to another place
             with Interruptible() as interrupt, K.threads.quiet_blas():
@@ -91,10 +95,19 @@ class Trainer(Steps):
                     if run.step == 0:
                         self.reset_metrics()
                     hooks.on_epoch_begin(epoch)
-                    logs = self._run_epoch(run, hooks, interrupt, custom)
+                    samples = None if steps_per_epoch or run.step else run.samples
+                    latest = self._run_epoch(run, hooks, interrupt, custom)
+                    if not run.step or steps_per_epoch and run.step < steps_per_epoch and not self.stop_training:
+                        checkup.ran_out(epoch + 1, run.step, steps_per_epoch)
+                        self.stop_training = True
+                    if not run.step:
+                        break
+                    logs = latest
                     if validation is not None and _due(epoch, validation_freq):
                         values = self._evaluate(validation, validation_steps, hooks)
                         logs = {**logs, **{f"val_{name}": value for name, value in values.items()}}
+                    whole = samples is not None and not self.stop_training
+                    checkup.end_epoch(logs.get("loss"), run.samples - samples if whole else None)
                     run.epoch, run.step, run.logs = epoch + 1, 0, None
                     hooks.on_epoch_end(epoch, logs)
             self.optimizer.finalize_variable_values(self.trainable_variables)
@@ -102,7 +115,7 @@ class Trainer(Steps):
             hooks.on_train_interrupt()
             raise
         finally:
-            self._run = outer
+            self._run, self._checkup = outer
         hooks.on_train_end(logs)
         return self.history
 

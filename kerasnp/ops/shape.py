@@ -122,7 +122,7 @@ class Take(Operator):
 
     def _places(self, size):
         """The indices in a row, negative ones counted from the end."""
-        places = self.indices.reshape(-1)
+        places = self.indices.reshape(-1).astype("int64", copy=False)
         return K.where(places < 0, places + size, places)
 
 

@@ -3,6 +3,7 @@
 A bar reads the clock at each step and draws itself at most ten times a second; tqdm is imported for the first drawing.
 """
 
+import contextlib
 import functools
 import importlib.util
 import math
@@ -51,6 +52,19 @@ def write_line(text):
             return _put(stream, text)
     except UNWRITABLE:
         return False
+
+
+@contextlib.contextmanager
+def above_bar():
+    """`with above_bar():` what is written to the terminal inside stands above a bar on the screen."""
+    with contextlib.ExitStack() as stack:
+        tqdm = sys.modules.get("tqdm")
+        try:
+            if tqdm is not None and sys.stdout is not None:
+                stack.enter_context(tqdm.tqdm.external_write_mode(file=sys.stdout))
+        except UNWRITABLE:
+            pass
+        yield
 
 
 def _put(stream, text):

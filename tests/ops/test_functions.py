@@ -374,3 +374,12 @@ def test_custom_gradient():
 def test_mistakes(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_small_integers_take_from_a_long_axis():
+    """Indices of one byte reach rows whose number plus the length of the axis would not fit a byte."""
+    table = Variable(np.zeros((256, 2), "float32"))
+    with Tape() as tape:
+        y = ops.sum(ops.take(table, np.array([0, 255], "uint8"), axis=0))
+    gradient = tape.gradient(y, table)
+    assert gradient.sum() == 4 and (gradient[[0, 255]] == 1).all()

@@ -1,0 +1,27 @@
+"""Every example in a docstring runs and shows what it says."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import kerasnp
+
+MODULES = ["kerasnp", *(m.name for m in pkgutil.walk_packages(kerasnp.__path__, "kerasnp.") if "__main__" not in m.name)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runner = doctest.DocTestRunner(verbose=False)
+    report = []
+    for test in doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name)):
+        kerasnp.backend.clear_session()
+        runner.run(test, out=report.append)
+    assert not runner.failures, "".join(report)
+
+
+def test_a_wrong_example_is_found():
+    test = doctest.DocTestParser().get_doctest(">>> 1 + 1\n3\n", {}, "wrong", None, 0)
+    assert doctest.DocTestRunner(verbose=False).run(test, out=lambda text: None).failed == 1
