@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from kerasnp.backend import threads
+from kerasnp.backend import arena, threads
 
-# Multiplications from which a product is worth the threads of BLAS beside our own: 128 x 512 x 512 is.
-LARGE_PRODUCT = 1 << 25
+# Multiplications and additions from which a product is shared among the threads (some 150 us of one), and of each part.
+SHARED_PRODUCT = 1 << 23
+PART = 1 << 26
 
 _constants: dict = {}
 
@@ -25,10 +26,34 @@ def constant(value, n, dtype):
 
 def matmul(a, b, out=None):
     """a @ b over the last two axes."""
-    if a.ndim == 2 == b.ndim and a.shape[0] * a.shape[1] * b.shape[1] >= LARGE_PRODUCT:
-        with threads.wide_blas():
-            return np.matmul(a, b, out=out)
+    if a.ndim == 2 == b.ndim and (cut := _cut(a, b)):
+        if out is None:
+            out = arena.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
+        _in_parts(cut, out, lambda part: np.matmul(a[part[0]], b[:, part[1]], out=out[part]))
+        return out
     return np.matmul(a, b, out=out)
+
+
+def _cut(a, b):
+    """How many rows or columns a part of a @ b has, or None for a product that is not worth sharing.
+
+    By our threads rather than those of BLAS, which go on spinning after a product and take the cores from what follows;
+    and by the sizes alone, so that the bits do not depend on the number of threads.
+    """
+    (m, k), n = a.shape, b.shape[1]
+    work = m * k * n
+    if work < SHARED_PRODUCT or a.dtype != b.dtype or a.dtype.kind != "f" or a.dtype.itemsize < 4:
+        return None
+    return 16 * -(-max(m, n) // (32 * -(-work // (2 * PART))))
+
+
+def _in_parts(cut, out, fn):
+    """Call `fn((rows, columns))` for parts of `out`, which is cut along its longer axis."""
+    m, n = out.shape
+    if m >= n:
+        threads.parallel(lambda i, j: fn((slice(i, j), slice(None))), m, cut)
+    else:
+        threads.parallel(lambda i, j: fn((slice(None), slice(i, j))), n, cut)
 
 
 def sum_rows(x, out=None):
@@ -51,6 +76,17 @@ def _batch_summed(x):
 
 def dense(x, w, b=None, activation=None, out=None):
     """act(x @ w + b) for x (..., i), w (i, o), b (o,); `activation` is one of `fused`, applied in place."""
+    if x.ndim == 2 and activation is not None and (cut := _cut(x, w)):
+        y = arena.empty((x.shape[0], w.shape[1]), x.dtype) if out is None else out
+
+        def part(place):
+            z = np.matmul(x[place[0]], w[:, place[1]], out=y[place])
+            if b is not None:
+                z += b[place[1]]
+            activation.forward(z)  # in place, while the part is in the cache
+
+        _in_parts(cut, y, part)
+        return y
     y = matmul(x, w, out=out)
     if b is not None:
         y += b

@@ -11,7 +11,7 @@ import threading
 
 import numpy as np
 
-__all__ = ["get_num_threads", "parallel", "quiet_blas", "set_num_threads", "wide_blas"]
+__all__ = ["get_num_threads", "parallel", "quiet_blas", "set_num_threads"]
 
 
 def parallel(fn, n, grain):
@@ -61,22 +61,9 @@ def quiet_blas():
     """`with quiet_blas():` BLAS works with one thread, `parallel` with all of them.
 
     The threads of OpenBLAS spin for a while after each product and would take the cores from ours, so whoever runs many
-    small steps (fit, evaluate, predict) does it inside. A product that deserves all cores says `wide_blas`.
+    small steps (fit, evaluate, predict) does it inside. `linear.matmul` shares large products among our own threads.
     """
     return _blas
-
-
-class wide_blas:  # noqa: N801
-    """`with wide_blas():` BLAS has all threads again, for one large product; without effect in a piece of a region."""
-
-    def __enter__(self):
-        self.wide = _blas.depth == 1 and not _busy.locked()
-        if self.wide:
-            _blas.set(_blas.outside)
-
-    def __exit__(self, *_):
-        if self.wide:
-            _blas.set(1)
 
 
 def _share(fn, n, grain):
