@@ -170,7 +170,15 @@ def _flat(*arrays):
 
 def relu(x):
     """max(x, 0)."""
-    return np.maximum(x, _zeros_like_row(x))
+    rows = _flat(x)
+    if rows is None:
+        return np.maximum(x, _zeros_like_row(x))
+    order = layout.memory_order(x)
+    y = arena.empty([x.shape[axis] for axis in order], x.dtype)
+    flat, (x,) = y.reshape(-1), rows
+    zeros = constant(0, LARGE // 4, x.dtype)  # max with an array is five times faster than with the number 0
+    threads.parallel(lambda i, j: np.maximum(x[i:j], zeros[: j - i], out=flat[i:j]), flat.size, LARGE // 4)
+    return layout.natural(y, order)
 
 
 def relu_grad(y, dy):

@@ -1,17 +1,20 @@
-"""Batch normalization: statistics over all axes but the kept ones, and the closed-form gradient.
+"""Batch normalization: statistics over all axes but the kept one, and the closed-form gradient.
 
-A large array that keeps its last axis alone is read as rarely as possible: once for the statistics, once to normalize.
-Blocks of it stay in the cache, and several pixels make one row, since a loop over 32 channels is too short to be fast.
+A large array is read as rarely as possible: once for the statistics, once to normalize. Blocks of it stay in the cache,
+and are seen as long rows, for which the numbers of the channels are repeated: a loop over 32 channels is too short to be
+fast.
 """
+
+import math
 
 import numpy as np
 
-from kerasnp.backend import arena, threads
+from kerasnp.backend import arena, layout, threads
 from kerasnp.backend.linear import constant, sum_rows
 
 LARGE = 1 << 16
-# Elements a piece: a block of x, one of y and a temporary are 3/4 MB of float32, which a second-level cache holds.
-PIECE = 1 << 16
+# Elements a piece: a block of x, one of y and a temporary are 1.5 MB of float32, which a second-level cache holds.
+PIECE = 1 << 17
 
 
 def column_sums(x, axes):
@@ -23,8 +26,9 @@ def column_sums(x, axes):
 
 def moments(x, axes):
     """Mean and (population) variance over `axes`, kept as size-1 axes."""
-    if _is_large(x, axes):
-        return _large_moments(x)
+    rows = Rows.of(x, axes)
+    if rows is not None:
+        return rows.moments()
     n = x.dtype.type(_count(x, axes))
     mean = column_sums(x, axes) / n
     centred = x - mean
@@ -38,20 +42,18 @@ def batch_norm(x, mean, variance, gamma, beta, epsilon):
     if gamma is not None:
         scale = scale * gamma
     shift = -mean * scale if beta is None else beta - mean * scale
-    if not _is_large(x, tuple(range(x.ndim - 1))) or scale.shape[-1] != scale.size:
+    rows = Rows.along(x, scale)
+    if rows is None:
         y = x * scale
         y += shift
         return y
-    rows, scale, shift = _rows(x, scale, shift)
-    y = arena.empty(x.shape, x.dtype)
-    out = y.reshape(rows.shape)
+    scale, shift = rows.repeated(scale), rows.repeated(shift)
 
-    def piece(i, j):
-        np.multiply(rows[i:j], scale, out=out[i:j])
-        out[i:j] += shift
+    def piece(x, y):
+        np.multiply(x, scale, out=y)
+        y += shift
 
-    threads.parallel(piece, len(rows), _grain(rows))
-    return y
+    return rows.new(piece)
 
 
 def batch_norm_train(x, gamma, beta, axes, epsilon):
@@ -68,8 +70,12 @@ def batch_norm_grad(dy, x, mean, variance, gamma, axes, epsilon, dmean=None, dva
     """
     n = dy.dtype.type(_count(x, axes))
     s = 1 / np.sqrt(variance + x.dtype.type(epsilon))
-    large = _is_large(x, axes) and dy.flags.c_contiguous
-    dbeta, dgamma = _large_sums(dy, x, mean) if large else (column_sums(dy, axes), column_sums((x - mean) * dy, axes))
+    rows = Rows.of(x, axes)
+    if rows is None:
+        dbeta, dgamma = column_sums(dy, axes), column_sums((x - mean) * dy, axes)
+    else:
+        dy = rows.match(dy)
+        dbeta, dgamma = rows.gradient_sums(dy, mean)
     dgamma = dgamma * s
     if not wants_dx:
         return None, dgamma, dbeta
@@ -82,22 +88,127 @@ def batch_norm_grad(dy, x, mean, variance, gamma, axes, epsilon, dmean=None, dva
     if dvariance is not None:
         b = b + 2 * dvariance / n
     c = c - b * mean
-    if not large:
+    if rows is None:
         dx = dy * a
         dx += x * b
         dx += c
         return dx, dgamma, dbeta
-    rows, a, b, c = _rows(x, a, b, c)
-    dx = arena.empty(x.shape, x.dtype)
-    out, dys = dx.reshape(rows.shape), dy.reshape(rows.shape)
+    a, b, c = (rows.repeated(v) for v in (a, b, c))
 
-    def piece(i, j):
-        part = np.multiply(rows[i:j], b, out=out[i:j])
-        part += c
-        part += dys[i:j] * a
+    def piece(x, dy, dx):
+        np.multiply(x, b, out=dx)
+        dx += c
+        dx += dy * a
 
-    threads.parallel(piece, len(rows), _grain(rows))
-    return dx, dgamma, dbeta
+    return rows.new(piece, dy), dgamma, dbeta
+
+
+class Rows:
+    """A large array as a matrix of long rows, whatever the order of its axes in memory: a view.
+
+    In memory it is (outer, channels, inner), inner being 1 where the channels come last; a row is as many of the outer
+    entries as make it about 512 long. Pieces of rows fit the cache.
+    """
+
+    def __init__(self, x, kept):
+        self.shape, self.kept, self.order = x.shape, kept, layout.memory_order(x)
+        straight = x.transpose(self.order)
+        place = self.order.index(kept)
+        self.channels, self.inner = x.shape[kept], math.prod(straight.shape[place + 1 :])
+        outer, width, k = math.prod(straight.shape[:place]), self.channels * self.inner, 1
+        while width * k < 512 and outer % (2 * k) == 0:
+            k *= 2
+        self.straight, self.width = straight.shape, width * k
+        self.rows = straight.reshape(-1, self.width) if straight.flags.c_contiguous else None
+        self.grain = max(1, PIECE // self.width)
+
+    @classmethod
+    def of(cls, x, axes):
+        """The rows of x, statistics over `axes` being wanted; None where x is small, has gaps or keeps several axes."""
+        if x.size < LARGE or len(axes) != x.ndim - 1 or x.dtype == np.float16:
+            return None
+        (kept,) = set(range(x.ndim)) - set(axes)
+        rows = cls(x, kept)
+        # A row so long that a piece is less than one is better left to loops over the inner axes.
+        return rows if rows.rows is not None and rows.width <= PIECE else None
+
+    @classmethod
+    def along(cls, x, vector):
+        """The rows of x, `vector` being numbers along one of its axes."""
+        shape = (1,) * (x.ndim - vector.ndim) + vector.shape
+        return cls.of(x, tuple(a for a, n in enumerate(shape) if n == 1 and (x.shape[a] > 1 or a < x.ndim - 1)))
+
+    def repeated(self, vector):
+        """A number per channel, as one row."""
+        row = np.repeat(vector.reshape(-1), self.inner)
+        return np.tile(row, self.width // row.size)
+
+    def summed(self, row):
+        """The sums of a row, one for each channel."""
+        return row.reshape(-1, self.channels, self.inner).sum(axis=(0, 2))
+
+    def match(self, other):
+        """An array of the same shape as a matrix of the same rows; a copy where its axes lie otherwise."""
+        return layout.ordered(other, self.order).reshape(self.rows.shape)
+
+    def new(self, piece, *others):
+        """A new array like x, filled by `piece(rows of x, of others, of the new one)`."""
+        y = arena.empty(self.straight, self.rows.dtype)
+        out = y.reshape(self.rows.shape)
+        threads.parallel(
+            lambda i, j: piece(self.rows[i:j], *(o[i:j] for o in others), out[i:j]), len(self.rows), self.grain
+        )
+        return layout.natural(y, self.order)
+
+    def _each(self, fn):
+        """The results of `fn(ones, rows i to j)`, two numbers per channel, for every piece, and the number of its pixels."""
+        n, grain = len(self.rows), self.grain
+        found = np.empty((2, -(-n // grain), self.channels), self.rows.dtype)
+
+        def piece(i, j):
+            found[:, i // grain] = fn(constant(1, j - i, self.rows.dtype), i, j)
+
+        threads.parallel(piece, n, grain)
+        counts = np.full((found.shape[1], 1), grain * self.width // self.channels, self.rows.dtype)
+        counts[-1] = (n - (len(counts) - 1) * grain) * self.width // self.channels
+        return found, counts
+
+    def moments(self):
+        """One pass over memory: the mean and the squared deviations of each piece, then those of all together.
+
+        T. Chan, G. Golub, R. LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
+        """
+
+        def of_piece(ones, i, j):
+            part = self.rows[i:j]
+            mean = self.summed(np.dot(ones, part))
+            mean /= part.size // self.channels
+            centred = part - self.repeated(mean)
+            centred *= centred
+            return mean, self.summed(np.dot(ones, centred))
+
+        (means, squares), counts = self._each(of_piece)
+        total = counts.dtype.type(self.rows.size // self.channels)
+        mean = (means * counts).sum(axis=0) / total
+        deviations = means - mean
+        deviations *= deviations
+        deviations *= counts
+        return self._kept(mean), self._kept((squares.sum(axis=0) + deviations.sum(axis=0)) / total)
+
+    def gradient_sums(self, dy, mean):
+        """sum(dy) and sum(dy * (x - mean)), in one pass over memory."""
+        mean = self.repeated(mean)
+
+        def of_piece(ones, i, j):
+            centred = self.rows[i:j] - mean
+            centred *= dy[i:j]
+            return self.summed(np.dot(ones, dy[i:j])), self.summed(np.dot(ones, centred))
+
+        sums, _ = self._each(of_piece)
+        return tuple(self._kept(v.sum(axis=0)) for v in sums)
+
+    def _kept(self, vector):
+        return vector.reshape([n if a == self.kept else 1 for a, n in enumerate(self.shape)])
 
 
 def standardize(x, axes, epsilon):
@@ -127,71 +238,4 @@ def row_means(x, axes):
 
 
 def _count(x, axes):
-    return max(1, int(np.prod([x.shape[a] for a in axes], dtype=np.int64)))
-
-
-def _is_large(x, axes):
-    return x.size >= LARGE and axes == tuple(range(x.ndim - 1)) and x.flags.c_contiguous and x.dtype != np.float16
-
-
-def _rows(x, *vectors):
-    """x as a matrix of rows about 512 long, several pixels each, and vectors of its channels repeated to match."""
-    channels = x.shape[-1]
-    pixels, k = x.size // channels, 1
-    while channels * k < 512 and pixels % (2 * k) == 0:
-        k *= 2
-    return x.reshape(-1, channels * k), *(np.tile(v.reshape(-1), k) for v in vectors)
-
-
-def _grain(rows):
-    return max(1, PIECE // rows.shape[1])
-
-
-def _large_moments(x):
-    """One pass over memory: the mean and the squared deviations of each piece, then those of all together.
-
-    T. Chan, G. Golub, R. LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
-    """
-    (rows,) = _rows(x)
-    n, grain = len(rows), _grain(rows)
-    means, squares = np.empty((2, -(-n // grain), rows.shape[1]), x.dtype)
-
-    def piece(i, j):
-        ones, part = constant(1, j - i, x.dtype), rows[i:j]
-        mean = np.dot(ones, part, out=means[i // grain])
-        mean /= j - i
-        centred = part - mean
-        centred *= centred
-        np.dot(ones, centred, out=squares[i // grain])
-
-    threads.parallel(piece, n, grain)
-    counts = np.full((len(means), 1), grain, x.dtype)
-    counts[-1] = n - (len(means) - 1) * grain
-    channels = x.shape[-1]
-    shape = (1,) * (x.ndim - 1) + (channels,)
-    counts = np.repeat(counts, rows.shape[1] // channels, axis=0)
-    means, total = means.reshape(-1, channels), x.dtype.type(x.size // channels)
-    mean = (means * counts).sum(axis=0) / total
-    deviations = means - mean
-    deviations *= deviations
-    deviations *= counts
-    variance = (squares.reshape(-1, channels).sum(axis=0) + deviations.sum(axis=0)) / total
-    return mean.reshape(shape), variance.reshape(shape)
-
-
-def _large_sums(dy, x, mean):
-    """sum(dy) and sum(dy * (x - mean)), in one pass over memory."""
-    rows, mean_row = _rows(x, mean)
-    n, grain = len(rows), _grain(rows)
-    dys = dy.reshape(rows.shape)
-    sums, products = np.empty((2, -(-n // grain), rows.shape[1]), x.dtype)
-
-    def piece(i, j):
-        ones = constant(1, j - i, x.dtype)
-        np.dot(ones, dys[i:j], out=sums[i // grain])
-        centred = rows[i:j] - mean_row
-        centred *= dys[i:j]
-        np.dot(ones, centred, out=products[i // grain])
-
-    threads.parallel(piece, n, grain)
-    return tuple(v.reshape(-1, x.shape[-1]).sum(axis=0).reshape(mean.shape) for v in (sums, products))
+    return max(1, math.prod([x.shape[a] for a in axes]))
