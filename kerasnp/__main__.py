@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from kerasnp.bench.command import add_command as add_bench
 from kerasnp.saving.commands import add_commands
 
 
@@ -83,6 +84,7 @@ def main(argv=None):
     command.add_argument("--picture", default="kerasnp_demo.png", help="where the picture goes (default %(default)s)")
     command.set_defaults(run=demo)
     add_commands(commands)
+    add_bench(commands)
     args = parser.parse_args(argv)
     args.run(args)
     return 0

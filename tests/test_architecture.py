@@ -31,8 +31,8 @@ LEVELS = [
 ]
 RANK = {name: i for i, level in enumerate(LEVELS) for name in level}
 # Free to be imported by, or to import, anything: the front door, and what stands beside the stack.
-OUTSIDE = {"__init__", "__main__", "config", "datasets"}
-NUMPY_HOMES = {"backend", "autodiff", "datasets", "saving", "__main__", "config"}
+OUTSIDE = {"__init__", "__main__", "bench", "config", "datasets"}
+NUMPY_HOMES = {"backend", "autodiff", "bench", "datasets", "saving", "__main__", "config"}
 NUMPY_FILES = {"models/data.py"}
 LAZY = {"h5py", "tabulate", "tqdm", "matplotlib"}
 

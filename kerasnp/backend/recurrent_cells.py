@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasnp.backend import arena
 from kerasnp.backend.activation import Sigmoid, Tanh
 
 
@@ -139,6 +140,7 @@ class SimpleRnn(Cell):
             run.state_gradient(dz, dh)
             if kept:
                 dh += kept[0]
+            run.settle(s, dh)
 
 
 class Lstm(Cell):
@@ -175,37 +177,55 @@ class Lstm(Cell):
     def backward(self, run, dy, d, dz_all):
         u = self.units
         dh, dc = d
-        c = run.states[1]
+        to_cell, to_gates = self.slopes(run)
         through, dz = np.empty_like(dh), np.empty((self.columns, run.n), dh.dtype)
+        dz_states, dz_output, dz_new = dz[: 2 * u].reshape(2, u, run.n), dz[2 * u : 3 * u], dz[3 * u :]
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            z, e = run.z[s], run.e[s]
-            i, f, o, new = z[:u], z[u : 2 * u], z[2 * u : 3 * u], z[3 * u :]
-            np.multiply(dh, e, out=dz[2 * u : 3 * u])
-            np.multiply(dh, o, out=through)
-            dc += self.chain(e, through)
-            np.multiply(dc, new, out=dz[:u])
-            np.multiply(dc, c[s], out=dz[u : 2 * u])
-            np.multiply(dc, i, out=dz[3 * u :])
+            slope = to_gates[s]
+            dc += np.multiply(dh, to_cell[s], out=through)
+            np.multiply(dc, slope[: 2 * u].reshape(dz_states.shape), out=dz_states)
+            np.multiply(dh, slope[2 * u : 3 * u], out=dz_output)
+            np.multiply(dc, slope[3 * u :], out=dz_new)
             # The path of the cell state: without it, whatever happened more than a step ago is learned wrongly.
-            dc *= f
-            self.chain_gates(z, dz)
-            dz[3 * u :] = self.chain(new, dz[3 * u :])
+            dc *= run.z[s, u : 2 * u]
             dz_all[:, s] = dz
             run.state_gradient(dz, dh)
             if kept:
                 dh += kept[0]
                 dc += kept[1]
+            run.settle(s, dh, dc)
 
-    def chain(self, y, dy):
-        """dy times the derivative of the activation; for tanh in place."""
-        if self.activation is not Tanh:
-            return self.activation.backward(y, dy)
-        slope = y * y
-        np.subtract(1, slope, out=slope)
-        slope *= dy
+    def slopes(self, run):
+        """What the gradients are multiplied with, for all steps at once, since many short calls cost more.
+
+        (t, u, n): dc/dh.   (t, 4u, n): the gate i per c, f per c, o per h, and the candidate per c.
+        """
+        u, c = self.units, run.states[1]
+        i, f, o, new = (run.z[:, k * u : (k + 1) * u] for k in range(4))
+        to_cell = self.derivative(run.e, self.activation)
+        to_cell *= o
+        to_gates = arena.empty(run.z.shape, run.z.dtype)
+        parts = [to_gates[:, k * u : (k + 1) * u] for k in range(4)]
+        for gate, by, out in ((i, new, parts[0]), (f, c[:-1], parts[1]), (o, run.e, parts[2])):
+            np.multiply(self.derivative(gate, self.gate), by, out=out)
+        np.multiply(self.derivative(new, self.activation), i, out=parts[3])
+        return to_cell, to_gates
+
+    @staticmethod
+    def derivative(y, activation):
+        """The slope of an activation where its value is y, a new array."""
+        slope = arena.empty(y.shape, y.dtype)
+        if activation is Sigmoid:
+            np.subtract(1, y, out=slope)
+            slope *= y
+        elif activation is Tanh:
+            np.multiply(y, y, out=slope)
+            np.subtract(1, slope, out=slope)
+        else:
+            slope[...] = activation.backward(y, np.ones_like(y))
         return slope
 
 
@@ -281,6 +301,7 @@ class Gru(Cell):
             dh += through
             if kept:
                 dh += kept[0]
+            run.settle(s, dh)
 
 
 class GruResetBefore(Cell):
@@ -351,6 +372,7 @@ class GruResetBefore(Cell):
             dh += through
             if kept:
                 dh += kept[0]
+            run.settle(s, dh)
         rows = run.t * run.n
         return run.rh.transpose(1, 0, 2).reshape(u, rows) @ dz_all[2 * u :].reshape(u, rows).T
 

@@ -154,7 +154,7 @@ def test_blocks_cover_everything_once(n, count):
     seen, before = np.zeros(n, int), threads.get_num_threads()
 
     def visit(i, j):
-        assert j - i <= update.SMALL_UPDATE
+        assert j - i <= update.BLOCK
         seen[i:j] += 1
 
     try:
