@@ -26,6 +26,7 @@ _NAMES = {
     "Operator": "autodiff",
     "Tape": "autodiff",
     "GradientTape": "autodiff",
+    "compare": "comparison",
     "gradcheck": "autodiff",
     "Initializer": "initializers",
     "Loss": "losses",

@@ -26,6 +26,7 @@ LEVELS = [
     # Callbacks see the model as self.model only.
     {"callbacks"},
     {"models"},
+    {"comparison"},
     # Looks at all of it; nothing but the front door looks at viz.
     {"viz"},
 ]
