@@ -340,14 +340,19 @@ UNCALLED_LAYERS |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 # Layers that want trees beside their input: tests/layers/test_tree.py.
 UNCALLED_LAYERS |= {"TreeLSTMCell", "TreeRNNCell"}
 # Layers that take or put out whole numbers or text: DISCRETE below, and tests/layers/test_discrete_layers.py.
-UNCALLED_LAYERS |= {"CategoryEncoding", "Discretization"}
+UNCALLED_LAYERS |= {"CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"}
+UNCALLED_LAYERS |= {"IntegerLookup", "StringLookup", "TextVectorization"}
 # Layers whose output for a sample depends on the rest of the batch, even outside of training.
 MIXING_LAYERS = set()
 # Layers that change their trainable weights in every training call.
 SELF_CHANGING_LAYERS = {"SpectralNormalization"}
 # Layers of integer inputs: the bound of the integers.
 INTEGER_LAYERS = {"Embedding": 7}
-# Layers of whole numbers and text: class name -> list of (constructor arguments, input).
+# Layers of whole numbers and text: class name -> list of (constructor arguments, input, what to adapt to if anything).
+DOCUMENTS = ["The cat sat on the mat!", "a dog sat.", "The dog; and the cat?", "birds  fly", "na\u00efve \u00c9t\u00e9 cat", ""]
+WORDS = [["cat", "dog", "cat"], ["bird", "", "dog"], ["fish", "dog", "\u00e9t\u00e9"]]
+NUMBERS = [[12, 36, 12], [1138, 42, 36], [7, 0, 36]]
+LONG = ["", "a", "abcd", "abcdefgh", "x" * 15, "y" * 17, "z" * 40, "w" * 64, "v" * 65, "u" * 200, "\u00e9" * 33]
 DISCRETE = {
     "CategoryEncoding": [
         ({"num_tokens": 4}, [[0, 1], [0, 0], [1, 2], [3, 1]]),
@@ -357,6 +362,60 @@ DISCRETE = {
         ({"num_tokens": 4, "output_mode": "one_hot"}, [[3, 1], [2, 0]]),
         ({"num_tokens": 3, "output_mode": "multi_hot"}, [[[0, 1], [0, 0]], [[1, 2], [2, 1]]]),
         ({"num_tokens": 3, "output_mode": "count"}, [0, 1, 1, 5, 2]),
+    ],
+    "HashedCrossing": [
+        ({"num_bins": 5}, (["A", "B", "A", "B", "A"], [101, 101, 101, 102, 102])),
+        ({"num_bins": 5, "output_mode": "one_hot"}, ([["A"], ["B"]], [[101], [-7]])),
+        ({"num_bins": 1000}, (["A", "B"], ["C", "D"], [1, 2])),
+    ],
+    "Hashing": [
+        ({"num_bins": 1000003}, LONG),
+        ({"num_bins": 1000003, "salt": [133, 137]}, LONG),
+        ({"num_bins": 7, "salt": 12}, NUMBERS),
+        ({"num_bins": 4, "mask_value": "dog"}, WORDS),
+        ({"num_bins": 5, "output_mode": "one_hot"}, [["A"], ["B"], ["C"]]),
+        ({"num_bins": 5, "output_mode": "multi_hot"}, WORDS),
+        ({"num_bins": 5, "output_mode": "count"}, NUMBERS),
+        ({"num_bins": 5, "dtype": "int32"}, NUMBERS),
+    ],
+    "IntegerLookup": [
+        ({"vocabulary": [12, 36, 1138, 42]}, NUMBERS),
+        ({}, NUMBERS, [[12, 36, 36], [42, 36, 12], [7, -1, 8]]),
+        ({"mask_token": 0, "max_tokens": 4}, NUMBERS, [12, 36, 36, 42, 0, 0]),
+        ({"num_oov_indices": 3, "vocabulary": [36]}, NUMBERS),
+        ({"num_oov_indices": 3, "vocabulary": [36], "oov_method": "farmhash"}, NUMBERS),
+        ({"num_oov_indices": 3, "vocabulary": [36], "oov_method": "farmhash", "salt": 5}, NUMBERS),
+        ({"vocabulary": [12, 36, 1138, 42], "invert": True}, [[1, 2, 0], [4, 3, 9]]),
+        ({"vocabulary": [12, 36], "output_mode": "count"}, NUMBERS),
+        ({"vocabulary": [12, 36], "output_mode": "one_hot", "num_oov_indices": 0}, [[12], [36]]),
+        ({"vocabulary": [12, 36, 1138, 42], "output_mode": "tf_idf", "idf_weights": [0.25, 0.75, 0.6, 0.4]}, NUMBERS),
+    ],
+    "StringLookup": [
+        ({"vocabulary": ["cat", "dog"]}, WORDS),
+        ({}, WORDS, [["cat", "dog"], ["ant", "dog"], ["bird", "cat"]]),
+        ({"mask_token": "", "max_tokens": 4, "oov_token": "[OOV]"}, WORDS, ["cat", "dog", "ant", "dog", "", "", "[OOV]"]),
+        ({"num_oov_indices": 3, "vocabulary": ["dog"]}, WORDS),
+        ({"num_oov_indices": 3, "vocabulary": ["dog"], "salt": [1, 2]}, WORDS),
+        ({"vocabulary": ["cat", "dog"], "invert": True, "mask_token": ""}, [[1, 2, 0], [3, 0, 9]]),
+        ({"vocabulary": ["cat", "dog"], "output_mode": "multi_hot"}, WORDS),
+        ({"vocabulary": ["cat", "dog"], "output_mode": "count", "pad_to_max_tokens": True, "max_tokens": 5}, WORDS),
+        ({"vocabulary": ["cat", "dog"], "output_mode": "one_hot", "mask_token": ""}, WORDS),
+        ({"output_mode": "tf_idf"}, WORDS, [["cat", "dog", "cat"], ["bird", "dog", "dog"], ["ant", "bee", "dog"]]),
+        ({"output_mode": "tf_idf", "pad_to_max_tokens": True, "max_tokens": 9}, WORDS, [["cat", "dog"], ["ant", "dog"]]),
+    ],
+    "TextVectorization": [
+        ({}, DOCUMENTS, DOCUMENTS),
+        ({"output_sequence_length": 3, "max_tokens": 6}, DOCUMENTS, DOCUMENTS),
+        ({"output_sequence_length": 9, "standardize": "lower", "vocabulary": ["cat", "the", "mat!"]}, DOCUMENTS),
+        ({"standardize": "strip_punctuation", "split": "character"}, DOCUMENTS, DOCUMENTS),
+        ({"standardize": None, "split": "whitespace", "ngrams": 2}, [[d] for d in DOCUMENTS], DOCUMENTS),
+        ({"ngrams": (1, 3), "output_mode": "count"}, DOCUMENTS, DOCUMENTS),
+        ({"output_mode": "multi_hot", "vocabulary": ["cat", "dog"]}, DOCUMENTS),
+        ({"output_mode": "multi_hot", "pad_to_max_tokens": True, "max_tokens": 40}, DOCUMENTS, DOCUMENTS),
+        ({"output_mode": "tf_idf"}, DOCUMENTS, DOCUMENTS),
+        ({"output_mode": "tf_idf", "vocabulary": ["cat", "dog"], "idf_weights": [0.5, 0.25]}, DOCUMENTS),
+        ({"split": None, "standardize": None}, WORDS, WORDS),
+        ({"split": None, "standardize": None, "output_mode": "count"}, WORDS, WORDS),
     ],
     "Discretization": [
         ({"bin_boundaries": [0.0, 1.0, 2.0]}, [[-1.5, 1.0, 3.4, 0.5], [0.0, 3.0, 1.3, 0.0]]),

@@ -23,11 +23,13 @@ from kerasnp.layers.core import Activation, Dense, Input, InputLayer  # noqa: F4
 from kerasnp.layers.einsum_dense import EinsumDense  # noqa: F401
 from kerasnp.layers.embedding import Embedding  # noqa: F401
 from kerasnp.layers.function import Identity, Lambda  # noqa: F401
+from kerasnp.layers.hashing import HashedCrossing, Hashing  # noqa: F401
 from kerasnp.layers.image_color import RandomBrightness, RandomContrast  # noqa: F401
 from kerasnp.layers.image_geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom  # noqa: F401
 from kerasnp.layers.image_size import CenterCrop, RandomCrop, Resizing  # noqa: F401
 from kerasnp.layers.input_spec import InputSpec  # noqa: F401
 from kerasnp.layers.layer import Layer  # noqa: F401
+from kerasnp.layers.lookup import IntegerLookup, StringLookup  # noqa: F401
 from kerasnp.layers.masking import Masking  # noqa: F401
 from kerasnp.layers.normalization import (  # noqa: F401
     BatchNormalization,
@@ -80,6 +82,7 @@ from kerasnp.layers.separable_conv import (  # noqa: F401
     SeparableConv1D,
     SeparableConv2D,
 )  # fmt: skip
+from kerasnp.layers.text import TextVectorization  # noqa: F401
 from kerasnp.layers.tree import TreeLSTMCell, TreeRNNCell  # noqa: F401
 from kerasnp.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D  # noqa: F401
 from kerasnp.layers.wrapper import SpectralNormalization, Wrapper  # noqa: F401

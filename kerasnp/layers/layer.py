@@ -427,6 +427,11 @@ class Layer(Registered, abstract=True):
             x = ops.cast(x, self._compute_type.name)
             if mask is not None:
                 set_mask(x, mask)
+        elif self.casts_integers and kind.kind in "OSU":
+            raise TypeError(
+                f"{self._who}: expected numbers. Received: an array of dtype {kind}; put a TextVectorization or StringLookup "
+                "layer before this one to take text."
+            )
         return x
 
     def _cast_output(self, y):

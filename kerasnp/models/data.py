@@ -4,6 +4,7 @@ import numpy as np
 
 from kerasnp import backend as K
 from kerasnp.utils import check
+from kerasnp.utils.text import is_text
 
 
 def unpack_x_y_sample_weight(data):
@@ -38,7 +39,7 @@ def as_array(name, value, who):
     array = np.asarray(getattr(value, "value", value) if hasattr(value, "creator") else value)
     if array.dtype.kind == "f":
         return array if array.dtype == K.floatx() else array.astype(K.floatx())
-    if array.dtype.kind in "iub":
+    if array.dtype.kind in "iub" or (name == "x" and is_text(array)):
         return array
     if array.dtype.kind == "O":
         raise ValueError(

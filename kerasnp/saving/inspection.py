@@ -1,10 +1,13 @@
 """What is in a model file, found out without building anything of it."""
 
+import re
+
 from kerasnp.saving import functional, hdf5, keras_file, legacy, limits, loading, model_io, training, versions, weights
 from kerasnp.saving.config import FAMILIES
 from kerasnp.utils import registry
 from kerasnp.utils.naming import to_snake_case
 
+VOCABULARY = re.compile(r"assets/[\w/]+/vocabulary\.txt")
 # Classes that carry code or name things outside the file.
 RISKY = {
     "Lambda": "holds a function, which must be supplied by name",
@@ -12,9 +15,6 @@ RISKY = {
     "TorchModuleWrapper": "unpickles a module",
     "JaxLayer": "holds code",
     "FlaxLayer": "holds code",
-    "StringLookup": "may read a vocabulary from a path or URL",
-    "IntegerLookup": "may read a vocabulary from a path or URL",
-    "TextVectorization": "may read a vocabulary from a path or URL",
 }
 
 
@@ -44,7 +44,8 @@ def _inspect_zip(stream, name, report):
     file = keras_file.KerasFile(stream, name)
     report.update(format=".keras", version=file.version, saved=file.metadata.get("date_saved"))
     known = {keras_file.CONFIG, keras_file.METADATA, keras_file.WEIGHTS, "kerasnp_fingerprint.json"}
-    report["risks"] += [f"has a member {n!r}, which is not used" for n in file.entries if n not in known]
+    unused = [n for n in file.entries if n not in known and not VOCABULARY.fullmatch(n)]
+    report["risks"] += [f"has a member {n!r}, which is not used" for n in unused]
     root = file.weights()
     groups = weights.layer_groups(root)
     state = loading.Loading(name, file.version)
@@ -121,6 +122,8 @@ def _note_oddities(entry, state, report):
     kind, config = str(entry.get("class_name")), entry.get("config")
     if kind in RISKY:
         report["risks"].append(f"layer {_name(entry)!r}: {kind} {RISKY[kind]}")
+    if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
+        report["risks"].append(f"layer {_name(entry)!r}: {kind} names a vocabulary file, which is never opened")
     name = versions.rename_class(kind.rpartition(">")[2])
     cls = next((c for f in FAMILIES if (c := registry.lookup(f, name)) is not None), None)
     if cls is None and kind not in ("Functional", "Model"):

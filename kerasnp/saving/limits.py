@@ -13,6 +13,7 @@ import zlib
 
 MAX_JSON_BYTES = 16 << 20
 MAX_JSON_DEPTH = 200
+MAX_VOCABULARY_BYTES = 64 << 20
 MAX_OBJECTS = 200_000  # groups and datasets of an HDF5 file
 MAX_LAYERS = 4000
 MAX_RANK = 32

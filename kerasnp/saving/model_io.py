@@ -124,8 +124,38 @@ def load_keras_file(file, compile):
     with loading.loading(state):
         plan = weights.plan_tree(model, root)
         finish(model, plan, state, config if compile else None, ([], datasets))
+        read_vocabularies(model, file)
     fingerprint.compare(model, file.extra(fingerprint.MEMBER), file.name)
     return model
+
+
+def vocabularies(model):
+    """(layer, name of the member of a `.keras` file) of every layer that may keep its vocabulary in one."""
+    for path, layer in weights.walk(model):
+        if hasattr(layer, "vocabulary_bytes"):
+            yield layer, weights.join("assets", path, "vocabulary.txt")
+
+
+def keep_vocabularies(config, model):
+    """Put learned vocabularies into the configuration, for a classic file, which has no other place for them."""
+    entries = config["config"].get("layers") if isinstance(config.get("config"), dict) else None
+    entries = [e for e in entries or () if e["class_name"] != "InputLayer"]
+    for entry, layer in zip(entries, model.layers):
+        if hasattr(layer, "vocabulary_bytes"):
+            entry["config"].update(layer.vocabulary_arguments())
+        elif hasattr(layer, "layers"):
+            keep_vocabularies(entry, layer)
+    return config
+
+
+def read_vocabularies(model, file):
+    """Give every layer that learned a vocabulary the one in the file."""
+    for layer, member in vocabularies(model):
+        data = file.extra(member, limits.MAX_VOCABULARY_BYTES)
+        if data is not None and not member.endswith("/_lookup_layer/vocabulary.txt"):
+            where = f"{file.name}: {member}"
+            with limits.place(where):
+                layer.read_vocabulary(data, where)
 
 
 def optimizer_datasets(root):
@@ -258,12 +288,16 @@ def write_keras(stream, model, include_optimizer):
     if not include_optimizer:
         config.pop("compile_config", None)
     extras = fingerprint.members(model)
+    for layer, member in vocabularies(model):
+        data = layer.vocabulary_bytes()
+        if data is not None:
+            extras.append((member, data))
     keras_file.write_keras_file(stream, config, tree, VERSION, extras)
 
 
 def write_legacy(stream, model, include_optimizer):
     tree = hdf5_write.Node()
-    config, version = versions_out.plain_model_config(serialize_keras_object(model), VERSION)
+    config, version = versions_out.plain_model_config(keep_vocabularies(serialize_keras_object(model), model), VERSION)
     tree.attributes.update(keras_version=version, backend="numpy", model_config=json.dumps(config))
     legacy.put_layers(model, tree.group("model_weights"), version)
     if include_optimizer and model.compiled:

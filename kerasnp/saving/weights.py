@@ -110,7 +110,7 @@ def plan_tree(model, root):
         if not loads_itself(layer):
             plan.layer(layer, own, datasets, where)
         elif group is not None:
-            plan.custom.append((layer, {str(i): d for i, d in enumerate(datasets)}))
+            plan.custom.append((layer, {k: d for k, d in group.children.items() if isinstance(d, Dataset)}))
     for path, group in groups.items():
         if path not in used and numbered(group) and not path.startswith(("optimizer", "metrics")):
             if path.rpartition("/")[2].startswith("seed_generator"):
@@ -120,8 +120,9 @@ def plan_tree(model, root):
 
 
 def loads_itself(layer):
-    """Whether a user's class reads its own part of the file, as Keras allows."""
-    return hasattr(layer, "load_own_variables") and not type(layer).__module__.startswith("kerasnp.")
+    """Whether a class reads its own part of the file, as Keras allows: a user's, or one that says so."""
+    built_in = type(layer).__module__.startswith("kerasnp.")
+    return hasattr(layer, "load_own_variables") and (not built_in or getattr(layer, "stores_itself", False))
 
 
 class Plan:
@@ -233,7 +234,7 @@ def put_tree(model, node, include_optimizer=True):
     for path, layer in walk(model):
         group = node.group(join(path, "vars"))
         group.attributes["name"] = layer.name
-        if hasattr(layer, "save_own_variables") and not type(layer).__module__.startswith("kerasnp."):
+        if hasattr(layer, "save_own_variables") and loads_itself(layer):
             store = {}
             layer.save_own_variables(store)
             for name, value in store.items():

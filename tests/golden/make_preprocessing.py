@@ -1,4 +1,4 @@
-"""Writes image_layers.npz (run with JAX) and discrete_layers.json (run with TensorFlow): what Keras's preprocessing layers do.
+"""Writes image_layers.npz (run with JAX), discrete_layers.json and *_model.keras (with TensorFlow): what Keras's layers do.
 
     KERAS_BACKEND=jax python tests/golden/make_preprocessing.py
     KERAS_BACKEND=tensorflow python tests/golden/make_preprocessing.py
@@ -63,5 +63,35 @@ def discrete():
     (HERE / "discrete_layers.json").write_text(text.replace('"made_by"', '\n"made_by"').replace('}, "', '},\n"') + "\n")
 
 
+def files():
+    """Models whose vocabularies were learned, as Keras saves them; what they predict goes into the file's metadata."""
+    import zipfile
+
+    import tensorflow as tf
+
+    layers, documents = keras.layers, cases.DOCUMENTS
+    sequences = layers.TextVectorization(output_sequence_length=6)
+    weights = layers.TextVectorization(output_mode="tf_idf", ngrams=2)
+    integers = layers.IntegerLookup()
+    for layer, data in ((sequences, documents), (weights, documents), (integers, np.array(cases.NUMBERS))):
+        layer.adapt(data)
+    models = {
+        "sequence": ([keras.Input((), dtype="string"), sequences, layers.Embedding(20, 3), layers.Flatten()], documents),
+        "tf_idf": ([keras.Input((1,), dtype="string"), weights], [[d] for d in documents]),
+        "integer": ([keras.Input((3,), dtype="int64"), integers, layers.Embedding(9, 2), layers.Flatten()], cases.NUMBERS),
+    }
+    for name, (stack, inputs) in models.items():
+        model = keras.Sequential([*stack, layers.Dense(2)])
+        path = HERE / f"{name}_model.keras"
+        model.save(path)
+        y = np.asarray(model(tf.constant(inputs)))
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("predictions.json", json.dumps({"made_by": MADE_BY, "x": inputs, "y": y.tolist()}))
+
+
 if __name__ == "__main__":
-    images() if keras.backend.backend() == "jax" else discrete()
+    if keras.backend.backend() == "jax":
+        images()
+    else:
+        discrete()
+        files()

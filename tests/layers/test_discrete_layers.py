@@ -49,7 +49,11 @@ def test_config_of_keras(name, key, arguments, inputs, adapted):
     ours = cases.plain(json.loads(json.dumps(layer.get_config())))
     assert ours == cases.plain(GOLDEN[key]["config"])
     rebuilt = type(layer).from_config(GOLDEN[key]["config"])
-    assert cases.plain(json.loads(json.dumps(rebuilt.get_config()))) == ours
+    again = cases.plain(json.loads(json.dumps(rebuilt.get_config())))
+    if name == "TextVectorization":  # counts what it has, which after `adapt` is not in the configuration
+        assert again.pop("vocabulary_size") == rebuilt.vocabulary_size()
+        ours.pop("vocabulary_size")
+    assert again == ours
 
 
 @sweep
