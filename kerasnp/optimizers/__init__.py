@@ -20,7 +20,7 @@ __all__ = [
 
 
 def get(identifier):
-    """An optimizer from its name, configuration, class or instance.
+    """An optimizer from its name, configuration, class or instance; None stays None.
 
     >>> get("adam").name
     'adam'
@@ -30,7 +30,7 @@ def get(identifier):
     found = registry.get("optimizers", identifier, instance=False)
     if isinstance(found, type) and issubclass(found, Optimizer):
         return found()
-    if not isinstance(found, Optimizer):
+    if found is not None and not isinstance(found, Optimizer):
         raise ValueError(
             f"Could not interpret optimizer identifier: {identifier!r}. Expected a name, a configuration, or an "
             "Optimizer."

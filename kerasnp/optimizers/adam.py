@@ -68,7 +68,7 @@ class AdamW(Adam):
         self, learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, **kwargs
     ):
         if weight_decay is None:
-            raise ValueError("AdamW: argument `weight_decay` must be a float. Received: weight_decay=None")
+            raise ValueError("Argument `weight_decay` must be a float. Received: weight_decay=None")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
 
 
@@ -125,16 +125,16 @@ class Nadam(Optimizer):
     def build(self, variables):
         if not self.built:
             super().build(variables)
-            self._product = self.add_variable((), "ones", variables[0].dtype if variables else None, name="u_product")
+            self._u_product = self.add_variable((), "ones", variables[0].dtype if variables else None, name="u_product")
 
     def _mu(self, t):
         return self.beta_1 * (1 - 0.5 * 0.96**t)
 
     def before_update(self, t):
-        self._product.value[...] = float(self._product.value) * self._mu(t)
+        self._u_product.value[...] = float(self._u_product.value) * self._mu(t)
 
     def step(self, lr, t, real):
-        mu, following, product = self._mu(t), self._mu(t + 1), float(self._product.value)
+        mu, following, product = self._mu(t), self._mu(t + 1), float(self._u_product.value)
         m_share, g_share = following / (1 - product * following), (1 - mu) / (1 - product)
         b1, b2 = real(self.beta_1), real(self.beta_2)
         return m_share * lr, g_share * lr, 1 - b1, 1 - b2, math.sqrt(1 - real(b2**t))
@@ -150,9 +150,9 @@ class Nadam(Optimizer):
     def _layouts(self):
         for layout in super()._layouts():
             yield layout
-            if layout and self._added and layout[-1] is self._product:  # Keras 2 saves no product
+            if layout and self._added and layout[-1] is self._u_product:  # Keras 2 saves no product
                 yield layout[:-1]
 
     def _loaded(self, layout):
-        if not any(v is self._product for v in layout):
-            self._product.assign(math.prod(self._mu(t) for t in range(1, self._updates + 1)))
+        if not any(v is self._u_product for v in layout):
+            self._u_product.assign(math.prod(self._mu(t) for t in range(1, self._updates + 1)))

@@ -39,7 +39,8 @@ class Ftrl(Optimizer):
         super().__init__(learning_rate=learning_rate, **kwargs)
         if learning_rate_power > 0:
             raise ValueError(
-                f"Ftrl: `learning_rate_power` must not be positive. Received: learning_rate_power={learning_rate_power}"
+                "`learning_rate_power` needs to be negative or zero. "
+                f"Received: learning_rate_power={learning_rate_power}."
             )
         self.learning_rate_power = learning_rate_power
         self.initial_accumulator_value = _not_negative("initial_accumulator_value", initial_accumulator_value)
@@ -73,5 +74,5 @@ class Ftrl(Optimizer):
 
 def _not_negative(name, value):
     if value < 0:
-        raise ValueError(f"Ftrl: `{name}` must be greater than or equal to 0. Received: {name}={value}")
+        raise ValueError(f"`{name}` needs to be positive or zero. Received: {name}={value}.")
     return value

@@ -6,7 +6,7 @@ from operator import attrgetter, is_
 
 from kerasnp import backend as K
 from kerasnp.optimizers.state import State
-from kerasnp.optimizers.storage import Storage, for_blocks, norm
+from kerasnp.optimizers.storage import Piece, Storage, for_blocks, norm
 
 _constraint, _overwritten = attrgetter("constraint"), attrgetter("overwrite_with_gradient")
 
@@ -164,9 +164,20 @@ class Optimizer(State, abstract=True):
         if any(map(_overwritten, own)):
             for i, v in enumerate(own):
                 if v.overwrite_with_gradient and grads[i] is not None:
-                    v.assign(grads[i])
+                    self._overwrite(i, v, K.asarray(getattr(grads[i], "value", grads[i])))
                     grads[i] = None
         return grads
+
+    def _overwrite(self, i, variable, gradient):
+        """Make the gradient the value of the variable; with accumulation the last one, when an update is due."""
+        if not self.gradient_accumulation_steps or self._due():
+            variable.assign(gradient)
+        else:
+            self._slots["gradient_accumulator"][i].assign_add(gradient)
+
+    def _due(self):
+        """Whether this step completes an accumulation."""
+        return (int(self._iterations.value) + 1) % self.gradient_accumulation_steps == 0
 
     def _check_gradients(self, grads, variables):
         missing = [v.path for v, g in zip(variables, grads) if g is None]
@@ -196,7 +207,7 @@ class Optimizer(State, abstract=True):
         steps = self.gradient_accumulation_steps
         if not steps:
             return True
-        due = (int(self._iterations.value) + 1) % steps == 0
+        due = self._due()
         for p in pieces:
             if due:
                 p.g += p.slots["gradient_accumulator"]
@@ -207,6 +218,12 @@ class Optimizer(State, abstract=True):
             for accumulator in self._slots["gradient_accumulator"]:
                 accumulator.value.fill(0)
         return due
+
+    def _clip_gradients(self, grads):
+        """Copies of the gradients as an update sees them, cut as the constructor was told."""
+        grads = [K.array(getattr(g, "value", g)) for g in grads]
+        self._clip([Piece(None, g, {}, 1.0, False, [g], ()) for g in grads])
+        return grads
 
     def _clip(self, pieces):
         if self.clipnorm is not None and self.clipnorm > 0:

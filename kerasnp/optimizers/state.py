@@ -89,8 +89,18 @@ class State(Settings, abstract=True):
     def variables(self):
         """Everything that files keep: iteration, learning rate (unless scheduled), averages, accumulators, slots."""
         rate = [self._learning_rate] if isinstance(self._learning_rate, Variable) else []
-        averages, accumulators = self._slots.get("average", []), self._slots.get("gradient_accumulator", [])
+        averages, accumulators = self._model_variables_moving_average, self._accumulated_gradients
         return [self._iterations, *rate, *averages, *accumulators, *self._ordered, *self._added]
+
+    @property
+    def _model_variables_moving_average(self):
+        """The moving averages of the weights, under the name they have in Keras."""
+        return self._slots.get("average", [])
+
+    @property
+    def _accumulated_gradients(self):
+        """The sums of the gradients since the last update, under the name they have in Keras."""
+        return self._slots.get("gradient_accumulator", [])
 
     # -- iteration and learning rate --------------------------------------------------------------------------------
 
@@ -117,8 +127,8 @@ class State(Settings, abstract=True):
     def learning_rate(self, value):
         if isinstance(self._learning_rate, LearningRateSchedule) and is_number(value):
             raise TypeError(
-                f"Optimizer {self.name!r} was created with a LearningRateSchedule, so its learning rate is not "
-                f"settable to a number: create it with a number, or set another schedule. Received: {value!r}"
+                "This optimizer was created with a `LearningRateSchedule`, so its learning rate cannot be set to a "
+                f"number: create {self.name!r} with a number, or set another schedule. Received: {value!r}"
             )
         if is_number(value) and isinstance(self._learning_rate, Variable):
             self._learning_rate.assign(value)
@@ -176,6 +186,11 @@ class State(Settings, abstract=True):
                         variable.assign(value)
                 self._loaded(layout)
                 return
+        if not self.built:
+            raise ValueError(
+                f"You are calling `set_weights` on optimizer {self.name!r}, which is not built and has "
+                f"{len(self.variables)} variables: call build(trainable_variables) first. Received: {len(values)} values"
+            )
         raise ValueError(
             f"Optimizer {self.name!r}: expected values for its {len(self.variables)} variables, of shapes "
             f"{[v.shape for v in self.variables]}. Received: {len(values)} values of shapes {shapes}"

@@ -55,7 +55,7 @@ def test_wrong_arguments(arguments, sentence):
         (lambda: optimizers.Ftrl(l1_regularization_strength=-1.0), "l1_regularization_strength=-1.0"),
         (lambda: optimizers.LossScaleOptimizer(optimizers.SGD()), "float32"),
         (lambda: optimizers.get("adamm"), "Did you mean 'adam'"),
-        (lambda: optimizers.get(None), "Could not interpret optimizer identifier: None"),
+        (lambda: optimizers.Adam().set_weights([0, 0.1, [1.0]]), "You are calling `set_weights` on optimizer"),
         (lambda: optimizers.get("ExponentialDecay"), "Could not interpret optimizer"),
         (lambda: optimizers.get(3), "3"),
     ],
@@ -147,7 +147,7 @@ def test_learning_rate_from_a_schedule():
         optimizer.apply([one()], [w])
     assert rates == [1.0, 0.5, 0.25, 0.25]
     np.testing.assert_allclose(w.numpy(), [-1.0, 0.0])
-    with pytest.raises(TypeError, match="created with a LearningRateSchedule"):
+    with pytest.raises(TypeError, match="created with a `LearningRateSchedule`"):
         optimizer.learning_rate = 0.1
     optimizer.learning_rate = schedules.ExponentialDecay(8.0, 4, 0.5)
     assert float(optimizer.learning_rate) == 4.0
@@ -464,3 +464,23 @@ def test_files_of_keras_load(fixtures_dir):
             assert np.array_equal(v.numpy(), stored[str(i)]), (path, v.path)
         assert int(optimizer.iterations) == 3, path
         optimizer.apply([np.ones(s, "float32") for s in shapes], weights)
+
+
+def test_gradients_are_clipped_into_copies():
+    g = np.array([30.0, 40.0])
+    np.testing.assert_allclose(optimizers.SGD(clipnorm=5)._clip_gradients([g])[0], [3, 4])
+    np.testing.assert_allclose(optimizers.SGD(clipvalue=35)._clip_gradients([g])[0], [30, 35])
+    np.testing.assert_allclose(optimizers.SGD(global_clipnorm=5)._clip_gradients([g, g])[1], np.array([3, 4]) / 2**0.5)
+    np.testing.assert_array_equal(g, [30, 40])
+
+
+def test_a_variable_that_is_overwritten_waits_for_the_update():
+    v, w = kerasnp.Variable([1.0]), kerasnp.Variable([1.0])
+    v.overwrite_with_gradient = True
+    optimizer = optimizers.SGD(1.0, gradient_accumulation_steps=2)
+    for g in (5.0, 7.0):
+        optimizer.apply([[g], [g]], [v, w])
+        if g == 5.0:
+            assert v.numpy() == 1 and w.numpy() == 1
+    assert v.numpy() == 7 and w.numpy() == 1 - 6
+    np.testing.assert_array_equal([a.value for a in optimizer._accumulated_gradients], [[0], [0]])
