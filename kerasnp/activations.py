@@ -19,7 +19,7 @@ def linear(x):
 def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     """max(x, 0); or with a slope below, a ceiling, a threshold.
 
-    f(x) = max_value for x >= max_value, x for threshold <= x < max_value, negative_slope * (x - threshold) below.
+    f(x) = max_value for x >= max_value, x for threshold < x < max_value, negative_slope * (x - threshold) below.
 
     >>> relu(K.array([-2.0, 3.0]), max_value=2.0)
     array([0., 2.])
@@ -27,7 +27,7 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
     x = ops.convert_to_tensor(x)
     if threshold == 0 and max_value is None:
         return ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
-    above = ops.where(ops.stop_gradient(x) >= threshold, x, 0)
+    above = ops.where(ops.stop_gradient(x) > threshold, x, 0)
     y = above if max_value is None else ops.minimum(above, max_value)
     if negative_slope:
         y = y + negative_slope * ops.minimum(x - threshold, 0)
@@ -194,12 +194,7 @@ def exponential(x):
 
 @_activation("activations")
 def softmax(x, axis=-1):
-    """exp(x) / sum(exp(x)) along `axis`; its output lends its input to a cross-entropy, which is then exact for any x.
-
-    Raises: ValueError for an x with fewer than two axes.
-    """
-    if len(x.shape) < 2 and axis == -1:
-        raise ValueError(f"softmax expects a tensor with at least 2 axes. Received: x.shape={tuple(x.shape)}")
+    """exp(x) / sum(exp(x)) along `axis`; its output lends its input to a cross-entropy, which is then exact for any x."""
     return ops.softmax(x, axis)
 
 

@@ -44,10 +44,17 @@ class Constant(Initializer):
         self.value = value
 
     def __call__(self, shape, dtype=None, **kwargs):
-        return K.array(K.broadcast_to(K.asarray(self.value, K.storage_dtype(dtype)), shape))
+        value = K.asarray(self.value, K.storage_dtype(dtype))
+        try:
+            return K.array(K.broadcast_to(value, shape))
+        except ValueError:
+            raise ValueError(
+                f"Constant: Expected `shape` to be one that the value of shape {value.shape} broadcasts to. "
+                f"Received: shape={shape}"
+            ) from None
 
 
-class Identity(Initializer, aliases=("eye",)):
+class Identity(Initializer, aliases=("eye", "IdentityInitializer", "identity_initializer")):
     """The identity matrix times `gain`; a square or oblong matrix only."""
 
     def __init__(self, gain=1.0):
@@ -68,8 +75,15 @@ class _Random(Initializer, abstract=True):
 
     def get_config(self):
         config = super().get_config()
-        config["seed"] = self._seed.get_config() if isinstance(self._seed, random.SeedGenerator) else self._seed
+        config["seed"] = serialize_value(self._seed)
         return config
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuild an initializer from `get_config()`; a SeedGenerator begins its stream again."""
+        if isinstance(config.get("seed"), dict):
+            config = {**config, "seed": deserialize_keras_object(config["seed"], family="random")}
+        return cls(**config)
 
 
 class RandomNormal(_Random, aliases=("normal",)):
@@ -105,12 +119,21 @@ class RandomUniform(_Random, aliases=("uniform",)):
         return random.uniform(shape, self.minval, self.maxval, dtype, self.seed)
 
 
-def compute_fans(shape):
+def compute_fans(shape, input_axes=None, output_axes=None):
     """(fan_in, fan_out): how many inputs feed one output, and how many outputs one input feeds.
 
     >>> compute_fans((3, 3, 16, 32))
     (144, 288)
+    >>> compute_fans((64, 8, 16), input_axes=[0], output_axes=[1, 2])
+    (64, 128)
+
+    Args:
+        shape: the shape of a kernel.
+        input_axes, output_axes: which axes count inputs and outputs; by default the last two, the others being places
+            that a convolution sees.
     """
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[i] for i in input_axes), math.prod(shape[i] for i in output_axes)
     if len(shape) < 2:
         n = shape[0] if shape else 1
         return int(n), int(n)
@@ -126,23 +149,38 @@ class VarianceScaling(_Random):
         mode: `"fan_in"`, `"fan_out"` or `"fan_avg"`.
         distribution: `"truncated_normal"`, `"untruncated_normal"` or `"uniform"`.
         seed: an integer, a SeedGenerator or None.
+        input_axes, output_axes: see `compute_fans`.
 
     Raises: ValueError for other values.
     """
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+    def __init__(
+        self,
+        scale=1.0,
+        mode="fan_in",
+        distribution="truncated_normal",
+        seed=None,
+        input_axes=None,
+        output_axes=None,
+    ):
         if scale <= 0:
             raise ValueError(f"Argument `scale` must be positive float. Received: scale={scale}")
         self.scale = scale
-        self.mode = check.one_of("mode", mode, ("fan_in", "fan_out", "fan_avg"), type(self).__name__)
         distribution = "truncated_normal" if distribution == "normal" else distribution
-        self.distribution = check.one_of(
-            "distribution", distribution, ("uniform", "truncated_normal", "untruncated_normal"), type(self).__name__
+        self.mode = _choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        self.distribution = _choice(
+            "distribution", distribution, ("uniform", "truncated_normal", "untruncated_normal")
         )
+        self.input_axes, self.output_axes = input_axes, output_axes
         self._begin(seed)
 
+    def get_config(self):
+        """The constructor arguments; the axes, which Keras before 3.15 does not know, only where they were given."""
+        config = super().get_config()
+        return {k: v for k, v in config.items() if v is not None or k not in ("input_axes", "output_axes")}
+
     def __call__(self, shape, dtype=None, **kwargs):
-        fan_in, fan_out = compute_fans(shape)
+        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         variance = self.scale / max(1.0, n)
         if self.distribution == "uniform":
@@ -154,13 +192,20 @@ class VarianceScaling(_Random):
         return random.truncated_normal(shape, 0.0, math.sqrt(variance) / 0.87962566103423978, dtype, self.seed)
 
 
+def _choice(name, value, choices):
+    value = value.lower() if isinstance(value, str) else value
+    if value not in choices:
+        raise ValueError(f"Invalid `{name}` argument: expected one of {', '.join(choices)}. Received: {name}={value!r}")
+    return value
+
+
 class _FixedScaling(VarianceScaling, abstract=True):
-    """A named choice of scale, mode and distribution; only the seed is left to choose."""
+    """A named choice of scale, mode and distribution; seed and axes are left to choose."""
 
     choice: tuple = ()
 
-    def __init__(self, seed=None):
-        super().__init__(*self.choice, seed=seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(*self.choice, seed=seed, input_axes=input_axes, output_axes=output_axes)
 
 
 class GlorotUniform(_FixedScaling, aliases=("xavier_uniform",)):
@@ -199,7 +244,7 @@ class LecunUniform(_FixedScaling):
     choice = (1.0, "fan_in", "uniform")
 
 
-class Orthogonal(_Random, aliases=("orthogonal_initializer",)):
+class Orthogonal(_Random, aliases=("OrthogonalInitializer", "orthogonal_initializer")):
     """A random matrix with orthonormal rows or columns, times `gain` (Saxe et al., 2014)."""
 
     def __init__(self, gain=1.0, seed=None):
@@ -216,11 +261,48 @@ class Orthogonal(_Random, aliases=("orthogonal_initializer",)):
         return K.asarray(self.gain * q.reshape(shape), K.storage_dtype(dtype))
 
 
+class STFT(Initializer, aliases=("stft", "STFTInitializer", "stft_initializer")):
+    """Kernels of a convolution that takes the Fourier transform of windows of a signal: cos or sin of -2 pi t f.
+
+    Shape (frame_length, 1, bins), for `(bins - 1) * 2` frequencies of which the upper half mirrors the lower.
+
+    Args:
+        side: `"real"` for the cosines, `"imag"` for the sines.
+        window: `"hann"`, `"hamming"`, `"blackman"`, `"bartlett"`, `"tukey"`, numbers, or None.
+        scaling: the window divided by its Euclidean norm (`"density"`), by its sum (`"spectrum"`), or not at all (None).
+        periodic: whether the window goes on, instead of ending where it began.
+
+    Raises: ValueError for other values.
+    """
+
+    def __init__(self, side="real", window="hann", scaling="density", periodic=False):
+        self.side = check.one_of("side", side, ("real", "imag"), "STFT")
+        self.scaling = check.one_of("scaling", scaling, ("density", "spectrum", None), "STFT")
+        if isinstance(window, str):
+            check.one_of("window", window, K.WINDOWS, "STFT")
+        self.window, self.periodic = window, periodic
+
+    def __call__(self, shape, dtype=None, **kwargs):
+        frame, _, bins = shape
+        angles = -2 * K.pi * K.arange(frame)[:, None, None] * K.arange(bins) / (2 * (bins - 1))
+        kernel = K.cos(angles) if self.side == "real" else K.sin(angles)
+        if self.window is not None:
+            named = isinstance(self.window, str)
+            w = K.window(self.window, frame, self.periodic) if named else K.asarray(self.window, K.float64)
+            if w.shape != (frame,):
+                raise ValueError(f"STFT: window must hold {frame} numbers, one per time step. Received: shape {w.shape}")
+            scale = {"density": K.sqrt(K.sum(w * w)), "spectrum": K.sum(K.abs(w)), None: 1.0}[self.scaling]
+            kernel = kernel * (w / scale)[:, None, None]
+        return kernel.astype(K.storage_dtype(dtype))
+
+
 zeros, ones, constant, identity = Zeros, Ones, Constant, Identity
 random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
 variance_scaling, orthogonal = VarianceScaling, Orthogonal
 glorot_uniform, glorot_normal, he_normal, he_uniform = GlorotUniform, GlorotNormal, HeNormal, HeUniform
 lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+stft = STFTInitializer = STFT
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
 
 
 def get(identifier):

@@ -2,7 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.variable import Variable
-from kerasnp.utils import check
+from kerasnp.utils import registry, session
 
 
 class SeedGenerator:
@@ -22,14 +22,12 @@ class SeedGenerator:
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments: {kwargs}")
         if seed is not None:
-            seed = check.integer("seed", seed, "SeedGenerator")
+            seed = _integer(seed)
             if seed < 0:
                 raise ValueError(f"SeedGenerator: seed must not be negative. Received: seed={seed}")
         self.name = name or "seed_generator"
-        self.initial_seed = K.random.make_seed() if seed is None else seed
-        self.state = Variable(
-            K.array([self.initial_seed, 0], dtype="int64"), dtype="int64", trainable=False, name="seed_generator_state"
-        )
+        self.initial_seed = make_default_seed() if seed is None else seed
+        self.state = Variable(_pair(self.initial_seed), trainable=False, name="seed_generator_state")
 
     @property
     def seed(self):
@@ -37,11 +35,11 @@ class SeedGenerator:
         return self.initial_seed
 
     def next(self, ordered=True):
-        """The next pair (seed, counter) of the stream."""
+        """The next pair of the stream, an array (seed, counter)."""
         state = self.state.value
-        pair = int(state[0]), int(state[1])
-        state[1] += 1
-        return pair
+        # A new array, so that the pair stays what it is.
+        self.state.value = _pair(state[0], int(state[1]) + 1)
+        return state
 
     def generator(self):
         """A numpy Generator for the next draw."""
@@ -49,7 +47,7 @@ class SeedGenerator:
 
     def get_config(self):
         """The constructor's arguments."""
-        return {"seed": self.initial_seed}
+        return {"seed": self.initial_seed, "name": self.name}
 
     @classmethod
     def from_config(cls, config):
@@ -57,10 +55,48 @@ class SeedGenerator:
         return cls(**config)
 
 
+registry.register_builtin("random", SeedGenerator, ("SeedGenerator",))
+
 _global_generator = None
 
 
-def global_generator():
+def _integer(seed):
+    try:
+        if isinstance(seed, bool):
+            raise TypeError
+        return int(seed.__index__())
+    except (AttributeError, TypeError):
+        raise ValueError(f"Argument `seed` must be an integer. Received: seed={seed!r}") from None
+
+
+def _pair(seed, counter=0):
+    return K.array([int(seed) % 2**32, counter % 2**32], K.uint32)
+
+
+def make_default_seed():
+    """A seed that nobody chose: the next of a fixed sequence after `set_random_seed`, otherwise the system's."""
+    return K.random.make_seed()
+
+
+def draw_seed(seed):
+    """The pair (seed, counter) behind a `seed` argument: an integer, a SeedGenerator (the next), or None (the next).
+
+    Raises: ValueError for anything else.
+    """
+    if seed is None:
+        return global_seed_generator().next()
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    try:
+        return _pair(_integer(seed))
+    except ValueError:
+        raise ValueError(
+            "Argument `seed` must be either an integer or an instance of `SeedGenerator`. "
+            f"Received: seed={seed!r} (of type {type(seed).__name__})"
+        ) from None
+
+
+def global_seed_generator():
     """The generator behind every call without a seed."""
     global _global_generator
     if _global_generator is None:
@@ -77,7 +113,7 @@ def set_global_state(state):
     """Take back what `global_state` returned."""
     reset_global_generator()
     if state is not None:
-        generator = global_generator()
+        generator = global_seed_generator()
         generator.state.assign(state)
         generator.initial_seed = int(state[0])
 
@@ -90,36 +126,111 @@ def reset_global_generator():
 
 def generator_from(seed):
     """A numpy Generator for a `seed` argument: an int (the same numbers every time), a SeedGenerator (the next), or None."""
-    if seed is None:
-        return global_generator().generator()
-    if isinstance(seed, SeedGenerator):
-        return seed.generator()
-    return K.random.generator(check.integer("seed", seed))
+    return K.random.generator(*draw_seed(seed))
+
+
+def _float_type(dtype, who):
+    dtype = K.standardize_dtype(dtype)
+    if dtype not in (*K.FLOAT_TYPES, "bfloat16"):
+        raise ValueError(f"`kerasnp.random.{who}` requires a floating point `dtype`. Received: dtype={dtype}")
+    return dtype
+
+
+def _integer_type(dtype, who):
+    dtype = K.standardize_dtype(dtype)
+    if "int" not in dtype:
+        raise ValueError(f"`kerasnp.random.{who}` requires an integer `dtype`. Received: dtype={dtype}")
+    return K.storage_dtype(dtype)
+
+
+def _as(x, dtype):
+    """Numbers drawn in double precision, in the type asked for."""
+    from kerasnp import ops
+
+    return ops.cast(K.asarray(x), dtype)
 
 
 def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Gaussian numbers of the given mean and standard deviation."""
-    return K.random.normal(generator_from(seed), shape, mean, stddev, K.standardize_dtype(dtype))
+    dtype = _float_type(dtype, "normal")
+    x = K.random.normal(generator_from(seed), shape, mean, stddev, dtype)
+    return _as(x, dtype) if dtype == "bfloat16" else x
 
 
 def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     """Numbers spread evenly over [minval, maxval)."""
-    return K.random.uniform(generator_from(seed), shape, minval, maxval, K.standardize_dtype(dtype))
+    dtype = _float_type(dtype, "uniform")
+    x = K.random.uniform(generator_from(seed), shape, minval, maxval, dtype)
+    return _as(x, dtype) if dtype == "bfloat16" else x
 
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     """Gaussian numbers within two standard deviations of the mean."""
-    return K.random.truncated_normal(generator_from(seed), shape, mean, stddev, K.standardize_dtype(dtype))
+    dtype = _float_type(dtype, "truncated_normal")
+    x = K.random.truncated_normal(generator_from(seed), shape, mean, stddev, dtype)
+    return _as(x, dtype) if dtype == "bfloat16" else x
 
 
 def randint(shape, minval, maxval, dtype="int32", seed=None):
     """Integers spread evenly over [minval, maxval)."""
-    return generator_from(seed).integers(minval, maxval, shape).astype(K.storage_dtype(dtype))
+    dtype = _integer_type(dtype, "randint")
+    return K.asarray(generator_from(seed).integers(minval, maxval, shape)).astype(dtype)
+
+
+def categorical(logits, num_samples, dtype="int32", seed=None):
+    """Class numbers drawn with the probabilities softmax(logits).     logits (n, classes)   ->   (n, num_samples)
+
+    Raises: ValueError for logits of another rank.
+    """
+    logits = K.asarray(getattr(logits, "value", logits), K.float64)
+    if logits.ndim != 2:
+        raise ValueError(
+            "`kerasnp.random.categorical` expects logits of shape (batch, classes). "
+            f"Received: logits.shape={logits.shape}"
+        )
+    dtype = _integer_type(dtype, "categorical")
+    edges = K.cumsum(K.softmax(logits, -1), axis=-1)
+    edges[:, -1] = K.inf
+    drawn = generator_from(seed).random((len(logits), num_samples))
+    return (drawn[:, :, None] >= edges[:, None, :]).sum(axis=-1).astype(dtype)
+
+
+def binomial(shape, counts, probabilities, dtype=None, seed=None):
+    """How many of `counts` independent trials succeed, each with the given probability; both broadcast to `shape`."""
+    dtype = _float_type(dtype, "binomial")
+    counts = K.asarray(getattr(counts, "value", counts)).astype(K.int64)
+    return _as(generator_from(seed).binomial(counts, getattr(probabilities, "value", probabilities), shape), dtype)
+
+
+def beta(shape, alpha, beta, dtype=None, seed=None):
+    """Numbers in [0, 1] of density proportional to x^(alpha - 1) * (1 - x)^(beta - 1); both broadcast to `shape`."""
+    dtype = _float_type(dtype, "beta")
+    return _as(generator_from(seed).beta(getattr(alpha, "value", alpha), getattr(beta, "value", beta), shape), dtype)
+
+
+def gamma(shape, alpha, dtype=None, seed=None):
+    """Positive numbers of density proportional to x^(alpha - 1) * exp(-x); alpha broadcasts to `shape`."""
+    dtype = _float_type(dtype, "gamma")
+    x = _as(generator_from(seed).gamma(getattr(alpha, "value", alpha), size=shape), dtype)
+    # What is too small for the type is still positive.
+    return x if dtype == "bfloat16" else K.maximum(x, K.finfo(x.dtype).tiny)
+
+
+def dropout(inputs, rate, noise_shape=None, seed=None):
+    """The inputs with a share `rate` of them, chosen at random, set to 0 and the others scaled up by 1 / (1 - rate).
+
+    Args:
+        noise_shape: the shape of the random choice, broadcast against the inputs; None entries follow the inputs.
+    """
+    from kerasnp import ops
+
+    y = ops.dropout(inputs, rate, noise_shape, seed)
+    return ops.cast(y, "bfloat16") if getattr(inputs, "dtype", None) == "bfloat16" else y
 
 
 def shuffle(x, axis=0, seed=None):
-    """A copy of x with its entries along an axis in random order."""
-    return generator_from(seed).permutation(K.asarray(x), axis=axis)
+    """A copy of x with its slices along an axis in random order."""
+    return generator_from(seed).permutation(K.asarray(getattr(x, "value", x)), axis=axis)
 
 
 def set_random_seed(seed):
@@ -129,5 +240,5 @@ def set_random_seed(seed):
 
     Raises: ValueError for anything but an integer.
     """
-    K.random.set_global_seed(check.integer("seed", seed, "set_random_seed"))
+    K.random.set_global_seed(_integer(seed))
     reset_global_generator()

@@ -16,18 +16,16 @@ class Regularizer(Registered, abstract=True):
         return 0.0
 
 
-def _factor(name, value):
-    if (
-        not isinstance(value, (int, float))
-        or isinstance(value, bool)
-        or value != value
-        or value in (float("inf"), -float("inf"))
-    ):
+def validate_float_arg(value, name):
+    """`value` as a float; None, infinities and negative numbers are refused.
+
+    Raises: ValueError naming the argument.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value < float("inf"):
         raise ValueError(
-            f"Invalid value for argument {name}: expected a non-negative finite number. Received: {name}={value!r}"
+            f"Invalid value for argument {name}: expected a non-negative float, finite. Received: {name}={value!r}"
         )
-    if value < 0:
-        raise ValueError(f"Invalid value for argument {name}: expected a non-negative float. Received: {name}={value}")
     return float(value)
 
 
@@ -39,8 +37,8 @@ class L1L2(Regularizer, aliases=("l1_l2",)):
     """
 
     def __init__(self, l1=0.0, l2=0.0):
-        self.l1 = _factor("l1", 0.0 if l1 is None else l1)
-        self.l2 = _factor("l2", 0.0 if l2 is None else l2)
+        self.l1 = validate_float_arg(0.0 if l1 is None else l1, "l1")
+        self.l2 = validate_float_arg(0.0 if l2 is None else l2, "l2")
 
     def __call__(self, x):
         penalty = 0.0
@@ -55,7 +53,7 @@ class L1(Regularizer):
     """l1 * sum(|x|): drives weights to exactly zero."""
 
     def __init__(self, l1=0.01):
-        self.l1 = _factor("l1", 0.01 if l1 is None else l1)
+        self.l1 = validate_float_arg(0.01 if l1 is None else l1, "l1")
 
     def __call__(self, x):
         return self.l1 * ops.sum(ops.abs(x))
@@ -65,7 +63,7 @@ class L2(Regularizer):
     """l2 * sum(x^2): weight decay."""
 
     def __init__(self, l2=0.01):
-        self.l2 = _factor("l2", 0.01 if l2 is None else l2)
+        self.l2 = validate_float_arg(0.01 if l2 is None else l2, "l2")
 
     def __call__(self, x):
         return self.l2 * ops.sum(ops.square(x))
@@ -80,9 +78,9 @@ class OrthogonalRegularizer(Regularizer):
     """
 
     def __init__(self, factor=0.01, mode="rows"):
-        self.factor = _factor("factor", factor)
+        self.factor = validate_float_arg(factor, "factor")
         if mode not in ("rows", "columns"):
-            raise ValueError(f"Invalid value for argument mode: expected 'rows' or 'columns'. Received: mode={mode!r}")
+            raise ValueError(f'Invalid value for argument `mode`. Expected one of {{"rows", "columns"}}. Received: mode={mode}')
         self.mode = mode
 
     def __call__(self, x):

@@ -50,6 +50,7 @@ from kerasnp.backend.recurrent_cells import HardSigmoid, Linear  # noqa: F401
 from kerasnp.backend.update import (  # noqa: F401
     SMALL_UPDATE, flat, for_blocks, joined, offsets, scratch, segments, squared_norm,
 )  # fmt: skip
+from kerasnp.backend.windows import WINDOWS, window  # noqa: F401
 from kerasnp.utils import session
 from kerasnp.utils.masks import get_mask as get_keras_mask  # noqa: F401
 from kerasnp.utils.masks import set_mask as set_keras_mask  # noqa: F401

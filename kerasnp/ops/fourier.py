@@ -126,8 +126,7 @@ def _window(window, length, n, dtype):
         values = K.ones(length)
     elif isinstance(window, str):
         check.one_of("window", window, ("hann", "hamming"), "stft")
-        a = 0.5 if window == "hann" else 0.54
-        values = a - (1 - a) * K.cos(2 * K.pi * K.arange(length) / length)
+        values = K.window(window, length, periodic=True)
     else:
         values = stop_gradient(window)
     before = (n - length) // 2

@@ -13,6 +13,7 @@ from kerasnp.utils import registry
 # Modules a file may name, and the family where their classes are looked up. Nothing else is imported for a file.
 FAMILIES = (
     "layers", "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers", "models",
+    "random",
 )  # fmt: skip
 PLAIN = (str, int, float, bool, type(None))
 

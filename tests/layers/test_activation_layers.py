@@ -9,7 +9,7 @@ from kerasnp import layers
 def test_relu_by_its_definition():
     x = np.linspace(-2, 2, 41).astype("float32")
     y = layers.ReLU(max_value=1.2, negative_slope=0.1, threshold=0.3)(x)
-    expected = np.where(x >= 1.2, 1.2, np.where(x >= 0.3, x, 0.1 * (x - 0.3)))
+    expected = np.where(x >= 1.2, 1.2, np.where(x > np.float32(0.3), x, 0.1 * (x - 0.3)))
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
