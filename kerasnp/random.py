@@ -2,7 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.variable import Variable
-from kerasnp.utils import registry, session
+from kerasnp.utils import registry
 
 
 class SeedGenerator:
