@@ -153,6 +153,10 @@ class Nadam(Optimizer):
             if layout and self._added and layout[-1] is self._u_product:  # Keras 2 saves no product
                 yield layout[:-1]
 
-    def _loaded(self, layout):
+    def loaded(self, layout):
         if not any(v is self._u_product for v in layout):
-            self._u_product.assign(math.prod(self._mu(t) for t in range(1, self._updates + 1)))
+            product, t = 1.0, 0
+            while t < self._updates and product > 1e-300:  # whatever a file gives as the number of steps
+                t += 1
+                product *= self._mu(t)
+            self._u_product.assign(product)

@@ -7,6 +7,7 @@ from operator import attrgetter, is_
 from kerasnp import backend as K
 from kerasnp.optimizers.state import State
 from kerasnp.optimizers.storage import Piece, Storage, for_blocks, norm
+from kerasnp.saving import loading
 
 _constraint, _overwritten = attrgetter("constraint"), attrgetter("overwrite_with_gradient")
 
@@ -74,7 +75,9 @@ class Optimizer(State, abstract=True):
         """Make the slots for these variables and move everything into flat arrays; called by the first `apply`."""
         if not self.built:
             super().build(variables)
-            self._lay_out()
+            self._index, self._storages = {id(v): i for i, v in enumerate(self._trainable_variables)}, None
+            if loading.current() is None:  # a model from a file may never be trained
+                self._lay_out()
 
     def _lay_out(self):
         """Move the variables into flat arrays, those of one dtype together."""

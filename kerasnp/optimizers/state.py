@@ -46,7 +46,8 @@ class State(Settings, abstract=True):
         return self._like(variable, name, self.initial_value(name))
 
     def _like(self, variable, name, fill=0.0):
-        array = K.full(variable.shape, fill, variable.value.dtype)
+        dtype = variable.value.dtype
+        array = K.full(variable.shape, fill, dtype) if fill else K.zeros(variable.shape, dtype)  # zeros cost no memory yet
         return self._own(array, variable.dtype, f"{_flat_name(variable)}_{name}")
 
     def _own(self, value, dtype, name):
@@ -178,25 +179,31 @@ class State(Settings, abstract=True):
         Raises: ValueError where number or shapes fit no layout; nothing has changed then.
         """
         values = [K.asarray(getattr(v, "value", v)) for v in values]
-        shapes = [v.shape for v in values]
+        layout = self.layout_for([v.shape for v in values])
+        for variable, value in zip(layout, values):
+            if variable is not None:
+                variable.assign(value)
+        self.loaded(layout)
+
+    set_weights = set_variables
+
+    def layout_for(self, shapes):
+        """The variables that values of these shapes belong to, None for a value that has no place.
+
+        Raises: ValueError where number or shapes fit no layout.
+        """
         for layout in self._layouts():
-            if len(layout) == len(values) and all(v is None or v.shape == s for v, s in zip(layout, shapes)):
-                for variable, value in zip(layout, values):
-                    if variable is not None:
-                        variable.assign(value)
-                self._loaded(layout)
-                return
+            if len(layout) == len(shapes) and all(v is None or v.shape == s for v, s in zip(layout, shapes)):
+                return layout
         if not self.built:
             raise ValueError(
                 f"You are calling `set_weights` on optimizer {self.name!r}, which is not built and has "
-                f"{len(self.variables)} variables: call build(trainable_variables) first. Received: {len(values)} values"
+                f"{len(self.variables)} variables: call build(trainable_variables) first. Received: {len(shapes)} values"
             )
         raise ValueError(
             f"Optimizer {self.name!r}: expected values for its {len(self.variables)} variables, of shapes "
-            f"{[v.shape for v in self.variables]}. Received: {len(values)} values of shapes {shapes}"
+            f"{[v.shape for v in self.variables]}. Received: {len(shapes)} values of shapes {shapes}"
         )
-
-    set_weights = set_variables
 
     def _layouts(self):
         """Lists of variables as files may hold them: Keras 3, Keras 2, and either one never trained."""
@@ -207,7 +214,7 @@ class State(Settings, abstract=True):
         yield own[:head]
         yield own[:1]
 
-    def _loaded(self, layout):
+    def loaded(self, layout):
         """Called when the variables of `layout` have been set."""
 
 

@@ -2,10 +2,11 @@
 
 import os
 import sys
+import warnings
 
 import numpy as np
 
-from kerasnp.saving import model_io
+from kerasnp.saving import limits, model_io
 
 
 def inspect(args):
@@ -45,13 +46,19 @@ def predict(args):
 
 def read_samples(path):
     """The array in a .npy file, or the only one (or the one called x) in a .npz file; never an object array."""
-    found = np.load(path, allow_pickle=False)
-    if isinstance(found, np.ndarray):
-        return found
-    name = "x" if "x" in found else found.files[0] if len(found.files) == 1 else None
-    if name is None:
-        raise ValueError(f"{path} holds the arrays {', '.join(found.files)}; call the one to predict for 'x'.")
-    return found[name]
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"File not found: {path}. Give a .npy or .npz file of samples.")
+    with limits.place(path):
+        try:
+            found = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError):
+            raise ValueError("it is not a .npy or .npz file of numbers or text; numpy.save(path, array) makes one.") from None
+        if isinstance(found, np.ndarray):
+            return found
+        name = "x" if "x" in found else found.files[0] if len(found.files) == 1 else None
+        if name is None:
+            raise ValueError(f"it holds the arrays {', '.join(found.files) or '(none)'}; call the one to predict for 'x'.")
+        return found[name]
 
 
 def add_commands(commands):
@@ -73,14 +80,22 @@ def add_commands(commands):
 
 
 def guarded(command):
-    """The command, with errors about files as one sentence and exit status 1 instead of a traceback."""
+    """The command, with warnings and errors about files as a sentence each, and exit status 1 instead of a traceback."""
 
     def run(args):
-        try:
-            command(args)
-        except (ValueError, OSError) as error:
-            print(f"kerasnp: {error}", file=sys.stderr)
-            raise SystemExit(1) from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda message, *where: tell(message)
+            try:
+                command(args)
+            except (ValueError, TypeError, OSError) as error:
+                tell(error)
+                raise SystemExit(1) from None
 
     run.__doc__ = command.__doc__
     return run
+
+
+def tell(message):
+    """A message on the error stream, in one line and without the control characters that a file may have put into it."""
+    print(f"kerasnp: {limits.printable(str(message))}", file=sys.stderr)

@@ -104,6 +104,11 @@ class Dataset:
         """Whether the values are the upper halves of float32 numbers."""
         return self.type.bfloat16
 
+    @property
+    def plain(self):
+        """Whether the values lie in the file as they are, so that reading them cannot fail."""
+        return self.layout == 1
+
     def read_layout(self, body):
         version = body[0]
         if version in (1, 2):

@@ -42,10 +42,10 @@ def inspect_file(source):
 
 def _inspect_zip(stream, name, report):
     file = keras_file.KerasFile(stream, name)
-    report.update(format=".keras", version=file.version, saved=file.metadata.get("date_saved"))
+    report.update(format=".keras", version=file.version, saved=shown(file.metadata.get("date_saved")))
     known = {keras_file.CONFIG, keras_file.METADATA, keras_file.WEIGHTS, "kerasnp_fingerprint.json"}
     unused = [n for n in file.entries if n not in known and not VOCABULARY.fullmatch(n)]
-    report["risks"] += [f"has a member {n!r}, which is not used" for n in unused]
+    report["risks"] += [f"has a member {shown(n)!r}, which is not used" for n in unused[:20]]
     root = file.weights()
     groups = weights.layer_groups(root)
     state = loading.Loading(name, file.version)
@@ -82,7 +82,7 @@ def _inspect_hdf5(root, name, report):
 
 def _entry(name, kind, datasets, depth, dtype=None):
     """A line of the table; `datasets` is None where the weights are counted with the model that the layer is in."""
-    found = {"name": name, "class": kind, "dtype": dtype or (datasets[0].dtype.name if datasets else None)}
+    found = {"name": shown(name), "class": kind, "dtype": dtype or (datasets[0].dtype.name if datasets else None)}
     if datasets is None:
         return {**found, "weights": [], "parameters": None, "depth": depth}
     shapes = [str(d.shape) for d in datasets]
@@ -91,61 +91,96 @@ def _entry(name, kind, datasets, depth, dtype=None):
 
 def _describe_layers(config, state, report, find, path="", depth=0):
     """Add the layers of a model, and those of models inside, to the report."""
-    report.setdefault("model", f"{config.get('class_name')} {_name(config)!r}")
+    report.setdefault("model", f"{shown(config.get('class_name'))} {_name(config)!r}")
     with loading.loading(state):
-        _note_oddities(config, state, report)
+        _note_oddities(config, state, report, inside=False)
         try:
             _, inner = functional.as_sequential(config.get("class_name"), config.get("config"))
         except ValueError as e:
-            report["risks"].append(str(e))
+            report["risks"].append(shown(e, 2000))
             inner = config.get("config")
         counts = {}
         for entry in inner.get("layers", []) if isinstance(inner, dict) else []:
-            kind = str(entry.get("class_name"))
+            kind = shown(entry.get("class_name"))
             if kind == "InputLayer" and config.get("class_name") == "Sequential":
-                report.setdefault("input", versions.shape_of_input(entry))
+                report.setdefault("input", shown(versions.shape_of_input(entry)))
                 continue
             key = to_snake_case(kind)
             n = counts[key] = counts.get(key, -1) + 1
             where = weights.join(path, "layers", f"{key}_{n}" if n else key)
             datasets = find(where, _name(entry), depth)
             report["layers"].append(_entry(_name(entry), kind, datasets, depth, _dtype(entry)))
-            if isinstance(entry.get("config"), (dict, list)) and kind in ("Sequential", "Functional", "Model"):
+            if isinstance(entry.get("config"), (dict, list)) and kind in MODELS:
                 _describe_layers(entry, state, report, find, where, depth + 1)
             else:
                 _note_oddities(entry, state, report)
-    report["ignored"] = list(dict.fromkeys(state.ignored))
+    report["ignored"] = [shown(i, 200) for i in dict.fromkeys(state.ignored)]
 
 
-def _note_oddities(entry, state, report):
-    """Classes that are unknown or carry code, keys that are ignored, and keys that would be refused."""
-    kind, config = str(entry.get("class_name")), entry.get("config")
-    if kind in RISKY:
-        report["risks"].append(f"layer {_name(entry)!r}: {kind} {RISKY[kind]}")
-    if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
-        report["risks"].append(f"layer {_name(entry)!r}: {kind} names a vocabulary file, which is never opened")
-    name = versions.rename_class(kind.rpartition(">")[2])
-    cls = next((c for f in FAMILIES if (c := registry.lookup(f, name)) is not None), None)
-    if cls is None and kind not in ("Functional", "Model"):
-        report["risks"].append(f"{kind} {_name(entry)!r} is not known here: supply it in custom_objects")
-    elif isinstance(cls, type) and isinstance(config, dict) and cls.__module__.startswith("kerasnp."):
-        try:
-            versions.modernize(cls, kind, config)
-        except ValueError as e:
-            report["risks"].append(f"{kind} {_name(entry)!r}: {e}")
-    for value in config.values() if isinstance(config, dict) else ():
-        if isinstance(value, dict) and value.get("class_name") in ("__lambda__", "function"):
-            report["risks"].append(f"{kind} {_name(entry)!r} uses the function {str(value.get('config'))[:80]!r}")
+MODELS = ("Sequential", "Functional", "Model")
+# Entries that are values, not objects of a family.
+PLAIN = ("__tuple__", "__numpy__", "__tensor__", "DTypePolicy", "Policy")
+
+
+def _note_oddities(entry, state, report, inside=True):
+    """Classes that are unknown or carry code, keys that are ignored or would be refused; of all objects inside as well."""
+    risks = report["risks"]
+    for kind, config, who in _objects(entry, inside):
+        if kind in RISKY:
+            risks.append(f"layer {who!r}: {kind} {RISKY[kind]}")
+        if isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
+            risks.append(f"layer {who!r}: {kind} names a vocabulary file, which is never opened")
+        if kind == "__lambda__":
+            risks.append(f"{who!r} holds the code of a lambda, which is never run: supply the function in custom_objects")
+        elif kind == "function":
+            if not isinstance(config, str) or _known(config) is None:
+                risks.append(f"{who!r} uses the function {shown(config)!r}, which is not known here: supply it")
+        elif kind not in PLAIN + MODELS:
+            cls = _known(kind)
+            if cls is None:
+                risks.append(f"{kind} {who!r} is not known here: supply it in custom_objects")
+            elif isinstance(cls, type) and isinstance(config, dict) and cls.__module__.startswith("kerasnp."):
+                try:
+                    versions.modernize(cls, kind, config)
+                except ValueError as e:
+                    risks.append(f"{kind} {who!r}: {shown(e, 400)}")
+
+
+def _objects(entry, inside):
+    """(class name, configuration, name for messages) of an object and, with `inside`, of those in its configuration."""
+    todo = [(entry, _name(entry))]
+    while todo:
+        value, who = todo.pop()
+        if isinstance(value, dict) and "class_name" in value:
+            who = _name(value) or who
+            yield shown(value["class_name"]), value.get("config"), who
+        if inside and isinstance(value, (dict, list)):
+            todo += [(v, who) for v in (value.values() if isinstance(value, dict) else value)]
+
+
+def _known(name):
+    """The class or function of this name in any family, or None."""
+    name = versions.rename_class(name.rpartition(">")[2])
+    return next((c for f in FAMILIES if (c := registry.lookup(f, name)) is not None), None)
+
+
+def shown(value, most=80):
+    """A value from the file as text for a terminal: one line of bounded length without control characters."""
+    text = str(value)
+    return limits.printable(text if len(text) <= most else text[: most - 3] + "...")
 
 
 def _name(entry):
     config = entry.get("config")
-    return config.get("name") if isinstance(config, dict) else entry.get("name")
+    name = config.get("name") if isinstance(config, dict) else None
+    return None if name is None and entry.get("name") is None else shown(name or entry["name"])
 
 
 def _dtype(entry):
     dtype = entry["config"].get("dtype") if isinstance(entry.get("config"), dict) else None
-    return dtype["config"].get("name") if isinstance(dtype, dict) and isinstance(dtype.get("config"), dict) else dtype
+    if isinstance(dtype, dict) and isinstance(dtype.get("config"), dict):
+        dtype = dtype["config"].get("name")
+    return None if dtype is None else shown(dtype, 20)
 
 
 def _compile_settings(config):
@@ -156,10 +191,10 @@ def _compile_settings(config):
 
     def brief(value):
         if isinstance(value, dict) and "class_name" in value:
-            return str(value["class_name"]).rpartition(">")[2]
+            return shown(value["class_name"]).rpartition(">")[2]
         if isinstance(value, (list, tuple)):
             return ", ".join(map(brief, value))
-        return str(value)
+        return shown(value)
 
     found = {k: brief(config[k]) for k in ("optimizer", "loss", "metrics", "weighted_metrics", "loss_weights") if config.get(k)}
     optimizer = config.get("optimizer")

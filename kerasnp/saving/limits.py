@@ -67,6 +67,11 @@ def _sentence(e):
     return f"it is not in the expected form ({text or type(e).__name__})."
 
 
+def printable(text):
+    """`text` in one line, its control characters escaped: what a file says must not command a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from kerasnp.saving import loading
+from kerasnp.saving.hdf5 import Dataset
 from kerasnp.utils.naming import to_snake_case
 
 COMPILE_KEYS = (
@@ -119,45 +120,73 @@ def set_optimizer(model, names, datasets):
     """Give the optimizer of a compiled, built model the values of `datasets`, which files keep in several orders."""
     own = model.optimizer
     own.build(model.trainable_variables)
-    largest = sum(v.size for v in own.variables) + 64
-    if sum(d.size for d in datasets) > 2 * largest:
-        raise ValueError(f"the file holds {sum(d.size for d in datasets)} numbers for an optimizer of {largest}.")
-    values = [d.read() for d in datasets]
-    orders = [values]
-    weights = model.trainable_variables
-    if len(weights) > 1:
-        regrouped = by_variable(values, len(weights), len(getattr(own, "slots", ())) or None)
-        orders.insert(0 if grouped_by_slot(names) else 1, regrouped)
-    orders.append(aligned(values, own.variables))
+    orders = [datasets]
+    if not any(len(d.shape) == 0 for d in datasets[:1]):  # the first optimizers did not say how many steps they had done
+        orders.append([own.variables[0].value, *datasets])
+    slots = len(getattr(own, "slots", ())) or None
+    regrouped = [by_variable(o, [v.shape for v in model.trainable_variables], slots) for o in orders]
+    if grouped_by_slot(names):
+        orders = regrouped + orders
+    else:
+        orders += regrouped
+    orders.append(aligned(datasets, own.variables))
     problem = None
     for order in orders:
-        if order is None:
-            continue
         try:
-            own.set_variables(order)
-            return
+            layout = own.layout_for([d.shape for d in order]) if order else None
         except ValueError as e:
             problem = problem or e
+            continue
+        if layout is not None:
+            fill(own, layout, order)
+            return
     raise problem
 
 
-# How slots were called by optimizers that kept all of one slot together: TensorFlow's `dense/kernel/m:0`.
-OLD_SLOTS = frozenset("m v vhat momentum rms mg accumulator linear accum_grad accum_var average".split())
+def fill(optimizer, layout, values):
+    """Give the variables of `layout` their values: arrays, or datasets, which are read where they belong if need be."""
+    pairs = [(variable, value) for variable, value in zip(layout, values) if variable is not None]
+    # What is compressed may be damaged: it is read before anything changes.
+    pairs = [(v, d.read() if isinstance(d, Dataset) and not d.plain else d) for v, d in pairs]
+    for variable, value in pairs:
+        if isinstance(value, Dataset):
+            value.read(out=variable.value)
+        else:
+            variable.assign(value)
+    optimizer.loaded(layout)
+
+
+# How slots were called by optimizers that kept all of one slot together: TensorFlow's `dense/kernel/m:0`, Keras's `m_3:0`,
+# and those without a name, which are `Variable_3:0`.
+OLD_SLOTS = frozenset(
+    "m v vhat u momentum moment rms mg ms accumulator accumulators a d_a delta_accumulator linear accum_grad accum_var average "
+    "Variable".split()
+)
 
 
 def grouped_by_slot(names):
-    """Whether the names are those of optimizers before 2.11, which list one slot of all variables, then the next."""
-    last = [n.rpartition("/")[2].partition(":")[0] for n in names[1:]]
-    return bool(last) and all(n in OLD_SLOTS for n in last) and len(set(last)) > 1
+    """Whether the names are those of optimizers before 2.11, which list one slot of all variables, then the next.
+
+    (Ftrl alone went from variable to variable then too: its first two names are not alike.)
+    """
+    last = [n.rpartition("/")[2].partition(":")[0].rstrip("0123456789").rstrip("_") for n in names]
+    last = [n for n in last if n not in SCALARS]
+    return len(last) > 1 and all(n in OLD_SLOTS for n in last) and last[0] == last[1]
 
 
-def by_variable(values, n, slots_together=None):
+# Numbers that some optimizers before 2.11 kept beside their slots.
+SCALARS = frozenset("iter iterations iteration momentum_cache current_loss_scale good_steps".split())
+
+
+def by_variable(values, shapes, slots_together=None):
     """[t, m1, m2, ..., v1, v2, ...] as [t, m1, v1, m2, v2, ...], or None where the numbers do not allow it.
 
     Only the first `slots_together` slots are dealt out; the rest, such as Adam's `vhat`, stay one after the other.
     """
-    head = 1
-    while head < len(values) and values[head].ndim == 0 and (len(values) - head) % n:
+    n, head = len(shapes), 1
+    if n == 0 or not values:
+        return None
+    while head < len(values) and values[head].shape == () != shapes[0]:
         head += 1
     slots = values[head:]
     # Old standalone Keras kept an empty `vhat` per variable beside Adam's two slots.
@@ -176,10 +205,10 @@ def aligned(values, variables):
     for v in variables:
         if left and left[0].shape == v.shape:
             found.append(left.pop(0))
-        elif v.ndim:
+        elif v.shape:
             return None
         else:
-            found.append(v.numpy())
+            found.append(v.value)
     return None if left else found
 
 

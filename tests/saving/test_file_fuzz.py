@@ -16,17 +16,18 @@ import pytest
 
 import kerasnp
 from kerasnp import layers
-from kerasnp.models import load_model
-from kerasnp.saving import hdf5
+from kerasnp.models import load_model, model_from_json
+from kerasnp.saving import hdf5, inspection
 from kerasnp.saving.hdf5_write import Array, Node, Writer
 
 hypothesis = pytest.importorskip("hypothesis")
 st = hypothesis.strategies
 
-EXAMPLES = int(os.environ.get("KERASNP_FUZZ_EXAMPLES", 150))
+EXAMPLES = int(os.environ.get("KERASNP_FUZZ_EXAMPLES", 80))
 fuzz = hypothesis.settings(
     max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 1000, database=None,
     suppress_health_check=list(hypothesis.HealthCheck),
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],  # shrinking takes minutes and says little
 )  # fmt: skip
 
 
@@ -43,24 +44,64 @@ def models():
     return model, nested
 
 
+def as_functional(data):
+    """The same `.keras` with its stack written as a graph."""
+
+    def change(text):
+        outer = json.loads(text)
+        entries, before = outer["config"]["layers"], None
+        for entry in entries:
+            entry["name"] = entry["config"]["name"]
+            tensor = {"class_name": "__keras_tensor__", "config": {"keras_history": [before, 0, 0]}}
+            entry["inbound_nodes"] = [{"args": [tensor], "kwargs": {"mask": None}}] if before else []
+            before = entry["name"]
+        outer["class_name"] = "Functional"
+        outer["config"].update(input_layers=[entries[0]["name"], 0, 0], output_layers=[[before, 0, 0]])
+        return json.dumps(outer)
+
+    return rezipped(data, "config.json", change)
+
+
+class Good(list):
+    """A list that does not fill the screen when a test fails."""
+
+    def __repr__(self):
+        return f"{len(self)} good files"
+
+
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    """The bytes of good files of both kinds."""
-    folder, found = tmp_path_factory.mktemp("good"), []
+    """The bytes of good files: .keras, .h5, .keras, .h5, a Functional .keras, and weights alone in both layouts."""
+    folder, found = tmp_path_factory.mktemp("good"), Good()
     for i, model in enumerate(models()):
         for suffix in (".keras", ".h5"):
             model.save(folder / f"{i}{suffix}")
             found.append((folder / f"{i}{suffix}").read_bytes())
+    found.append(as_functional(found[2]))
+    for suffix in (".weights.h5", ".h5"):
+        model.save_weights(folder / f"w{suffix}")
+        found.append((folder / f"w{suffix}").read_bytes())
     return found
 
 
-def check(data):
-    """Load; only sentences may come out, soon, and without much memory."""
+def describe(stream):
+    "\n".join(inspection.describe(inspection.inspect_file(stream)))
+
+
+def load_weights(stream):
+    models()[1].load_weights(stream)
+
+
+ways = st.sampled_from([load_model, load_model, describe, load_weights])
+
+
+def check(data, way=load_model):
+    """Read; only sentences may come out, soon, and without much memory."""
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            load_model(io.BytesIO(data))
+            way(io.BytesIO(data))
         except (ValueError, OSError) as e:
             assert type(e) in (ValueError, OSError), f"{type(e).__name__} out of the depths"
             assert str(e).startswith("BytesIO") and len(str(e)) > len("BytesIO: ") + 8, str(e)
@@ -97,15 +138,15 @@ def change_bytes(data, changes):
 
 
 @fuzz
-@hypothesis.given(which=st.integers(0, 3), changes=byte_changes)
-def test_changed_bytes(good, which, changes):
-    check(change_bytes(good[which], changes))
+@hypothesis.given(which=st.integers(0, 6), changes=byte_changes, way=ways)
+def test_changed_bytes(good, which, changes, way):
+    check(change_bytes(good[which], changes), way)
 
 
 @fuzz
-@hypothesis.given(which=st.sampled_from([0, 2]), changes=byte_changes, compression=st.sampled_from([0, 8]))
-def test_changed_bytes_inside_the_archive(good, which, changes, compression):
-    check(rezipped(good[which], "model.weights.h5", lambda b: change_bytes(b, changes), compression))
+@hypothesis.given(which=st.sampled_from([0, 2]), changes=byte_changes, compression=st.sampled_from([0, 8]), way=ways)
+def test_changed_bytes_inside_the_archive(good, which, changes, compression, way):
+    check(rezipped(good[which], "model.weights.h5", lambda b: change_bytes(b, changes), compression), way)
 
 
 def rezipped(data, member, change, compression=zipfile.ZIP_STORED):
@@ -155,14 +196,29 @@ def walk(value):
 
 
 @fuzz
-@hypothesis.given(which=st.sampled_from([0, 2]), changes=json_changes)
-def test_changed_configurations(good, which, changes):
-    check(rezipped(good[which], "config.json", lambda text: change_json(text, changes)))
+@hypothesis.given(which=st.sampled_from([0, 2, 4]), changes=json_changes, way=ways)
+def test_changed_configurations(good, which, changes, way):
+    check(rezipped(good[which], "config.json", lambda text: change_json(text, changes)), way)
 
 
 @fuzz
-@hypothesis.given(which=st.sampled_from([1, 3]), changes=json_changes, seed=st.integers(0, 1 << 16), attribute=st.booleans())
-def test_changed_trees_of_classic_files(good, which, changes, seed, attribute):
+@hypothesis.given(changes=json_changes)
+def test_changed_json_texts(good, changes):
+    with zipfile.ZipFile(io.BytesIO(good[0])) as archive:
+        text = change_json(archive.read("config.json"), changes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            model_from_json(text)
+        except ValueError as e:
+            assert type(e) is ValueError and str(e).startswith("json_string") and len(str(e)) > 20, str(e)
+
+
+@fuzz
+@hypothesis.given(
+    which=st.sampled_from([1, 3, 6]), changes=json_changes, seed=st.integers(0, 1 << 16), attribute=st.booleans(), way=ways
+)
+def test_changed_trees_of_classic_files(good, which, changes, seed, attribute, way):
     """Attributes, names and arrays of a classic file changed as a whole."""
     rng = np.random.default_rng(seed)
     root = hdf5.open_file(io.BytesIO(good[which]), "good")
@@ -188,4 +244,4 @@ def test_changed_trees_of_classic_files(good, which, changes, seed, attribute):
 
     out = io.BytesIO()
     Writer(copy(root)).write(out)
-    check(out.getvalue())
+    check(out.getvalue(), way)
