@@ -620,6 +620,43 @@ CASES |= {
     ],
 }
 
+
+def attention(*shapes, mask=None, rate=0.0, **options):
+    """A case of attention: the mask is True where it is allowed, and belongs to the batch if it is as long."""
+
+    def build(xs):
+        given = dict(options)
+        if rate:
+            given |= {"rate": rate, "generator": _generator()}
+        if mask is not None:
+            lowest = 0.5 * np.finfo("float32").min
+            given["mask"] = np.where(mask[: len(xs[0])] if len(mask) > 1 else mask, 0.0, lowest)
+        return find("Attention")(0.6, **given)
+
+    return Case(build, *shapes, random=bool(rate), mixes=bool(rate))
+
+
+def attention_twin(q, k, v, bias=None):
+    """What attention means, for as many heads as groups."""
+    scores = ops.einsum("bthd,bshd->bhts", q, k) * 0.6
+    return ops.einsum("bhts,bshe->bthe", ops.softmax(scores if bias is None else scores + bias), v)
+
+
+ALLOWED = np.random.default_rng(5).random((3, 2, 4, 5)) < 0.6
+CASES["Attention"] = [
+    Case(always("Attention", 0.6), (3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2), twin=attention_twin),
+    Case(always("Attention", 0.6), (3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2), whole(1, 2, 4, 5), twin=attention_twin),
+    # Heads that share keys; weights returned; rows that the mask leaves nothing of.
+    attention((3, 4, 4, 3), (3, 5, 2, 3), (3, 5, 2, 2), mask=np.tril(np.ones((1, 1, 4, 5), bool)), scores=True),
+    attention((3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2), mask=ALLOWED & (np.arange(4) > 0)[:, None], empty=-1e38),
+    attention((3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2), (3, 1, 1, 5), mask=ALLOWED[:, :1, :1], cap=0.8),
+    attention((3, 4, 4, 3), (3, 5, 2, 3), (3, 5, 2, 2), rate=0.4, scores=True),
+    attention((3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2), rate=1),
+    # More than one piece: parts of the heads of a sample, and whole samples.
+    attention((2, 230, 4, 2), (2, 210, 4, 2), (2, 210, 4, 2), mask=np.tri(230, 210, dtype=bool)[None, None]),
+    attention((5, 90, 4, 2), (5, 100, 2, 2), (5, 100, 2, 2), mask=np.arange(5)[:, None, None, None] < np.arange(100)),
+]
+
 # The operators driven by a table have a case for each entry; what is not listed takes normal numbers.
 UNARY = {
     **dict.fromkeys(("log", "sqrt", "rsqrt", "reciprocal", "log2", "log10", "cbrt"), positive(3, 4)),

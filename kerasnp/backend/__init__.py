@@ -29,6 +29,7 @@ from kerasnp.backend.activation import (  # noqa: F401
     softmax_cross_entropy_grad, softmax_grad, softplus,
 )  # fmt: skip
 from kerasnp.backend.bfloat16 import bfloat16_bits, round_to_bfloat16  # noqa: F401
+from kerasnp.backend.attention import attention, attention_grad  # noqa: F401
 from kerasnp.backend.config import (  # noqa: F401
     DTYPES, FLOAT_TYPES, epsilon, floatx, image_data_format, max_epochs, max_steps_per_epoch, set_epsilon, set_floatx,
     set_image_data_format, standardize_data_format, standardize_dtype, storage_dtype,

@@ -47,12 +47,16 @@ def generator(seed, counter=0):
     return np.random.Generator(np.random.SFC64([int(seed) & 0xFFFFFFFFFFFFFFFF, int(counter) & 0xFFFFFFFFFFFFFFFF]))
 
 
-def dropout_mask(rng, shape, rate, dtype):
-    """Array of 0 and 1/(1 - rate) with P(0) = rate, from 16-bit words: twice as fast as comparing float uniforms."""
+def keep_mask(rng, shape, rate):
+    """Booleans with P(False) = rate, from 16-bit words: twice as fast as comparing float uniforms."""
     size = int(np.prod(shape, dtype=np.int64))
     words = rng.bit_generator.random_raw((size + 3) // 4).view(np.uint16)[:size]
-    keep = words >= np.uint16(min(round(rate * 65536), 65535))
-    return np.multiply(keep, np.asarray(1 / (1 - rate), dtype), dtype=dtype).reshape(shape)
+    return (words >= np.uint16(min(round(rate * 65536), 65535))).reshape(shape)
+
+
+def dropout_mask(rng, shape, rate, dtype):
+    """Array of 0 and 1/(1 - rate) with P(0) = rate."""
+    return np.multiply(keep_mask(rng, shape, rate), np.asarray(1 / (1 - rate), dtype), dtype=dtype)
 
 
 def normal(rng, shape, mean=0.0, stddev=1.0, dtype="float32"):

@@ -394,3 +394,54 @@ def for_blocks(n, fn):
 def squared_norm(x):
     """The sum of x^2."""
     return float(np.square(x, dtype=np.float64).sum())
+
+
+# --- attention
+
+
+def attention(q, k, v, scale=1.0, bias=None, mask=None, cap=None, keep=None, rate=0.0, empty=None):
+    """y = P v with the weights P = softmax(cap * tanh(scale q k' / cap) + bias + mask) of each head, P = p * r.
+
+    q (n, t, heads, d)   k (n, s, groups, d)   v (n, s, groups, e)   ->   y (n, t, heads, e), p (n, heads, t, s),
+    r (n, heads, t, 1). Head h sees group h // (heads / groups) of k and v. `bias` and `mask` have the shape of P, or
+    axes of length one; `mask` is 0, or so low that nothing is left. A row whose largest sum is below `empty` gives
+    zeros. `keep`, booleans of the shape of P, are the weights that dropout at `rate` leaves in y; p and r are without.
+    """
+    each = q.shape[2] // k.shape[2]
+    k, v = np.repeat(k, each, axis=2), np.repeat(v, each, axis=2)
+    scores = scale * np.einsum("bthd,bshd->bhts", q, k)
+    if cap is not None:
+        scores = cap * np.tanh(scores / cap)
+    for term in (bias, mask):
+        scores = scores if term is None else scores + term
+    top = scores.max(axis=-1, keepdims=True)
+    p = np.exp(scores - top)
+    r = 1 / p.sum(axis=-1, keepdims=True)
+    if empty is not None:
+        r = np.where(top < empty, 0, r).astype(q.dtype)
+    used = p * r if keep is None else p * r * keep * (0.0 if rate == 1 else 1 / (1 - rate))
+    return np.einsum("bhts,bshe->bthe", used, v), p, r
+
+
+def attention_grad(
+    dy, dw, q, k, v, y, p, r, scale=1.0, cap=None, keep=None, rate=0.0, wants=(True, True, True, True)
+):
+    """(dq, dk, dv, dbias) by the chain rule: P = p * r, dS = P * (dP - sum(dP * P)); dbias has the shape of P."""
+    groups = k.shape[2]
+    each = q.shape[2] // groups
+    wide_k, wide_v = np.repeat(k, each, axis=2), np.repeat(v, each, axis=2)
+    weights = p * r
+    factor = 1.0 if keep is None else keep * (0.0 if rate == 1 else 1 / (1 - rate))
+    dp = np.einsum("bthe,bshe->bhts", dy, wide_v) * factor + (0.0 if dw is None else dw)
+    dbias = ds = weights * (dp - (dp * weights).sum(axis=-1, keepdims=True))
+    if cap is not None:
+        ds = ds * (1 - np.tanh(scale * np.einsum("bthd,bshd->bhts", q, wide_k) / cap) ** 2)
+
+    def by_group(g):
+        n, s, _, d = g.shape
+        return g.reshape(n, s, groups, each, d).sum(axis=3)
+
+    dq = scale * np.einsum("bhts,bshd->bthd", ds, wide_k)
+    dk = by_group(scale * np.einsum("bhts,bthd->bshd", ds, q))
+    dv = by_group(np.einsum("bhts,bthe->bshe", weights * factor, dy))
+    return tuple(g if wanted else None for g, wanted in zip((dq, dk, dv, dbias), wants))

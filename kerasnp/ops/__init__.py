@@ -14,6 +14,7 @@ from kerasnp.autodiff.variable import is_tensor  # noqa: F401
 from kerasnp.ops.activation import (  # noqa: F401
     elu, gelu, hard_sigmoid, leaky_relu, log_softmax, logits_behind, prelu, selu, silu, softmax, softsign, swish,
 )  # fmt: skip
+from kerasnp.ops.attention import dot_product_attention  # noqa: F401
 from kerasnp.ops.conv import (  # noqa: F401
     conv, conv_transpose, conv_transpose_size, depthwise_conv, separable_conv,
 )  # fmt: skip
@@ -68,7 +69,7 @@ from kerasnp.ops.linalg import (  # noqa: F401
     solve_triangular, svd,
 )  # fmt: skip
 from kerasnp.ops.nn import (  # noqa: F401
-    celu, dot_product_attention, glu, hard_shrink, hard_silu, hard_swish, hard_tanh, log_sigmoid, multi_hot, psnr, relu6,
+    celu, glu, hard_shrink, hard_silu, hard_swish, hard_tanh, log_sigmoid, multi_hot, psnr, relu6,
     soft_shrink, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh_shrink, threshold,
 )  # fmt: skip
 from kerasnp.ops.numeric import (  # noqa: F401

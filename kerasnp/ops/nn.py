@@ -1,16 +1,13 @@
-"""Activations, encodings and attention composed of other operators."""
+"""Activations and encodings composed of other operators."""
 
 from kerasnp import backend as K
-from kerasnp.ops.activation import softmax
 from kerasnp.ops.elementwise import (
     abs, clip, convert, expm1, floating, log10, maximum, minimum, operands, relu, sigmoid, softplus, sqrt, square,
     stop_gradient, tanh, where,
 )  # fmt: skip
-from kerasnp.ops.linear import einsum
 from kerasnp.ops.reduce import mean
 from kerasnp.ops.reduce import sum as sum_
 from kerasnp.ops.shape import one_hot, split
-from kerasnp.utils import check
 
 
 def relu6(x):
@@ -126,55 +123,3 @@ def psnr(x1, x2, max_val):
         )
     peak = log10(K.asarray(max_val, stop_gradient(x1).dtype))
     return 20 * peak - 10 * log10(mean(square(x1 - x2)))
-
-
-def dot_product_attention(
-    query,
-    key,
-    value,
-    bias=None,
-    mask=None,
-    scale=None,
-    is_causal=False,
-    flash_attention=None,
-    attn_logits_soft_cap=None,
-):
-    """softmax(scale * query . key + bias) . value for each head (Vaswani et al., 2017).
-
-    Args:
-        query: (batch, T, heads, depth).
-        key, value: (batch, S, key heads, depth); one key head may serve several heads of the query.
-        bias, mask: (batch, heads, T, S) or what broadcasts to it; the mask is True where attention is allowed.
-        scale: 1 / sqrt(depth) by default.
-        is_causal: position t sees positions up to t only.
-        attn_logits_soft_cap: c limits the scores to (-c, c) by c * tanh(score / c).
-
-    Raises: ValueError for arrays without four axes, or `flash_attention=True`.
-    """
-    if flash_attention:
-        raise ValueError("dot_product_attention: flash_attention=True needs an accelerator; leave it None or False.")
-    query, key, value = floating(query), floating(key), floating(value)
-    if not query.ndim == key.ndim == value.ndim == 4:
-        raise ValueError(
-            "dot_product_attention expects query, key and value of 4 axes (batch, length, heads, depth). "
-            f"Received: query.shape={query.shape}, key.shape={key.shape}, value.shape={value.shape}"
-        )
-    n, steps, heads, depth = query.shape
-    kept = key.shape[2]
-    check.positive_int("heads per key head", heads // kept if heads % kept == 0 else 0, "dot_product_attention")
-    grouped = query.reshape((n, steps, kept, heads // kept, depth))
-    scores = einsum("btkgd,bskd->bkgts", grouped, key) * (depth**-0.5 if scale is None else scale)
-    shape = (n, heads, steps, key.shape[1])
-    scores = scores.reshape(shape)
-    if attn_logits_soft_cap is not None:
-        scores = tanh(scores / attn_logits_soft_cap) * attn_logits_soft_cap
-    if bias is not None:
-        scores = scores + bias
-    allowed = None if mask is None else stop_gradient(mask).astype(bool)
-    if is_causal:
-        past = K.arange(steps)[:, None] >= K.arange(key.shape[1])
-        allowed = past if allowed is None else allowed & past
-    if allowed is not None:
-        scores = where(allowed, scores, 0.7 * float(K.finfo(stop_gradient(scores).dtype).min))
-    weights = softmax(scores).reshape((n, kept, heads // kept, steps, key.shape[1]))
-    return einsum("bkgts,bskd->btkgd", weights, value).reshape((n, steps, heads, value.shape[-1]))
