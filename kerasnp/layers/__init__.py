@@ -16,6 +16,7 @@ from kerasnp.layers.adaptive_pooling import (  # noqa: F401
     AdaptiveMaxPooling3D,
 )  # fmt: skip
 from kerasnp.layers.categories import CategoryEncoding, Discretization  # noqa: F401
+from kerasnp.layers.attention import AdditiveAttention, Attention  # noqa: F401
 from kerasnp.layers.conv import Conv1D, Conv2D, Conv3D  # noqa: F401
 from kerasnp.layers.conv_lstm import ConvLSTM2D  # noqa: F401
 from kerasnp.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose  # noqa: F401
@@ -31,6 +32,25 @@ from kerasnp.layers.input_spec import InputSpec  # noqa: F401
 from kerasnp.layers.layer import Layer  # noqa: F401
 from kerasnp.layers.lookup import IntegerLookup, StringLookup  # noqa: F401
 from kerasnp.layers.masking import Masking  # noqa: F401
+from kerasnp.layers.merging import (  # noqa: F401
+    Add,
+    Average,
+    Concatenate,
+    Dot,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)  # fmt: skip
+from kerasnp.layers.multi_head_attention import GroupedQueryAttention, MultiHeadAttention  # noqa: F401
 from kerasnp.layers.normalization import (  # noqa: F401
     BatchNormalization,
     GroupNormalization,
@@ -88,6 +108,7 @@ from kerasnp.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D  
 from kerasnp.layers.wrapper import SpectralNormalization, Wrapper  # noqa: F401
 
 # Keras's second names.
+GroupQueryAttention = GroupedQueryAttention
 AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
 GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = (
     GlobalAveragePooling1D,

@@ -1,5 +1,6 @@
 """EinsumDense: an affine layer for any arrangement of axes."""
 
+import math
 import re
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
@@ -124,10 +125,34 @@ class EinsumDense(Layer):
             )
 
     def call(self, inputs):
+        summed = self._summed()
+        if summed and (self.bias is None or self.bias.shape == self.kernel.shape[summed:]):
+            return self._affine(inputs, summed)
         y = ops.einsum(self.equation, inputs, self.kernel)
         if self.bias is not None:
             y = y + self.bias
         return self.activation(y)
+
+    def _summed(self):
+        """How many axes are summed over, if they are the input's last and the kernel's first; else 0."""
+        for n in range(1, len(self._kernel) + 1):
+            first, rest = self._kernel[:n], self._kernel[n:]
+            if self._inputs.endswith(first) and self._outputs == self._inputs[:-n] + rest:
+                return n
+        return 0
+
+    def _affine(self, x, summed):
+        """The equation as one product of matrices, with bias and activation in the same step."""
+        kernel, bias = self.kernel, self.bias
+        inner, outer = kernel.shape[:summed], kernel.shape[summed:]
+        if summed > 1:
+            x = ops.reshape(x, (*x.shape[:-summed], math.prod(inner)))
+        if kernel.ndim > 2 or not outer:
+            kernel = ops.reshape(kernel, (math.prod(inner), math.prod(outer)))
+        if bias is not None and bias.ndim > 1:
+            bias = ops.reshape(bias, (-1,))
+        y = ops.dense(x, kernel, bias, self.activation)
+        return y if len(outer) == 1 else ops.reshape(y, (*y.shape[:-1], *outer))
 
     def compute_output_shape(self, input_shape):
         lengths, rest = self._lengths(input_shape)

@@ -67,7 +67,7 @@ class Layer(Registered, abstract=True):
         self.built = type(self).build is Layer.build
         self.input_spec = None
         self.lr_multiplier = 1.0
-        self._build_shape = None
+        self._build_shape = self._build_shapes = None
         self._checked = None
         if input_shape is not None:
             self._input_shape_arg = input_shape
@@ -91,6 +91,8 @@ class Layer(Registered, abstract=True):
         cls._call_names = tuple(parameters)[1:]
         cls._takes_training = "training" in parameters
         cls._takes_mask = "mask" in parameters
+        # Of several inputs each has a mask of its own, as `query` has `query_mask`.
+        cls._masked_inputs = tuple(name for name in parameters if f"{name}_mask" in parameters)
         cls._training_default = getattr(parameters.get("training"), "default", None)
 
     # -- what a subclass writes -------------------------------------------------------------------------------------
@@ -362,6 +364,8 @@ class Layer(Registered, abstract=True):
             args = (x,)
         else:
             args, kwargs = self._prepare(args, kwargs)
+            if self._masked_inputs:
+                self._fill_in(args, kwargs)
             x = args[0] if args else next(iter(kwargs.values()), None)
             if is_symbolic(args, kwargs):
                 return self._call_on_symbols(x, args, kwargs)
@@ -407,6 +411,18 @@ class Layer(Registered, abstract=True):
         if mask is not None or self._makes_mask:
             self._attach_mask(x, y, mask)
         return y
+
+    def _fill_in(self, args, kwargs):
+        """Convert the inputs among the keywords, and add the masks that travel with the inputs and were not given."""
+        given = dict(zip(inspect.signature(self.call).parameters, args))
+        for name in self._masked_inputs:
+            if name in kwargs:
+                kwargs[name] = self._convert(kwargs[name])
+            x, key = given.get(name, kwargs.get(name)), f"{name}_mask"
+            if x is not None and key not in given and kwargs.get(key) is None:
+                mask = get_mask(x)
+                if mask is not None:
+                    kwargs[key] = mask
 
     # Set by layers whose compute_mask makes a mask out of unmasked inputs.
     _makes_mask = False
@@ -607,34 +623,44 @@ class Layer(Registered, abstract=True):
 
     def get_build_config(self):
         """What `build` was called with, for files."""
+        if self._build_shapes is not None:
+            return {"shapes_dict": self._build_shapes}
         return {"input_shape": self._build_shape} if self._build_shape is not None else None
 
     def build_from_config(self, config):
         """Build the layer as `get_build_config` says."""
         if config and config.get("input_shape") is not None:
             self.build(_tuples(config["input_shape"]))
+        elif config and config.get("shapes_dict") is not None:
+            self.build(**{name: _tuples(shape) for name, shape in config["shapes_dict"].items()})
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape", "_checked",
-              "_parts", "_compile_config", "loss"}  # fmt: skip
+_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape",
+              "_build_shapes", "_checked", "_parts", "_compile_config", "loss"}  # fmt: skip
 _BASE_ARGUMENTS = {"activity_regularizer", "trainable", "dtype", "autocast", "name"}
 
 
 def _wrap_build(build):
+    names = list(inspect.signature(build).parameters)[1:]
+
     @functools.wraps(build)
     def wrapper(self, *args, **kwargs):
         # Before, so that the shape the layer was given counts, not what its `build` passes to the one it overrides.
         first = self._build_shape is None
         if first:
             self._build_shape = args[0] if args else next(iter(kwargs.values()), None)
+            if len(args) + len(kwargs) > 1:
+                given = {**dict(zip(names, args)), **kwargs}
+                given = {name: shape for name, shape in given.items() if shape is not None}
+                self._build_shapes = given if len(given) > 1 else None
         try:
             build(self, *args, **kwargs)
         except BaseException:
             if first:
-                self._build_shape = None
+                self._build_shape = self._build_shapes = None
             raise
         self.built = True
         if self._lr_multiplier != 1.0:

@@ -1,5 +1,7 @@
 """Sequential: a stack of layers."""
 
+import inspect
+
 from kerasnp import ops
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.core import InputLayer
@@ -55,6 +57,13 @@ class Sequential(Model):
             object.__setattr__(self, "_input_layer", layer)
             self._start(layer.batch_shape)
             return
+        needed = [p.name for p in inspect.signature(layer.call).parameters.values() if p.default is p.empty and p.kind < 2]
+        if len(needed) > 1:
+            raise ValueError(
+                "Layers added to a Sequential model can only have a single required positional argument, the input tensor. "
+                f"{layer._who} needs {', '.join(needed)}: put it into a Layer of your own whose call(x) passes them all, such "
+                "as self.inner(x, x)."
+            )
         if any(layer is other for other in self._layers) or layer.name in {other.name for other in self._layers}:
             raise ValueError(
                 f"All layers added to a Sequential model should have unique names. Name '{layer.name}' is already the name "

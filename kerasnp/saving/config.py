@@ -85,7 +85,7 @@ def serialize_keras_object(obj):
     built_in = cls.__module__.startswith("kerasnp.")
     serialized = {
         "module": public_module(cls),
-        "class_name": cls.__name__,
+        "class_name": vars(cls).get("public_name", cls.__name__),
         "config": obj.get_config(),
         "registered_name": None if built_in else get_registered_name(cls),
     }
