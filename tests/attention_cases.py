@@ -48,13 +48,14 @@ def _cases():
         allowed = np.random.default_rng(4).random(mask) < 0.7
         layer = ("MultiHeadAttention", {**heads, "attention_axes": axes})
         yield f"MultiHeadAttention/{key}", {"layer": layer, "shapes": shapes, "call": {**SCORES, "attention_mask": allowed}}
+    causal_call = {"call": {"use_causal_mask": True}}
     for name in ("Attention", "AdditiveAttention"):
         yield f"{name}/plain", {"layer": (name, {}), "shapes": [Q, V]}
         yield f"{name}/unscaled", {"layer": (name, {"use_scale": False}), "shapes": [Q, V, V]}
         scaled = (name, {"use_scale": True, "dropout": 0.3})
         yield f"{name}/scores", {"layer": scaled, "shapes": [Q, V, V], "call": {**SCORES, "use_causal_mask": True}}
         yield f"{name}/masks", {"layer": scaled, "shapes": [Q, V], "carried": [SEEN, KNOWN]}
-        yield f"{name}/value_mask", {"layer": scaled, "shapes": [Q, V], "carried": [None, KNOWN], "call": {"use_causal_mask": True}}
+        yield f"{name}/value_mask", {**causal_call, "layer": scaled, "shapes": [Q, V], "carried": [None, KNOWN]}
     concat = {"score_mode": "concat", "use_scale": True}
     yield "Attention/concat", {"layer": ("Attention", concat), "shapes": [Q, V, V]}
     yield "Attention/concat_plain", {"layer": ("Attention", {"score_mode": "concat"}), "shapes": [Q, V], "call": SCORES}
@@ -70,8 +71,9 @@ def _cases():
     yield "Subtract/same", {"layer": ("Subtract", {}), "shapes": same[:2]}
     yield "Subtract/broadcast", {"layer": ("Subtract", {}), "shapes": [(3, 2), (3, 4, 2)]}
     yield "Concatenate/last", {"layer": ("Concatenate", {}), "shapes": [(3, 4, 2), (3, 4, 1), (3, 4, 3)]}
-    yield "Concatenate/steps", {"layer": ("Concatenate", {"axis": 1}), "shapes": [(3, 4, 2), (3, 5, 2)], "carried": [SEEN, KNOWN]}
-    yield "Concatenate/mask", {"layer": ("Concatenate", {"axis": 1}), "shapes": [(3, 4, 2), (3, 5, 2)], "carried": [SEEN, None]}
+    steps = {"layer": ("Concatenate", {"axis": 1}), "shapes": [(3, 4, 2), (3, 5, 2)]}
+    yield "Concatenate/steps", {**steps, "carried": [SEEN, KNOWN]}
+    yield "Concatenate/mask", {**steps, "carried": [SEEN, None]}
     yield "Concatenate/mask_features", {"layer": ("Concatenate", {}), "shapes": same[:2], "carried": [SEEN, SEEN[::-1]]}
     for key, axes, shapes in (
         ("vectors", 1, [(3, 4), (3, 4)]),

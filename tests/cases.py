@@ -1,6 +1,6 @@
 """Samples of what every class is called with; the sweeps run over the registry and look here by name."""
 
-# class name -> list of (constructor arguments, input shape with the batch axis, or the shapes of several inputs).
+# class name -> list of (constructor arguments, input shape with the batch axis).
 # A layer within a layer is written (class name, arguments), a function by the name of an activation: see `resolve`.
 LAYERS = {
     "Activation": [({"activation": "relu"}, (4, 5)), ({"activation": "softmax"}, (2, 3, 4))],
@@ -25,21 +25,10 @@ LAYERS = {
         ({"output_size": 4}, (2, 3, 3, 2)),
     ],
     "AdaptiveMaxPooling3D": [({"output_size": (2, 1, 3)}, (2, 3, 4, 5, 2))],
-    "Add": [({}, [(3, 4), (3, 4), (3, 4)]), ({}, [(3, 4, 2), (3, 1, 2), (3, 2)])],
-    "AdditiveAttention": [
-        ({}, [(3, 4, 5), (3, 2, 5)]),
-        ({"use_scale": False, "dropout": 0.3, "seed": 3}, [(3, 4, 5), (3, 2, 5), (3, 2, 5)]),
-    ],
     "AlphaDropout": [
         ({"rate": 0.3, "seed": 3}, (4, 5)),
         ({"rate": 0.5, "noise_shape": (None, 1, 3), "seed": 4}, (2, 6, 3)),
     ],
-    "Attention": [
-        ({}, [(3, 4, 5), (3, 2, 5)]),
-        ({"use_scale": True, "dropout": 0.3, "seed": 3}, [(3, 4, 5), (3, 2, 5), (3, 2, 5)]),
-        ({"score_mode": "concat", "use_scale": True}, [(3, 4, 5), (3, 2, 5), (3, 2, 5)]),
-    ],
-    "Average": [({}, [(3, 4), (3, 4), (3, 4)])],
     "AveragePooling1D": [
         ({"pool_size": 2}, (2, 7, 3)),
         ({"pool_size": 3, "strides": 2, "padding": "same", "data_format": "channels_first"}, (2, 3, 8)),
@@ -66,7 +55,6 @@ LAYERS = {
         ({"layer": ("SimpleRNN", {"units": 2, "go_backwards": True}), "merge_mode": "ave"}, (2, 4, 3)),
         ({"layer": ("LSTM", {"units": 2, "return_sequences": True}), "merge_mode": "mul"}, (2, 4, 3)),
     ],
-    "Concatenate": [({}, [(3, 4, 2), (3, 4, 1)]), ({"axis": 1}, [(3, 4, 2), (3, 1, 2)])],
     "Conv1D": [
         ({"filters": 4, "kernel_size": 3}, (2, 9, 2)),
         ({"filters": 3, "kernel_size": 3, "padding": "causal", "dilation_rate": 2, "activation": "relu"}, (2, 8, 2)),
@@ -144,10 +132,6 @@ LAYERS = {
         ),
         ({"kernel_size": 2, "dilation_rate": 2, "use_bias": False, "data_format": "channels_first"}, (2, 3, 5, 6)),
     ],
-    "Dot": [
-        ({"axes": 1}, [(3, 4), (3, 4)]),
-        ({"axes": (1, 2), "normalize": True}, [(3, 4, 5), (3, 2, 4)]),
-    ],
     "Dropout": [
         ({"rate": 0.4, "seed": 3}, (4, 5)),
         ({"rate": 0.25, "noise_shape": (None, 1, 3), "seed": 4}, (2, 6, 3)),
@@ -193,13 +177,6 @@ LAYERS = {
         ({"groups": 3, "axis": 1, "epsilon": 0.1}, (2, 6, 4, 3)),
         ({"groups": 1, "scale": False}, (3, 4)),
     ],
-    "GroupedQueryAttention": [
-        ({"head_dim": 2, "num_query_heads": 4, "num_key_value_heads": 2, "use_gate": True}, [(3, 4, 5), (3, 2, 5)]),
-        (
-            {"head_dim": 3, "num_query_heads": 2, "num_key_value_heads": 1, "dropout": 0.3, "seed": 3, "use_bias": False},
-            [(3, 4, 5), (3, 2, 5), (3, 2, 5)],
-        ),
-    ],
     "Identity": [({}, (4, 5))],
     "LSTM": [
         ({"units": 3}, (2, 5, 4)),
@@ -231,17 +208,6 @@ LAYERS = {
         ({}, (2, 4, 5, 3, 2)),
         ({"pool_size": (2, 3, 1), "strides": (1, 2, 2), "padding": "same"}, (2, 3, 5, 4, 2)),
     ],
-    "Maximum": [({}, [(3, 4), (3, 4), (3, 4)])],
-    "Minimum": [({}, [(3, 4), (3, 4), (3, 4)])],
-    "MultiHeadAttention": [
-        ({"num_heads": 2, "key_dim": 3}, [(3, 4, 5), (3, 2, 5)]),
-        ({"num_heads": 2, "key_dim": 3, "value_dim": 2, "dropout": 0.3, "seed": 3}, [(3, 4, 5), (3, 2, 3), (3, 2, 6)]),
-        (
-            {"num_heads": 2, "key_dim": 2, "attention_axes": 2, "use_gate": True, "output_shape": 3, "sliding_window": 2},
-            [(3, 2, 4, 5), (3, 2, 3, 5)],
-        ),
-    ],
-    "Multiply": [({}, [(3, 4), (3, 4), (3, 4)])],
     "PReLU": [({"alpha_initializer": "random_normal"}, (4, 5)), ({"shared_axes": [1, 2]}, (2, 3, 4, 5))],
     "Permute": [({"dims": (2, 1)}, (2, 3, 4)), ({"dims": (3, 1, 2)}, (2, 3, 4, 5))],
     "RMSNormalization": [({}, (4, 5)), ({"axis": [1, 2], "epsilon": 0.1}, (3, 4, 5)), ({"axis": 1}, (3, 4, 5))],
@@ -285,7 +251,6 @@ LAYERS = {
         ({"layer": ("Dense", {"units": 3})}, (4, 5)),
         ({"layer": ("Conv2D", {"filters": 3, "kernel_size": 2}), "power_iterations": 3}, (2, 4, 5, 2)),
     ],
-    "Subtract": [({}, [(3, 4), (3, 4)]), ({}, [(3, 2), (3, 4, 2)])],
     "TimeDistributed": [
         ({"layer": ("Dense", {"units": 3, "activation": "relu"})}, (2, 4, 5)),
         ({"layer": ("Conv2D", {"filters": 2, "kernel_size": 2})}, (2, 3, 4, 5, 1)),
@@ -377,12 +342,46 @@ UNCALLED_LAYERS |= {"TreeLSTMCell", "TreeRNNCell"}
 # Layers that take or put out whole numbers or text: DISCRETE below, and tests/layers/test_discrete_layers.py.
 UNCALLED_LAYERS |= {"CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"}
 UNCALLED_LAYERS |= {"IntegerLookup", "StringLookup", "TextVectorization"}
+# Layers of several inputs: tests/layers/test_layers_of_several_inputs.py.
+SEVERAL_INPUTS = {
+    "Add": [({}, [(3, 4), (3, 4), (3, 4)]), ({}, [(3, 4, 2), (3, 1, 2), (3, 2)])],
+    "AdditiveAttention": [
+        ({}, [(3, 4, 5), (3, 2, 5)]),
+        ({"use_scale": False, "dropout": 0.3, "seed": 3}, [(3, 4, 5), (3, 2, 5), (3, 2, 5)]),
+    ],
+    "Attention": [
+        ({}, [(3, 4, 5), (3, 2, 5)]),
+        ({"use_scale": True, "dropout": 0.3, "seed": 3}, [(3, 4, 5), (3, 2, 5), (3, 2, 5)]),
+        ({"score_mode": "concat", "use_scale": True}, [(3, 4, 5), (3, 2, 5), (3, 2, 5)]),
+    ],
+    "Average": [({}, [(3, 4), (3, 4), (3, 4)])],
+    "Concatenate": [({}, [(3, 4, 2), (3, 4, 1)]), ({"axis": 1}, [(3, 4, 2), (3, 1, 2)])],
+    "Dot": [({"axes": 1}, [(3, 4), (3, 4)]), ({"axes": (1, 2), "normalize": True}, [(3, 4, 5), (3, 2, 4)])],
+    "GroupedQueryAttention": [
+        ({"head_dim": 2, "num_query_heads": 4, "num_key_value_heads": 2, "use_gate": True}, [(3, 4, 5), (3, 2, 5)]),
+        (
+            {"head_dim": 3, "num_query_heads": 2, "num_key_value_heads": 1, "dropout": 0.3, "seed": 3, "use_bias": False},
+            [(3, 4, 5), (3, 2, 5), (3, 2, 5)],
+        ),
+    ],
+    "Maximum": [({}, [(3, 4), (3, 4), (3, 4)])],
+    "Minimum": [({}, [(3, 4), (3, 4), (3, 4)])],
+    "MultiHeadAttention": [
+        ({"num_heads": 2, "key_dim": 3, "sliding_window": 2}, [(3, 4, 5), (3, 2, 5)]),
+        ({"num_heads": 2, "key_dim": 3, "value_dim": 2, "dropout": 0.3, "seed": 3}, [(3, 4, 5), (3, 2, 3), (3, 2, 6)]),
+        (
+            {"num_heads": 2, "key_dim": 2, "attention_axes": 2, "use_gate": True, "output_shape": 3},
+            [(3, 2, 4, 5), (3, 2, 3, 5)],
+        ),
+    ],
+    "Multiply": [({}, [(3, 4), (3, 4), (3, 4)])],
+    "Subtract": [({}, [(3, 4), (3, 4)]), ({}, [(3, 2), (3, 4, 2)])],
+}
+UNCALLED_LAYERS |= SEVERAL_INPUTS.keys()
 # Layers whose output for a sample depends on the rest of the batch, even outside of training.
 MIXING_LAYERS = set()
 # Layers that change their trainable weights in every training call.
 SELF_CHANGING_LAYERS = {"SpectralNormalization"}
-# Layers that take several inputs one by one, where others take a list.
-SPREAD_LAYERS = {"GroupedQueryAttention", "MultiHeadAttention"}
 # Layers of integer inputs: the bound of the integers.
 INTEGER_LAYERS = {"Embedding": 7}
 # Layers of whole numbers and text: class name -> list of (constructor arguments, input, what to adapt to if anything).

@@ -651,6 +651,8 @@ CASES["Attention"] = [
     attention((3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2), mask=ALLOWED & (np.arange(4) > 0)[:, None], empty=-1e38),
     attention((3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2), (3, 1, 1, 5), mask=ALLOWED[:, :1, :1], cap=0.8),
     attention((3, 4, 4, 3), (3, 5, 2, 3), (3, 5, 2, 2), rate=0.4, scores=True),
+    Case(lambda xs: make("Attention", 0.6, np.full((1, 1, 4, 5), -1e30), None, 0.0, None, None, np.full((1, 1, 4, 1), True)),
+         (3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2)),
     attention((3, 4, 2, 3), (3, 5, 2, 3), (3, 5, 2, 2), rate=1),
     # More than one piece: parts of the heads of a sample, and whole samples.
     attention((2, 230, 4, 2), (2, 210, 4, 2), (2, 210, 4, 2), mask=np.tri(230, 210, dtype=bool)[None, None]),

@@ -47,12 +47,12 @@ def attention(q, k, v, scale=1.0, bias=None, mask=None, cap=None, keep=None, rat
 
 
 def attention_grad(
-    dy, dw, q, k, v, y, p, r, scale=1.0, cap=None, keep=None, rate=0.0, wants=(True, True, True, True)
+    dy, dw, q, k, v, y, p, r, scale=1.0, cap=None, keep=None, rate=0.0, fixed=None, wants=(True, True, True, True)
 ):
     """(dq, dk, dv, dbias) for the gradients dy of y and dw of the weights p * r (None where nothing used them).
 
     With P = p * r: dP = (dy v') * keep + dw, dS = P * (dP - sum(dP * P)), dq = scale dS k, dk = scale dS' q.
-    The sum is that of dy * y, plus that of dw * P.
+    The sum is that of dy * y, plus that of dw * P. Rows whose weights are `fixed` have dS = 0.
     """
     n, t, heads, _ = q.shape
     s, groups = k.shape[1:3]
@@ -64,6 +64,8 @@ def attention_grad(
     means = np.einsum("btne,btne->bnt", dy, y).reshape(r.shape) * r
     dy = _heads_first(dy, groups)
     dy *= r * _factor(rate)
+    if fixed is not None:
+        fixed = np.broadcast_to(fixed, (n, heads, t, 1)).reshape(r.shape)
     dq, dk, dv = (np.empty_like(x) if wanted else None for x, wanted in zip((q, k, v), wants))
     every = np.empty_like(p) if wants[3] else None
 
@@ -85,6 +87,8 @@ def attention_grad(
             mean = mean + row_sum(used * w) * r[i:j]
         ds -= mean
         ds *= w
+        if fixed is not None:
+            ds[fixed[i:j, :, 0]] = 0
         if not (wants[0] or wants[1]):
             return
         if cap is not None:

@@ -424,9 +424,12 @@ def attention(q, k, v, scale=1.0, bias=None, mask=None, cap=None, keep=None, rat
 
 
 def attention_grad(
-    dy, dw, q, k, v, y, p, r, scale=1.0, cap=None, keep=None, rate=0.0, wants=(True, True, True, True)
+    dy, dw, q, k, v, y, p, r, scale=1.0, cap=None, keep=None, rate=0.0, fixed=None, wants=(True, True, True, True)
 ):
-    """(dq, dk, dv, dbias) by the chain rule: P = p * r, dS = P * (dP - sum(dP * P)); dbias has the shape of P."""
+    """(dq, dk, dv, dbias) by the chain rule: P = p * r, dS = P * (dP - sum(dP * P)); dbias has the shape of P.
+
+    `fixed`, booleans (n or 1, heads or 1, t or 1, 1), marks rows whose weights do not depend on the scores.
+    """
     groups = k.shape[2]
     each = q.shape[2] // groups
     wide_k, wide_v = np.repeat(k, each, axis=2), np.repeat(v, each, axis=2)
@@ -434,6 +437,8 @@ def attention_grad(
     factor = 1.0 if keep is None else keep * (0.0 if rate == 1 else 1 / (1 - rate))
     dp = np.einsum("bthe,bshe->bhts", dy, wide_v) * factor + (0.0 if dw is None else dw)
     dbias = ds = weights * (dp - (dp * weights).sum(axis=-1, keepdims=True))
+    if fixed is not None:
+        dbias = ds = np.where(fixed, 0, ds)
     if cap is not None:
         ds = ds * (1 - np.tanh(scale * np.einsum("bthd,bshd->bhts", q, wide_k) / cap) ** 2)
 

@@ -89,7 +89,7 @@ class Attention(Layer):
     def _apply_scores(self, scores, value, scores_mask=None, training=False):
         """The mixture of the values, and the weights."""
         if scores_mask is not None:
-            kept = ops.stop_gradient(scores_mask).astype(bool)
+            kept = _boolean(scores_mask)
             kept = kept[..., None, :] if kept.ndim == 2 else kept
             lowest = 65504.0 if scores.dtype == "float16" else 1e9
             scores = scores - K.where(kept, 0, lowest).astype(K.storage_dtype(self.compute_dtype))
@@ -110,7 +110,7 @@ class Attention(Layer):
     def _attend(self, query, key, value, mask, use_causal_mask, training):
         """The scores' product, softmax and mixture in one step, as attention with one head."""
         query = query if self.scale is None else query * self.scale
-        mask = None if mask is None else ops.stop_gradient(mask).astype(bool)[:, None, None, :]
+        mask = None if mask is None else mask[:, None, None, :]
         if use_causal_mask:
             past = causal(query.shape[1], key.shape[1])
             mask = past[None, None] if mask is None else mask & past
@@ -129,7 +129,7 @@ class Attention(Layer):
         self._check(inputs, mask)
         query, value = inputs[:2]
         key = inputs[2] if len(inputs) > 2 else value
-        q_mask, v_mask = mask[:2] if mask else (None, None)
+        q_mask, v_mask = (None if m is None else _boolean(m) for m in (mask[:2] if mask else (None, None)))
         if self._is_plain(inputs) and not return_attention_scores:
             y, weights = self._attend(query, key, value, v_mask, use_causal_mask, training), None
         else:
@@ -147,6 +147,10 @@ class Attention(Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[0][:-1], input_shape[1][-1])
+
+
+def _boolean(mask):
+    return ops.stop_gradient(mask).astype(bool)
 
 
 class AdditiveAttention(Attention):

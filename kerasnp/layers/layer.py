@@ -91,8 +91,6 @@ class Layer(Registered, abstract=True):
         cls._call_names = tuple(parameters)[1:]
         cls._takes_training = "training" in parameters
         cls._takes_mask = "mask" in parameters
-        # Of several inputs each has a mask of its own, as `query` has `query_mask`.
-        cls._masked_inputs = tuple(name for name in parameters if f"{name}_mask" in parameters)
         cls._training_default = getattr(parameters.get("training"), "default", None)
 
     # -- what a subclass writes -------------------------------------------------------------------------------------
@@ -364,8 +362,6 @@ class Layer(Registered, abstract=True):
             args = (x,)
         else:
             args, kwargs = self._prepare(args, kwargs)
-            if self._masked_inputs:
-                self._fill_in(args, kwargs)
             x = args[0] if args else next(iter(kwargs.values()), None)
             if is_symbolic(args, kwargs):
                 return self._call_on_symbols(x, args, kwargs)
@@ -411,18 +407,6 @@ class Layer(Registered, abstract=True):
         if mask is not None or self._makes_mask:
             self._attach_mask(x, y, mask)
         return y
-
-    def _fill_in(self, args, kwargs):
-        """Convert the inputs among the keywords, and add the masks that travel with the inputs and were not given."""
-        given = dict(zip(inspect.signature(self.call).parameters, args))
-        for name in self._masked_inputs:
-            if name in kwargs:
-                kwargs[name] = self._convert(kwargs[name])
-            x, key = given.get(name, kwargs.get(name)), f"{name}_mask"
-            if x is not None and key not in given and kwargs.get(key) is None:
-                mask = get_mask(x)
-                if mask is not None:
-                    kwargs[key] = mask
 
     # Set by layers whose compute_mask makes a mask out of unmasked inputs.
     _makes_mask = False

@@ -13,7 +13,8 @@ class Attention(Operator):
     ->   y (n, t, heads, e), with `scores` also P (n, heads, t, s) before dropout
     """
 
-    def __init__(self, scale, mask=None, cap=None, rate=0.0, generator=None, empty=None, scores=False):
+    def __init__(self, scale, mask=None, cap=None, rate=0.0, generator=None, empty=None, fixed=None, scores=False):
+        self.fixed = fixed
         self.generator, self.scores, self.mask, self.empty = generator, scores, mask, empty
         self.options = {"scale": scale, "cap": cap, "rate": rate}
 
@@ -37,7 +38,7 @@ class Attention(Operator):
         dy = dy.astype(q.dtype, copy=False)
         dw = None if dw is None else dw.astype(q.dtype, copy=False)
         wants = tuple(self.wants(i) for i in range(4))
-        *grads, ds = K.attention_grad(dy, dw, q, k, v, y, p, r, keep=keep, wants=wants, **self.options)
+        *grads, ds = K.attention_grad(dy, dw, q, k, v, y, p, r, keep=keep, fixed=self.fixed, wants=wants, **self.options)
         return (*grads, None if ds is None else K.unbroadcast(ds, bias.shape))
 
 
@@ -59,12 +60,17 @@ def attend(query, key, value, bias=None, mask=None, scale=None, cap=None, masked
     """
     kind = query.dtype if isinstance(query, K.ndarray) else query.value.dtype
     kind = kind if kind.itemsize >= 4 else K.zeros((), K.float32).dtype
+    fixed = None
+    if mask is not None and masked is None and not zero_empty:
+        # Where nothing is allowed all weights are alike, whatever the scores.
+        fixed = ~K.max(mask, axis=-1, keepdims=True)
+        fixed = fixed if fixed.any() else None
     masked = lowest(kind) if masked is None else masked
     empty = masked / 2 if zero_empty and mask is not None else None
     if mask is not None:
         mask = K.where(mask, kind.type(0), kind.type(masked))
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    step = Attention(scale, mask, cap, rate, generator, empty, scores)
+    step = Attention(scale, mask, cap, rate, generator, empty, fixed, scores)
     return step(query, key, value) if bias is None else step(query, key, value, bias)
 
 

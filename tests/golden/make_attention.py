@@ -40,11 +40,19 @@ def record(name, case, out):
     trainable = [v.value for v in layer.trainable_variables]
     others = [v.value for v in layer.non_trainable_variables]
 
+    # Stateless calls lose the masks of all inputs but the first, so attention is told them.
+    masks = [None if m is None else np.array(m) for m in case.get("carried", ())]
+    given = {}
+    if masks and case["layer"][0] in attention_cases.SPREAD:
+        given = {"query_mask": masks[0], "value_mask": masks[1]}
+    elif masks and "Attention" in case["layer"][0]:
+        given = {"mask": masks}
+
     def forward(xs, trainable):
         def run(*args, **kwargs):
             return layer.stateless_call(trainable, others, *args, **kwargs)[0]
 
-        return attention_cases.call(run, case, carrying(xs, case))
+        return attention_cases.call(run, case, carrying(xs, case), **given)
 
     ys, pull = jax.vjp(forward, xs, trainable)
     dys = [rng.standard_normal(y.shape).astype("float32") for y in ys]

@@ -6,7 +6,6 @@ from pathlib import Path
 import cases
 import numpy as np
 import pytest
-from golden_configs import plain
 
 import kerasnp
 from kerasnp.autodiff import Tape, Variable
@@ -43,7 +42,7 @@ golden = Golden()
 UNFROZEN = {"RMSNormalization-2"}
 # Files whose layers are compared with numbers of their own.
 ELSEWHERE = {"conv_lstm", "preprocessing", "recurrent", "recurrent_cells", "recurrent_wrappers", "rnn"}
-ELSEWHERE |= {"attention", "image_color", "image_geometry", "image_size", "merging", "multi_head_attention"}
+ELSEWHERE |= {"image_color", "image_geometry", "image_size"}
 CASES = [
     pytest.param(name, f"{name}-{i}", arguments, shape, id=f"{name}-{i}")
     for name, samples in cases.LAYERS.items()
