@@ -62,7 +62,7 @@ def conv(x, kernel, bias=None, activation=None, strides=(1, 1), padding=((0, 0),
 
     x (n, *space, c)   kernel (*window, c / groups, filters)   ->   y (n, *positions, filters)
     """
-    form = Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    form = form_of(x.shape, kernel.shape, strides, padding, dilation, groups)
     if form.way is conv_batch_last:
         y, _ = conv_batch_last.conv(form.turned(x), form.cells(kernel), bias, activation, form.strides, form.padding)
         return form.natural(y)
@@ -77,7 +77,7 @@ def conv_grad(
     wants=(True, True, True),
 ):  # fmt: skip
     """dx, dw and db of y = act(x * kernel + bias), those wanted, from dy."""
-    form = Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    form = form_of(x.shape, kernel.shape, strides, padding, dilation, groups)
     if form.way is conv_batch_last:
         return form.gradients(x, kernel, y, dy, activation, wants)
     options = strides, padding, dilation, groups
@@ -97,7 +97,7 @@ def _sum_rows(dz):
 @in_float32
 def conv_grad_kernel(x, dz, kernel_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1, out=None):
     """dw, of shape `kernel_shape`: the correlation of x with dz."""
-    form = Form(x.shape, kernel_shape, strides, padding, dilation, groups)
+    form = form_of(x.shape, kernel_shape, strides, padding, dilation, groups)
     if form.way is conv_batch_last:
         arrays = form.turned(x), form.kernel_shape, None, form.turned(dz), None
         _, dw, _ = conv_batch_last.gradients(*arrays, form.strides, form.padding, (False, True, False))
@@ -114,7 +114,7 @@ def conv_grad_kernel(x, dz, kernel_shape, strides=(1, 1), padding=((0, 0), (0, 0
 @in_float32
 def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1):
     """dx, of shape `x_shape`: every dz times the window it came from, added up where windows overlap."""
-    form = Form(x_shape, kernel.shape, strides, padding, dilation, groups)
+    form = form_of(x_shape, kernel.shape, strides, padding, dilation, groups)
     if form.way is conv_batch_last:
         arrays = form.turned(dz), form.cells(kernel), form.turned_shape
         return form.natural(conv_batch_last.grad_input(*arrays, form.strides, form.padding))
@@ -122,6 +122,17 @@ def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)
         arrays = form.image(dz), form.cells(kernel), form.image_shape
         return form.flat(conv_depthwise.grad_input(*arrays, *form.options))
     return conv_plain.grad_input(dz, kernel, x_shape, strides, padding, dilation, groups)
+
+
+def form_of(x_shape, kernel_shape, strides, padding, dilation, groups):
+    """The Form for these sizes, remembered from the last time."""
+    padding = tuple([tuple(pair) for pair in padding])
+    return _form(tuple(x_shape), tuple(kernel_shape), tuple(strides), padding, tuple(dilation), groups)
+
+
+@functools.lru_cache(maxsize=512)
+def _form(*sizes):
+    return Form(*sizes)
 
 
 class Form:

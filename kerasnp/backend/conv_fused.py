@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import conv_batch_last
-from .conv import Form, conv, conv_grad, in_float32
+from .conv import conv, conv_grad, form_of, in_float32
 from .pool import max_pool, max_pool_grad
 
 __all__ = ["conv_pool", "conv_pool_grad"]
@@ -22,7 +22,7 @@ def conv_pool(
 
     That is max_pool(act(x * kernel + bias), *pool) for activations that never fall: relu, sigmoid, tanh and the like.
     """
-    form = Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    form = form_of(x.shape, kernel.shape, strides, padding, dilation, groups)
     if _side_by_side(form, pool):
         arrays = form.turned(x), form.cells(kernel), bias, activation
         y, won = conv_batch_last.conv(*arrays, form.strides, form.padding, _pair(pool[0]), winners)
@@ -39,7 +39,7 @@ def conv_pool_grad(
     pool=PAIRS, wants=(True, True, True),
 ):  # fmt: skip
     """dx, dw and db, those wanted, from dy, where `y, won = conv_pool(...)`."""
-    form = Form(x.shape, kernel.shape, strides, padding, dilation, groups)
+    form = form_of(x.shape, kernel.shape, strides, padding, dilation, groups)
     if _side_by_side(form, pool):
         return form.gradients(x, kernel, y, dy, activation, wants, _pair(pool[0]), won)
     dtop = dy if activation is None else activation.backward(y, dy)

@@ -4,6 +4,7 @@ One to three spatial axes, strides, dilation, groups. Every window becomes a row
 some rows of one image, at a time.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -15,7 +16,7 @@ COLUMNS = 1 << 18  # elements of columns that one piece of work makes: 1 MB in f
 
 def conv(x, kernel, bias, activation, strides, padding, dilation, groups, positions):
     """y (n, *positions, filters) = act(x * kernel + bias)."""
-    form = _Form(x.shape, kernel.shape, strides, padding, dilation, groups, positions)
+    form = _form(x.shape, kernel.shape, strides, padding, dilation, groups, positions)
     y = arena.empty((len(x), *positions, kernel.shape[-1]), x.dtype)
     windows, weights = form.windows(form.padded(x)), form.weights(kernel)
 
@@ -34,7 +35,7 @@ def conv(x, kernel, bias, activation, strides, padding, dilation, groups, positi
 
 def grad_kernel(x, dz, kernel_shape, strides, padding, dilation, groups):
     """dw, of shape `kernel_shape`."""
-    form = _Form(x.shape, kernel_shape, strides, padding, dilation, groups, dz.shape[1:-1])
+    form = _form(x.shape, kernel_shape, strides, padding, dilation, groups, dz.shape[1:-1])
     windows = form.windows(form.padded(x))
     grain = max(1, -(-len(form.parts) // 16))  # a sum of 16 parts at most
     sums = np.zeros((-(-len(form.parts) // grain), groups, form.depth, kernel_shape[-1] // groups), x.dtype)
@@ -49,7 +50,7 @@ def grad_kernel(x, dz, kernel_shape, strides, padding, dilation, groups):
 
 def grad_input(dz, kernel, x_shape, strides, padding, dilation, groups):
     """dx, of shape `x_shape`."""
-    form = _Form(x_shape, kernel.shape, strides, padding, dilation, groups, dz.shape[1:-1])
+    form = _form(x_shape, kernel.shape, strides, padding, dilation, groups, dz.shape[1:-1])
     dxp = np.zeros(form.padded_shape, dz.dtype)
     windows, weights = form.windows(dxp), form.weights(kernel).swapaxes(1, 2)
 
@@ -64,6 +65,18 @@ def grad_input(dz, kernel, x_shape, strides, padding, dilation, groups):
     if dz.size:
         threads.parallel(piece, len(dz), max(1, COLUMNS // form.columns_per_image))
     return dxp[form.inside]
+
+
+def _form(x_shape, kernel_shape, strides, padding, dilation, groups, positions):
+    """The sizes, remembered from the last time."""
+    padding = tuple([tuple(pair) for pair in padding])
+    sizes = tuple(x_shape), tuple(kernel_shape), tuple(strides), padding, tuple(dilation), groups, tuple(positions)
+    return _remembered(*sizes)
+
+
+@functools.lru_cache(maxsize=512)
+def _remembered(*sizes):
+    return _Form(*sizes)
 
 
 class _Form:
@@ -98,15 +111,15 @@ class _Form:
         c = xp.shape[-1] // self.groups
         strides = [s * t for s, t in zip(steps, self.strides, strict=True)]
         cells = [s * d for s, d in zip(steps, self.dilation, strict=True)]
-        return np.lib.stride_tricks.as_strided(
-            xp,
-            (len(xp), *self.positions, *self.window, self.groups, c),
-            (batch, *strides, *cells, channel * c, channel),
-        )
+        shape = (len(xp), *self.positions, *self.window, self.groups, c)
+        strides = (batch, *strides, *cells, channel * c, channel)
+        if xp.flags.c_contiguous:
+            return np.ndarray(shape, xp.dtype, xp, 0, strides)
+        return np.lib.stride_tricks.as_strided(xp, shape, strides)  # six times slower, but takes what has gaps
 
     def columns(self, windows):
         """(groups, windows, depth), a copy."""
-        columns = np.moveaxis(windows, -2, 0)
+        columns = windows.transpose(windows.ndim - 2, *range(windows.ndim - 2), windows.ndim - 1)
         out = arena.empty(columns.shape, columns.dtype)
         out[...] = columns
         return out.reshape(self.groups, -1, self.depth)

@@ -75,7 +75,7 @@ def _pool(x, combine, start, size, strides, padding, mean=False):
     y = arena.empty([axis.positions for axis in axes], x.dtype)
     pooled = [i for i, axis in enumerate(axes) if not axis.whole]
     scale = _one_over_count(axes, x.dtype) if mean else None
-    cells = [axis.cells(0, axis.positions) for axis in axes]
+    cells = [axis.all_cells for axis in axes]
 
     def piece(first, last):
         y_part = y[first:last]
@@ -83,7 +83,8 @@ def _pool(x, combine, start, size, strides, padding, mean=False):
         for i in pooled:
             shape = (*y_part.shape[: i + 1], *part.shape[i + 1 :])
             out = y_part if i == pooled[-1] else arena.empty(shape, x.dtype)
-            _combine(combine, start, part, out, cells[i] if i else axes[0].cells(first, last), (slice(None),) * i)
+            own = cells[i] if i or last - first == len(y) else axes[0].cells(first, last)
+            _combine(combine, start, part, out, own, (slice(None),) * i)
             part = out
         if part is not y_part:
             y_part[...] = part
@@ -116,7 +117,7 @@ def _scatter(sharing, axes, dy):
     # Where windows reach into the next block, every other block waits.
     axis, phases = axes[0], 1 if axes[0].window <= axes[0].stride else 2
     rows = max(_grain(axis.positions, dx.size), -(-axis.window // axis.stride) - 1)
-    cells = [other.cells(0, other.positions) for other in axes[1:]]
+    cells = [other.all_cells for other in axes[1:]]
 
     def block(first, last):
         share = sharing(slice(first, last))
@@ -142,6 +143,12 @@ def _scatter(sharing, axes, dy):
 
 
 def _axes(x_shape, size, strides, padding, order):
+    padding = tuple([tuple(pair) for pair in padding])
+    return _remembered(tuple(x_shape), tuple(size), tuple(strides), padding, order)
+
+
+@functools.lru_cache(maxsize=512)
+def _remembered(x_shape, size, strides, padding, order):
     axes = zip(x_shape, (1, *size, 1), (1, *strides, 1), ((0, 0), *padding, (0, 0)), strict=True)
     axes = [_Axis(*axis) for axis in axes]
     return [axes[i] for i in order]
@@ -154,6 +161,7 @@ class _Axis:
         self.n, self.window, self.stride, self.before = n, window, stride, padding[0]
         self.positions = output_size(n, window, stride, 1, padding)
         self.whole = window == stride == 1 and padding == (0, 0)
+        self.all_cells = self.cells(0, self.positions)
 
     def cells(self, first, last):
         """For each cell of the windows first, ..., last - 1: those that have it, from `first` on, and its places."""
@@ -176,7 +184,7 @@ def _one_over_count(axes, dtype):
     counts = np.ones((1,) * len(axes))
     for i, axis in enumerate(axes):
         along = np.zeros(axis.positions)
-        for target, _ in axis.cells(0, axis.positions):
+        for target, _ in axis.all_cells:
             along[target] += 1
         if np.unique(along).size <= 1:
             along = along[:1]

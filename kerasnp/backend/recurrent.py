@@ -36,7 +36,7 @@ def recurrent(
     """
     n, t, _ = x.shape
     u = len(r)
-    cell = CELLS[cell](w, r, b, *activations, x.dtype)
+    cell = CELLS[cell](w, r, b, *activations, x.dtype, keep)
     y = np.empty((n, t, u) if sequences else (n, u), x.dtype)
     last = [np.empty((n, u), x.dtype) for _ in states]
     runs = {}
@@ -115,7 +115,7 @@ def grain_of(n, cell):
     """How many samples a shard has."""
     pieces = -(-n // SHARD)
     grain = -(-n // pieces) if pieces else 1
-    return grain if grain * cell.stack.size >= WORTH_A_THREAD else max(n, 1)
+    return grain if grain * cell.size * cell.columns >= WORTH_A_THREAD else max(n, 1)
 
 
 class Run:
@@ -131,7 +131,7 @@ class Run:
         self.groups = cell.groups if self.dropping else [slice(0, cell.columns)]
         x = x.transpose(1, 2, 0)[:: -1 if backwards else 1]
         # What the product is taken with, (t, u + i + 1, n): one for all gates, or one for each where parts are dropped.
-        self.a = [arena.empty((t + 1, len(cell.stack), n), dtype) for _ in self.groups]
+        self.a = [arena.empty((t + 1, cell.size, n), dtype) for _ in self.groups]
         for g, a in enumerate(self.a):
             a[:t, u : u + i] = x if drop_x is None else x * self.drop_x[g]
             if cell.bias:

@@ -47,17 +47,21 @@ class Cell:
     gates = 0  # how many blocks of columns are behind the gate activation
     apart = 0  # how many blocks at the end the state has no part in
 
-    def __init__(self, w, r, b, activation, gate, dtype):
+    def __init__(self, w, r, b, activation, gate, dtype, keep=True):
         self.inputs, self.units = len(w), len(r)
         self.activation, self.gate = activation, gate
         self.bias = b is not None
         self.stack = self.stacked(w, r, b).astype(dtype, copy=False)
-        self.columns = self.stack.shape[1]
+        self.size, self.columns = self.stack.shape
         # The state reaches only these columns.
         self.fed_back = self.columns - self.apart * self.units
         # sigmoid(z) = (1 + tanh(z / 2)) / 2: the half goes into the weights, which is exact.
         self.half = self.gates * self.units if gate is Sigmoid else 0
-        self.scaled = np.array(self.stack.T, order="C")
+        if keep:
+            self.scaled = np.array(self.stack.T, order="C")
+        else:
+            # Nobody needs the stack itself, and a copy in another order costs as much as ten steps of one sample.
+            self.scaled, self.stack = self.stack.T, None
         self.scaled[: self.half] *= 0.5
 
     @property
