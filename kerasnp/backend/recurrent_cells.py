@@ -194,7 +194,8 @@ class Lstm(Cell):
             np.multiply(dh, slope[2 * u : 3 * u], out=dz_output)
             np.multiply(dc, slope[3 * u :], out=dz_new)
             # The path of the cell state: without it, whatever happened more than a step ago is learned wrongly.
-            dc *= run.z[s, u : 2 * u]
+            f = run.z[s, u : 2 * u]
+            dc *= f
             dz_all[:, s] = dz
             run.state_gradient(dz, dh)
             if kept:
