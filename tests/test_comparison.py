@@ -1,13 +1,12 @@
 """compare: every combination from the same start on the same data, and what its result shows."""
 
-import doctest
 import importlib.util
 
 import numpy as np
 import pytest
 
 import kerasnp
-from kerasnp import comparison, layers
+from kerasnp import layers
 from kerasnp.comparison import compare
 
 needs_matplotlib = pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="matplotlib is not installed")
@@ -28,10 +27,6 @@ def build(activation="relu", initializer="glorot_uniform", rate=0.0):
     )
     built.append([w.numpy() for w in model.weights])
     return model
-
-
-def test_example():
-    assert doctest.testmod(comparison).failed == 0
 
 
 def test_all_combinations_from_the_same_start():

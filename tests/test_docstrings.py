@@ -13,6 +13,8 @@ MODULES = ["kerasnp", *(m.name for m in pkgutil.walk_packages(kerasnp.__path__, 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name, tmp_path, monkeypatch):
+    if name.startswith("kerasnp.viz"):
+        pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     monkeypatch.chdir(tmp_path)
     runner = doctest.DocTestRunner(verbose=False)
     report = []

@@ -102,7 +102,7 @@ def _in_float64(layer):
 
 
 @contextlib.contextmanager
-def _calling(layers, make):
+def calling(layers, make):
     """Inside, each layer's `call` is what `make(layer, call)` returns; None leaves it."""
     replaced = []
     try:
@@ -141,7 +141,7 @@ def _steps_of(layer, evaluate):
 
         return shifted
 
-    with _calling(layer._flatten_layers(), make):
+    with calling(layer._flatten_layers(), make):
         with stop_recording():
             evaluate()
         yield shifts
@@ -162,7 +162,7 @@ def _owning(layer, owners):
 
         return noted
 
-    return _calling([inner for inner in layer._flatten_layers() if not hasattr(inner, "layers")], make)
+    return calling([inner for inner in layer._flatten_layers() if not hasattr(inner, "layers")], make)
 
 
 def _weight_parts(layer):

@@ -11,6 +11,7 @@ _HOMES = {
     "normalize": "kerasnp.ops.labels",
     "get_file": "kerasnp.utils.file_utils",
     "Progbar": "kerasnp.utils.progress",
+    "plot_model": "kerasnp.viz.keras_plot",
     "custom_object_scope": "kerasnp.saving",
     "CustomObjectScope": "kerasnp.saving",
     "get_custom_objects": "kerasnp.saving",

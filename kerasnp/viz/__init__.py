@@ -15,6 +15,7 @@ from kerasnp.viz.evaluation import confusion_matrix, show_classes, show_misclass
 from kerasnp.viz.features import show_feature_maps, show_filters
 from kerasnp.viz.history import PlotHistory, plot_history
 from kerasnp.viz.loss_surface import landscape
+from kerasnp.viz.model_graph import plot_model
 from kerasnp.viz.weights import activation_histograms, gradient_flow, weight_histograms
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "gradient_flow",
     "landscape",
     "plot_history",
+    "plot_model",
     "show_classes",
     "show_feature_maps",
     "show_filters",

@@ -1,17 +1,11 @@
 """Looking at a model leaves no trace."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 import kerasnp
 from kerasnp import layers
 from kerasnp.models import probe
-
-
-def test_example():
-    assert doctest.testmod(probe).failed == 0
 
 
 def test_gradients_are_those_of_training_and_nothing_moves():

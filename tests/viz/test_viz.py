@@ -1,7 +1,6 @@
 """Pictures: that they show the numbers they were given, change nothing, and need no display."""
 
-import doctest
-import importlib
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -38,14 +37,6 @@ def data(n=12):
 
 def state(model):
     return [v.numpy() for v in model.variables]
-
-
-@needs_matplotlib
-@pytest.mark.parametrize("name", "evaluation features history loss_surface weights".split())
-def test_examples_in_the_docstrings_run(name):
-    module = importlib.import_module(f"kerasnp.viz.{name}")
-    result = doctest.testmod(module)
-    assert result.attempted > 0 and result.failed == 0
 
 
 def test_without_matplotlib_one_sentence_says_what_to_do(monkeypatch):
