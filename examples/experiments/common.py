@@ -173,6 +173,15 @@ class Losses(kerasnp.callbacks.Callback):
         self.sums = total
 
 
+def plain_ticks(axis):
+    """Write the ticks of a logarithmic axis as plain numbers, those between the powers of ten too."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def smooth(values, width):
     """Running means over `width` values."""
     values = np.asarray(values, float)

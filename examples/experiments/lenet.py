@@ -9,7 +9,7 @@ from kerasnp import layers
 from kerasnp.optimizers import Adam
 from kerasnp.optimizers.schedules import CosineDecay
 
-from experiments.common import tiles
+from experiments.common import plain_ticks, tiles
 
 
 def lenet5(extra=(), norm=False, activation="softmax"):
@@ -130,6 +130,7 @@ def best_cnn(lab):
         left.plot(epoch, 100 * (1 - np.array(curves["val_accuracy"])), "o-", label="test images", color="tab:blue")
         left.axhline(0.8, color="tab:red", ls="--", lw=1, label="seed 004: 0.8 %")
         left.set(xlabel="epoch", ylabel="wrong, %", title=f"{accuracy:.2%} right after {epochs} epochs", yscale="log")
+        plain_ticks(left.yaxis)
         left.legend()
         tiles(right, x_test[wrong], [f"{p}, is {t}" for p, t in zip(predicted[wrong], y_test[wrong])])
         right.set_title(f"the first of {len(wrong)} mistakes")

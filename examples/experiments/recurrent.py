@@ -52,10 +52,10 @@ class HandLSTM(layers.Layer):
 
 
 def recall(rng, n, length, symbols=4):
-    """Sequences of one-hot symbols (n, length, symbols), noise after the first, and the first, which is to be recalled."""
+    """Sequences of one-hot symbols and a mark at the first (n, length, symbols + 1), and the marked symbol, to be recalled."""
     words = rng.integers(symbols, size=(n, length))
-    x = np.eye(symbols, dtype="float32")[words]
-    x[:, 1:] *= 0.5
+    x = np.eye(symbols + 1, dtype="float32")[words]
+    x[:, 0, symbols] = 1
     return x, words[:, 0].astype("int32")
 
 
@@ -89,7 +89,7 @@ def rnn_lstm(lab):
     lab.say("With the path off gradcheck says:\n  " + told)
 
     # The gradient of the last state, by the step whose input it reaches.
-    length = lab.pick(24, 8, "sequence length")
+    length = lab.pick(16, 8, "sequence length")
     long = rng.standard_normal((32, length, inputs)) * 0.5
     small = [0.4 * a for a in four]
     small[2][units : 2 * units] = 1.0
@@ -104,10 +104,10 @@ def rnn_lstm(lab):
         reach[name] = np.sqrt(np.square(tape.gradient(total, watched)).mean(axis=(0, 2)))
 
     # Training: name the first symbol of a sequence.
-    epochs, cells = lab.pick(15, 3, "epochs"), lab.pick(16, 8, "units")
+    epochs, cells = lab.pick(25, 3, "epochs"), lab.pick(16, 8, "units")
     x_train, y_train = recall(rng, lab.pick(2_000, 200), length)
     x_test, y_test = recall(rng, lab.pick(500, 100), length)
-    curves, accuracy = {}, {}
+    curves, accuracy, start = {}, {}, None
     ways = {
         "layers.LSTM": lambda: layers.LSTM(cells),
         "LSTM by hand": lambda: HandLSTM(cells),
@@ -116,8 +116,12 @@ def rnn_lstm(lab):
     }
     for name, make in ways.items():
         kerasnp.utils.set_random_seed(lab.seed)
-        model = kerasnp.Sequential([kerasnp.Input((length, 4)), make(), layers.Dense(4, activation="softmax")])
-        model.compile(kerasnp.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model = kerasnp.Sequential([kerasnp.Input((length, 5)), make(), layers.Dense(4, activation="softmax")])
+        start = start or model.get_weights()
+        if "LSTM" in name:
+            model.set_weights(start)  # the three begin alike, so that only the path can make a difference
+        kerasnp.utils.set_random_seed(lab.seed)
+        model.compile(kerasnp.optimizers.Adam(0.01, clipnorm=1.0), "sparse_categorical_crossentropy", metrics=["accuracy"])
         history = model.fit(x_train, y_train, 50, epochs, verbose=0, validation_data=(x_test, y_test))
         curves[name] = history.history["val_accuracy"]
         accuracy[name] = curves[name][-1]
@@ -130,10 +134,12 @@ def rnn_lstm(lab):
         left, middle, right = axes
         for i, (path, label) in enumerate(((True, "path on"), (False, "path off"))):
             values = [max(errors[path][f"{w} of the {g} gate"] for w in ("kernel", "recurrent_kernel", "bias")) for g in GATES]
-            left.bar(np.arange(4) + 0.4 * i - 0.2, np.maximum(values, 1e-12), 0.38, label=label, color=f"C{i}")
+            left.bar(np.arange(4) + 0.4 * i - 0.2, np.maximum(values, 1e-12), 0.38, label=label)
         left.axhline(1e-5, color="k", ls=":", lw=1)
-        left.set(xticks=range(4), xticklabels=GATES, yscale="log", ylabel="relative error", title="What gradcheck finds")
-        left.legend()
+        left.set(xticks=range(4), xticklabels=GATES, yscale="log", title="What gradcheck finds")
+        left.set_ylabel("relative error (1e-12: none)")
+        left.set_ylim(1e-13, 1e2)
+        left.legend(loc="upper center", ncols=2)
         for name, values in reach.items():
             middle.plot(np.arange(1, length + 1), values, ".-", label=name)
         middle.set(yscale="log", xlabel="step", ylabel="gradient of the last state", title="How far back the gradient reaches")
@@ -235,11 +241,15 @@ def embedding_text(lab):
         left.legend(loc="lower right")
         vectors = maps["LSTM"] - maps["LSTM"][1:].mean(axis=0)
         plane = vectors @ np.linalg.svd(vectors[1:], full_matrices=False)[2][:2].T
-        for word, (a, b) in zip(WORDS[1:], plane[1:]):
-            kinds = {"tab:green": GOOD, "tab:red": BAD, "tab:blue": ("not", "never", "but")}
-            color = next((c for c, words in kinds.items() if word in words), "gray")
-            right.plot(a, b, ".", color=color)
-            right.text(a, b, " " + word, fontsize=8, color=color, va="center")
+        groups = {
+            "praise: good, great, ...": GOOD, "blame: bad, dull, ...": BAD, "not, never": ["not", "never"],
+            "degree: really, quite, ...": FILLERS, "things: film, plot, ...": NOUNS,
+            "the, was, is, but, and": ["the", "was", "is", "but", "and"],
+        }  # fmt: skip
+        for (label, words), marker in zip(groups.items(), "o^sDvX"):
+            right.plot(*plane[[WORDS.index(word) for word in words]].T, marker, ls="", alpha=0.7, label=label)
+        right.legend(fontsize=8)
+        right.margins(0.12)
         right.set(title="What the LSTM's Embedding learned", xlabel="first principal axis", ylabel="second principal axis")
 
     lab.picture(draw, 1, 2, size=(11, 4.6))
