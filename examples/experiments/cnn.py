@@ -7,7 +7,7 @@ import numpy as np
 import kerasnp
 from kerasnp import Tape, Variable, layers, ops, optimizers
 
-from experiments.common import Losses, smooth
+from experiments.common import Losses, plain_ticks, smooth
 
 ACTIVATIONS = {
     "ReLU": (lambda: layers.ReLU(), 0.9642),
@@ -104,6 +104,7 @@ def activations(lab):
             width = max(1, len(losses) // 40)
             axes[0].plot(np.arange(width, len(losses) + 1), smooth(losses, width), label=name, lw=1.2)
         axes[0].set(xlabel="batch", ylabel="loss (running mean)", yscale="log", title="Loss while training")
+        plain_ticks(axes[0].yaxis)
         axes[0].legend(fontsize=8)
         names = list(figures)
         bars = axes[1].barh(names, [figures[n]["accuracy"] for n in names], color="tab:blue")
@@ -168,6 +169,7 @@ def optimizers_compared(lab):
             width = max(1, len(losses) // 40)
             axes[0].plot(np.arange(width, len(losses) + 1), smooth(losses, width), label=name, lw=1.2)
         axes[0].set(xlabel="batch", ylabel="loss (running mean)", yscale="log", title="Loss while training the CNN")
+        plain_ticks(axes[0].yaxis)
         axes[0].legend(fontsize=8)
         u, v = np.meshgrid(np.linspace(-8, 8, 120), np.linspace(-3, 3, 80))
         axes[1].contour(u, v, u**2 / 20 + v**2, levels=[0.05, 0.3, 1, 2, 4, 7], colors="lightgray")

@@ -143,6 +143,7 @@ def rnn_lstm(lab):
         for name, values in reach.items():
             middle.plot(np.arange(1, length + 1), values, ".-", label=name)
         middle.set(yscale="log", xlabel="step", ylabel="gradient of the last state", title="How far back the gradient reaches")
+        middle.xaxis.get_major_locator().set_params(integer=True)
         middle.legend()
         for name, values in curves.items():
             right.plot(np.arange(1, epochs + 1), values, "--" if name == "LSTM by hand" else "-", label=name)
@@ -348,12 +349,13 @@ def recursive(lab):
             left.plot(np.arange(1, epochs + 1), values, ".-", label=name)
         left.set(xlabel="epoch", ylabel="right, unseen formulas", ylim=(0.45, 1.02), title=f"Formulas up to depth {depth}")
         left.legend(loc="lower right")
-        for name, f in figures.items():
-            right.plot(list(f["accuracy_by_depth"]), list(f["accuracy_by_depth"].values()), "o-", label=name)
+        for (name, f), style in zip(figures.items(), ("o-", "s--", "x:")):
+            right.plot(list(f["accuracy_by_depth"]), list(f["accuracy_by_depth"].values()), style, label=name)
         right.axvline(depth + 0.5, color="gray", ls=":")
-        right.text(depth + 0.53, 0.5, "deeper than\nin training", fontsize=8, color="gray")
+        right.text(depth + 0.53, 0.6, "deeper than\nin training", fontsize=8, color="gray")
         right.set(xlabel="depth", ylabel="right", ylim=(0.45, 1.02), xticks=list(tests), title="By depth of the formula")
-        right.legend(loc="lower left", fontsize=8)
+        right.legend(loc="center left", fontsize=8)
+        left.xaxis.get_major_locator().set_params(integer=True)
 
     lab.picture(draw, 1, 2, size=(10, 4))
     return figures
