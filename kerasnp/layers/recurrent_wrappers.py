@@ -64,7 +64,8 @@ class Bidirectional(Layer):
         self._check_fit()
         for inner in (self.forward_layer, self.backward_layer):
             if hasattr(inner, "zero_output_for_mask"):
-                inner.zero_output_for_mask = True
+                # In sequences the zeros of both directions meet; a last output is that of the last step that counts.
+                inner.zero_output_for_mask = inner.return_sequences
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.stateful = getattr(layer, "stateful", False)
         self.input_spec = layer.input_spec

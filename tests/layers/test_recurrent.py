@@ -240,6 +240,24 @@ def test_bidirectional_sees_both_ends():
     assert layer.forward_layer.name == "forward_simple_rnn" and layer.backward_layer.name == "backward_simple_rnn"
 
 
+@pytest.mark.parametrize("inner", [SimpleRNN, LSTM, GRU])
+def test_bidirectional_reads_padded_sequences_as_if_they_ended(inner):
+    """The last output of either direction is that of the last step that counts, and both learn."""
+    x = np.random.default_rng(0).standard_normal((3, 5, 2)).astype("float32")
+    lengths = [5, 3, 1]
+    mask = np.arange(5) < np.array(lengths)[:, None]
+    layer = Bidirectional(inner(3))
+    layer.build(x.shape)
+    with Tape() as tape:
+        y = layer(x, mask=mask)
+    for i, n in enumerate(lengths):
+        np.testing.assert_allclose(y.numpy()[i], layer(x[i : i + 1, :n])[0], rtol=1e-5, atol=1e-6)
+    for weight, gradient in zip(layer.trainable_weights, tape.gradient(y, layer.trainable_weights)):
+        assert np.abs(gradient).max() > 0, weight.path
+    sequences = Bidirectional(inner(3, return_sequences=True))
+    assert not np.asarray(sequences(x, mask=mask))[~mask].any()
+
+
 def test_bidirectional_with_states_and_initial_states():
     x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype("float32")
     layer = Bidirectional(LSTM(4, return_state=True, return_sequences=True))
