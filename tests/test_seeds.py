@@ -73,7 +73,7 @@ def rnn_lstm(f):
     off = f["errors_path_off"]
     assert min(off[f"kernel of the {gate} gate"] for gate in ("input", "forget", "candidate")) > 0.1
     assert off["kernel of the output gate"] < 0.1
-    assert "kernel of the forget gate" in f["gradcheck_says"]
+    assert "missing path" in f["gradcheck_says"] and "dc[t-1] += dc[t] * f[t]" in f["gradcheck_says"]
     reach = f["gradient_at_first_step"]
     assert reach["LSTM"] > 2 * reach["LSTM, path off"]
 
@@ -229,8 +229,8 @@ def test_formulas_are_trees_of_their_words():
         assert evaluate(list(parents).index(-1)) == value
 
 
-def cifar_file(path, count=6, protocol=2):
-    rng = np.random.default_rng(0)
+def cifar_file(path, count=6, protocol=2, seed=0):
+    rng = np.random.default_rng(seed)
     content = {
         b"data": rng.integers(0, 256, (count, 3072)).astype("uint8"), b"coarse_labels": list(range(count)),
         b"fine_labels": list(range(count)), b"filenames": [b"a.png"] * count, b"batch_label": b"training batch 1 of 1",
@@ -303,8 +303,8 @@ def test_the_folder_of_cifar_is_used(data, monkeypatch, tmp_path):
     folder.mkdir()
     monkeypatch.setenv("KERASNP_HOME", str(tmp_path))
     assert cifar.find_cifar() is None
-    for part in ("train", "test"):
-        cifar_file(folder / part, 20, protocol=4)
+    for seed, part in enumerate(("train", "test")):
+        cifar_file(folder / part, 20, 4, seed)
     assert cifar.find_cifar() == folder
     record = seeds.main(["cifar100-coarse", "--quick", "--out", str(tmp_path)])
     assert record["data"] == "CIFAR-100, coarse" and record["figures"]["real_data"]

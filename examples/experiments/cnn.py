@@ -1,7 +1,5 @@
 """The CNN of the first report under different activations and optimizers."""
 
-import time
-
 import numpy as np
 
 import kerasnp
@@ -49,24 +47,21 @@ def network(activation=layers.ReLU, filters=(12, 24)):
     )
 
 
-def train(lab, model, optimizer, data, epochs, batch):
-    """The losses of all batches, the accuracy on the test images, the seconds."""
+def compared(lab, build, data, epochs, batch, **choices):
+    """`kerasnp.compare` with the losses of all batches and the accuracy on the test images: (run, losses, accuracy) each."""
     (x, y), (x_test, y_test) = data
-    losses = Losses()
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    start = time.perf_counter()
-    model.fit(x, y, batch, epochs, verbose=0, callbacks=[losses])
-    seconds = time.perf_counter() - start
-    return losses.losses, model.evaluate(x_test, y_test, 500, verbose=0)[1], seconds
+    watchers = []
 
+    def watched():
+        watchers.append(Losses())
+        return watchers[-1:]
 
-def gradient_norms(model, x, y):
-    """The root mean square of the gradient of each kernel, by layer."""
-    kernels = {layer.name: layer.kernel for layer in model.layers if getattr(layer, "kernel", None) is not None}
-    loss_of = kerasnp.losses.SparseCategoricalCrossentropy()
-    with Tape() as tape:
-        loss = loss_of(y, model(x, training=True))
-    return {name: float(np.sqrt(np.mean(g**2))) for name, g in tape.gradient(loss, kernels).items()}
+    runs = kerasnp.compare(
+        build, x, y, **choices, loss="sparse_categorical_crossentropy", metrics=["accuracy"], epochs=epochs, batch_size=batch,
+        callbacks=watched, seed=lab.seed, verbose=1,
+    )  # fmt: skip
+    for run, watcher in zip(runs, watchers, strict=True):
+        yield run, watcher.losses, run.model.evaluate(x_test, y_test, 500, verbose=0)[1]
 
 
 def activations(lab):
@@ -76,19 +71,20 @@ def activations(lab):
     rate = 0.02
     lab.settings["optimizer"] = f"SGD({rate}, momentum=0.9)"
     data = lab.images(*lab.pick((60_000, 10_000), (640, 200)))
-    (x, y), _ = data
     figures, curves = {}, {}
-    for name, (activation, theirs) in ACTIVATIONS.items():
-        kerasnp.utils.set_random_seed(lab.seed)
-        model = network(activation, filters)
-        norms = gradient_norms(model, x[:256], y[:256])
-        curves[name], accuracy, seconds = train(lab, model, optimizers.SGD(rate, momentum=0.9), data, epochs, batch)
-        steps = len(curves[name])
+    choices = {name: activation for name, (activation, _) in ACTIVATIONS.items()}
+    found = compared(
+        lab, lambda activation: network(activation, filters), data, epochs, batch, activation=choices,
+        optimizer=[optimizers.SGD(rate, momentum=0.9)],
+    )  # fmt: skip
+    for run, losses, accuracy in found:
+        name, curves[run.label] = run.label, losses
         figures[name] = {
-            "accuracy": accuracy, "seed_000": theirs, "seconds": seconds, "seconds_per_50_batches": 50 * seconds / steps,
-            "gradient_at_start": norms, "last_loss": float(np.mean(curves[name][-max(1, steps // 10) :])),
+            "accuracy": accuracy, "seed_000": ACTIVATIONS[name][1], "seconds": run.seconds,
+            "seconds_per_50_batches": 50 * run.seconds / len(losses),
+            "gradient_at_start": {layer: run.gradients[layer] for layer in ("conv_1", "conv_2", "classes")},
+            "last_loss": float(np.mean(losses[-max(1, len(losses) // 10) :])),
         }  # fmt: skip
-        lab.say(f"{name:18s} {accuracy:.2%} on the test images after {seconds:.1f} s")
     lab.table(
         ["activation", "accuracy", "seed 000", "s / 50 batches", "gradient conv_1", "conv_2", "classes"],
         [[n, f["accuracy"], f["seed_000"], f["seconds_per_50_batches"], *f["gradient_at_start"].values()]
@@ -112,11 +108,11 @@ def activations(lab):
         axes[1].invert_yaxis()
         low = min(f["accuracy"] for f in figures.values())
         low = max(0, low - 0.25 * (1 - low) - 0.02)
-        axes[1].set(xlim=(low, 1), title=f"Test accuracy, {epochs} epochs", xlabel="share right")
+        axes[1].set(xlim=(low, 1), title=f"Test accuracy, {epochs} epoch" + "s" * (epochs > 1), xlabel="share right")
         for name in names:
             norms = figures[name]["gradient_at_start"]
             axes[2].plot(list(norms), list(norms.values()), "o-", label=name, lw=1.2)
-        axes[2].set(yscale="log", title="Gradient of the kernels before training", ylabel="root mean square", xlabel="layer")
+        axes[2].set(yscale="log", title="Gradient of the kernels before training", ylabel="norm", xlabel="layer")
         axes[2].legend(fontsize=8)
 
     lab.picture(draw, 1, 3, size=(14, 4.2))
@@ -141,22 +137,21 @@ def optimizers_compared(lab):
     filters = lab.pick((12, 24), (4, 6), "filters")
     data = lab.images(*lab.pick((60_000, 10_000), (640, 200)))
     figures, curves, paths = {}, {}, {}
-    for name, (make, rate, steep, theirs) in OPTIMIZERS.items():
-        kerasnp.utils.set_random_seed(lab.seed)
-        optimizer, model = make(rate), network(filters=filters)
-        before = np.concatenate([w.ravel() for w in model.get_weights()])
-        curves[name], accuracy, seconds = train(lab, model, optimizer, data, epochs, batch)
-        after = np.concatenate([w.ravel() for w in model.get_weights()])
+    kerasnp.utils.set_random_seed(lab.seed)
+    before = np.concatenate([w.ravel() for w in network(filters=filters).get_weights()])
+    choices = {name: make(rate) for name, (make, rate, *_) in OPTIMIZERS.items()}
+    for run, losses, accuracy in compared(lab, lambda: network(filters=filters), data, epochs, batch, optimizer=choices):
+        name, curves[run.label] = run.label, losses
+        make, rate, steep, theirs = OPTIMIZERS[name]
         paths[name] = valley(make(steep), 30)
-        losses = curves[name]
+        after = np.concatenate([w.ravel() for w in run.model.get_weights()])
         figures[name] = {
-            "accuracy": accuracy, "seed_000": theirs, "rate": rate, "seconds": seconds,
+            "accuracy": accuracy, "seed_000": theirs, "rate": rate, "seconds": run.seconds,
             "loss_after_100_batches": float(np.mean(losses[90:110])) if len(losses) > 100 else None,
             "last_loss": float(np.mean(losses[-max(1, len(losses) // 10) :])),
             "weights_moved": float(np.linalg.norm(after - before) / np.linalg.norm(before)),
-            "valley_rate": steep, "valley_end": paths[name][-1], "updates": int(optimizer.iterations),
+            "valley_rate": steep, "valley_end": paths[name][-1], "updates": int(run.model.optimizer.iterations),
         }  # fmt: skip
-        lab.say(f"{name:10s} {accuracy:.2%} on the test images after {seconds:.1f} s")
     lab.table(
         ["optimizer", "rate", "accuracy", "seed 000", "loss at batch 100", "last loss", "weights moved by", "seconds"],
         [[n, f["rate"], f["accuracy"], f["seed_000"], f["loss_after_100_batches"], f["last_loss"], f["weights_moved"],

@@ -75,7 +75,7 @@ def rnn_lstm(lab):
         try:
             errors[path] = gradcheck_gates(lambda w, r, b, path=path: lstm(x, w, r, b, path), *four)
         except GradientError as error:
-            errors[path], told = error.errors, str(error)
+            errors[path], told = error.errors, "; ".join(error.causes.values())
     builtin = layers.LSTM(units, dtype="float64", activation="tanh")
     builtin.build(x.shape)
     builtin.set_weights(four)
@@ -86,7 +86,7 @@ def rnn_lstm(lab):
         ["gradient of", "path on", "path off"],
         [[n, f"{errors[True][n]:.1e}", f"{errors[False][n]:.1e}"] for n in errors[True]],
     )
-    lab.say("With the path off gradcheck says:\n  " + told)
+    lab.say(f"With the path off gradcheck names the gates, and the likely cause: {told}.")
 
     # The gradient of the last state, by the step whose input it reaches.
     length = lab.pick(16, 8, "sequence length")
