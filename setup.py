@@ -18,5 +18,9 @@ setup(
     package_data={"kerasnp": ["py.typed"]},
     python_requires=">=3.10",
     install_requires=["numpy>=1.26", "h5py", "tabulate", "tqdm"],
-    extras_require={"viz": ["matplotlib"], "test": ["pytest", "pytest-xdist", "ruff", "matplotlib", "hypothesis"]},
+    extras_require={
+        "viz": ["matplotlib"],
+        "image": ["pillow"],
+        "test": ["pytest", "pytest-xdist", "ruff", "matplotlib", "pillow", "hypothesis"],
+    },
 )

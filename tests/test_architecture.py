@@ -23,6 +23,8 @@ LEVELS = [
     {"activations", "initializers", "regularizers", "constraints"},
     {"layers", "losses", "metrics", "optimizers"},
     {"warnings"},
+    # Batches; what reads images resizes them with ops.
+    {"data"},
     # Callbacks see the model as self.model only.
     {"callbacks"},
     {"models"},
@@ -33,9 +35,9 @@ LEVELS = [
 RANK = {name: i for i, level in enumerate(LEVELS) for name in level}
 # Free to be imported by, or to import, anything: the front door, and what stands beside the stack.
 OUTSIDE = {"__init__", "__main__", "bench", "config", "datasets"}
-NUMPY_HOMES = {"backend", "autodiff", "bench", "datasets", "saving", "__main__", "config"}
+NUMPY_HOMES = {"backend", "autodiff", "bench", "data", "datasets", "saving", "__main__", "config"}
 NUMPY_FILES = {"models/data.py"}
-LAZY = {"h5py", "tabulate", "tqdm", "matplotlib"}
+LAZY = {"h5py", "tabulate", "tqdm", "matplotlib", "PIL"}
 
 
 def family(path):

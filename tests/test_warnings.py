@@ -212,6 +212,11 @@ class TestSound:
         x, y = samples(64)
         assert told(stack(), x, y, batch_size=1, epochs=2) == {}
 
+    def test_samples_in_order_may_have_a_trend(self):
+        x = np.linspace(0, 10, 400, dtype="float32")[:, None] * np.ones(5, "float32")
+        slow = kerasnp.optimizers.SGD(1e-6)
+        assert told(stack(units=1, activation=None), x, x[:, :1] * 9, loss="mse", optimizer=slow, shuffle=False) == {}
+
     def test_a_short_last_step_of_a_generator(self):
         x, y = samples(100)
 

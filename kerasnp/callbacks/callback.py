@@ -1,5 +1,7 @@
 """Callback: what may happen around epochs and batches; CallbackList: all callbacks of a run as one."""
 
+import contextlib
+
 BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
     "test": ("on_test_batch_begin", "on_test_batch_end"),
@@ -225,9 +227,18 @@ class CallbackList(Callback):
             callback.set_model(model)
 
     def hide_bar(self):
-        """Take the bar off the screen, where an error ends the run and a traceback is about to be printed."""
+        """Take the bar off the screen."""
         if self._progbar is not None:
             self._progbar.hide()
+
+    @contextlib.contextmanager
+    def bar_off_on_error(self):
+        """`with`: an error inside takes the bar off the screen, so that its message begins a line of its own."""
+        try:
+            yield
+        except BaseException:
+            self.hide_bar()
+            raise
 
     def _known_log_names(self):
         """The names that the logs of an epoch will have, or None where a callback of the user's may add some."""

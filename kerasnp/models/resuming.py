@@ -31,8 +31,13 @@ class Run:
         self._ahead = self._pass()
         self._in_pass = True
 
-    def _pass(self):
-        return iter(self.data.batches(epoch=self.number, rng=K.random.generator(self.seed, self.number)))
+    def _pass(self, first=0):
+        self._source = self.data.batches(epoch=self.number, rng=K.random.generator(self.seed, self.number), first=first)
+        return self._source
+
+    def close(self):
+        """Stop what loads batches in the background."""
+        self._source.close()
 
     def _next_pass(self):
         self.number, self.taken = self.number + 1, 0
@@ -75,14 +80,17 @@ class Run:
         if place == self.place():
             return
         one_shot = hasattr(getattr(self.data, "source", None), "__next__")
+        if not one_shot:
+            self.close()
+            self.data.pass_over(place["number"] - self.number, not place["in_pass"])
         self._in_pass = place["in_pass"]
         for name in ("seed", "epoch", "step", "number", "taken", "consumed"):
             setattr(self, name, place[name])
-        if not one_shot:
-            self._ahead = self._pass()
-        # A generator cannot be asked for a pass: a fresh one is run forward to the place.
-        behind = self.consumed if one_shot else self.taken
-        next(itertools.islice(self._ahead, behind, behind), None)
+        if one_shot:
+            # A generator cannot be asked for a pass: a fresh one is run forward to the place.
+            next(itertools.islice(self._ahead, self.consumed, self.consumed), None)
+        else:
+            self._ahead = self._pass(self.taken)
 
 
 def training_state(model):

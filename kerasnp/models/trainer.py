@@ -1,10 +1,12 @@
 """Trainer: the loops over batches, fit, evaluate and predict."""
 
+import contextlib
 import itertools
 
 from kerasnp import backend as K
 from kerasnp import callbacks as callbacks_module
 from kerasnp.models.data import make_data, pack_x_y_sample_weight, split_validation, unpack_x_y_sample_weight
+from kerasnp.models.outputs import Outputs
 from kerasnp.models.resuming import Run, restore_training_state, training_state
 from kerasnp.models.steps import Steps, numbers
 from kerasnp.utils import check
@@ -39,14 +41,17 @@ class Trainer(Steps):
         """Train for a number of passes over the data; returns a History.
 
         Args:
-            x, y: arrays (or an iterable of `(x, y)` batches as x).
+            x, y: arrays, lists, pandas frames, or HDF5 datasets and memmaps larger than memory, which are read in their
+                order and shuffled in blocks; or as x alone an iterable of `(x, y)` or `(x, y, sample_weight)` batches: a
+                generator, a list, a `kerasnp.utils.PyDataset`.
             batch_size: samples per update, 32 by default.
             epochs: the last epoch; `initial_epoch` is the first.
             verbose: 0 silent, 1 a bar, 2 a line per epoch, `"auto"` a bar on a terminal.
             callbacks: a list of `kerasnp.callbacks.Callback`.
             validation_split: the share of samples, from the end, kept for validation.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterable of batches.
-            shuffle: draw the samples in a new order each epoch.
+            shuffle: draw the samples, or the batches of a PyDataset, in a new order each epoch; `"batch"` keeps together
+                what makes a batch.
             class_weight: {class: weight} in the loss.
             sample_weight: one weight per sample.
             steps_per_epoch, validation_steps: how many batches make an epoch, or a validation.
@@ -66,58 +71,59 @@ class Trainer(Steps):
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
-        outer, run = (self._run, self._checkup), Run(data, steps_per_epoch, initial_epoch)  # a callback may call fit again
-        first = run.peek()[0]
-        self._begin("fit", first)
-        self._training_parts()
-        checkup = Checkup(self, data, validation, validation_split)
-        checkup.before(first)
-        custom = type(self).train_step is not Trainer.train_step
-        hooks = callbacks_module.CallbackList(
-            callbacks,
-            add_history=True,
-            add_progbar=verbose != 0,
-            model=self,
-            verbose=verbose,
-            epochs=epochs,
-            steps=steps_per_epoch or data.num_batches,
-            metrics=self._epoch_log_names(custom, validation),
-            do_validation=validation is not None,
-        )
-        self.stop_training = False
-        logs = None
-        self._run, self._checkup = run, checkup
-        try:
-            hooks.on_train_begin()  # a backup may move the run to another place
-            with Interruptible() as interrupt, K.threads.quiet_blas():
-                while run.epoch < epochs and not self.stop_training:
-                    epoch = run.epoch
-                    if run.step == 0:
-                        self.reset_metrics()
-                    hooks.on_epoch_begin(epoch)
-                    samples = None if steps_per_epoch or run.step else run.samples
-                    latest = self._run_epoch(run, hooks, interrupt, custom)
-                    if not run.step or steps_per_epoch and run.step < steps_per_epoch and not self.stop_training:
-                        checkup.ran_out(epoch + 1, run.step, steps_per_epoch)
-                        self.stop_training = True
-                    if not run.step:
-                        break
-                    logs = latest
-                    if validation is not None and _due(epoch, validation_freq):
-                        values = self._evaluate(validation, validation_steps, hooks)
-                        logs = {**logs, **{f"val_{name}": value for name, value in values.items()}}
-                    whole = samples is not None and not self.stop_training
-                    checkup.end_epoch(logs.get("loss"), run.samples - samples if whole else None)
-                    run.epoch, run.step, run.logs = epoch + 1, 0, None
-                    hooks.on_epoch_end(epoch, logs)
-            self.optimizer.finalize_variable_values(self.trainable_variables)
-        except BaseException:
-            hooks.on_train_interrupt()
-            raise
-        finally:
-            self._run, self._checkup = outer
-        hooks.on_train_end(logs)
-        return self.history
+        with contextlib.closing(Run(data, steps_per_epoch, initial_epoch)) as run:
+            outer = self._run, self._checkup  # a callback may call fit again
+            first = run.peek()[0]
+            self._begin("fit", first)
+            self._training_parts()
+            checkup = Checkup(self, data, validation, validation_split)
+            checkup.before(first)
+            custom = type(self).train_step is not Trainer.train_step
+            hooks = callbacks_module.CallbackList(
+                callbacks,
+                add_history=True,
+                add_progbar=verbose != 0,
+                model=self,
+                verbose=verbose,
+                epochs=epochs,
+                steps=steps_per_epoch or data.num_batches,
+                metrics=self._epoch_log_names(custom, validation),
+                do_validation=validation is not None,
+            )
+            self.stop_training = False
+            logs = None
+            self._run, self._checkup = run, checkup
+            try:
+                hooks.on_train_begin()  # a backup may move the run to another place
+                with Interruptible() as interrupt, K.threads.quiet_blas():
+                    while run.epoch < epochs and not self.stop_training:
+                        epoch = run.epoch
+                        if run.step == 0:
+                            self.reset_metrics()
+                        hooks.on_epoch_begin(epoch)
+                        samples = None if steps_per_epoch or run.step else run.samples
+                        latest = self._run_epoch(run, hooks, interrupt, custom)
+                        if not run.step or steps_per_epoch and run.step < steps_per_epoch and not self.stop_training:
+                            checkup.ran_out(epoch + 1, run.step, steps_per_epoch)
+                            self.stop_training = True
+                        if not run.step:
+                            break
+                        logs = latest
+                        if validation is not None and _due(epoch, validation_freq):
+                            values = self._evaluate(validation, validation_steps, hooks)
+                            logs = {**logs, **{f"val_{name}": value for name, value in values.items()}}
+                        whole = samples is not None and not self.stop_training
+                        checkup.end_epoch(logs.get("loss"), run.samples - samples if whole else None)
+                        run.epoch, run.step, run.logs = epoch + 1, 0, None
+                        hooks.on_epoch_end(epoch, logs)
+                self.optimizer.finalize_variable_values(self.trainable_variables)
+            except BaseException:
+                hooks.on_train_interrupt()
+                raise
+            finally:
+                self._run, self._checkup = outer
+            hooks.on_train_end(logs)
+            return self.history
 
     def _epoch_log_names(self, custom, validation):
         """The names in the logs of an epoch, or None where only the epoch itself will tell."""
@@ -195,7 +201,8 @@ class Trainer(Steps):
         hooks = callbacks_module.CallbackList(
             callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1, steps=steps or data.num_batches
         )
-        logs = self._evaluate(data, steps, hooks)
+        with hooks.bar_off_on_error():
+            logs = self._evaluate(data, steps, hooks)
         if return_dict:
             return logs
         values = list(logs.values())
@@ -207,52 +214,82 @@ class Trainer(Steps):
         hooks.on_test_begin()
         watched = hooks.wants_test_batch
         logs = None
-        for step, batch in enumerate(_in_turn(data, steps)):
-            if not self.built:
-                self._build_from(batch[0])
-            if watched:
-                hooks.on_test_batch_begin(step)
-            if custom:
-                logs = self.test_step(pack_x_y_sample_weight(*batch))
-            else:
-                self._test_on(*batch)
-            if watched:
-                hooks.on_test_batch_end(step, numbers(logs) if custom else self.get_metrics_result())
-            else:
-                hooks.step(step + 1, self._logs_function(logs, custom))
+        with contextlib.closing(_in_turn(data, steps)) as batches:
+            for step, batch in enumerate(batches):
+                if not self.built:
+                    self._build_from(batch[0])
+                if watched:
+                    hooks.on_test_batch_begin(step)
+                if custom:
+                    logs = self.test_step(pack_x_y_sample_weight(*batch))
+                else:
+                    self._test_on(*batch)
+                if watched:
+                    hooks.on_test_batch_end(step, numbers(logs) if custom else self.get_metrics_result())
+                else:
+                    hooks.step(step + 1, self._logs_function(logs, custom))
         logs = numbers(logs) if custom else self.get_metrics_result()
         hooks.on_test_end(logs)
         return logs
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, out=None):
         """The outputs for all samples of x, as one array.
 
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(2)])
+        >>> out = K.zeros((6, 2), "float32")
+        >>> model.predict(K.ones((6, 4)), out=out, verbose=0) is out
+        True
+
         Args:
-            x: an array, or an iterable of batches.
+            x: an array, in memory or in a file, or an iterable of batches.
             batch_size: samples per call, 32 by default.
             steps: how many batches to take.
+            out: where to write the outputs: an array, a memmap or an HDF5 dataset with a row for each sample. With x in a
+                file too, memory does not grow with the number of samples.
 
-        Raises: ValueError for an input that does not fit the model.
+        Raises: ValueError for an input that does not fit the model, or an `out` that does not fit the outputs.
         """
         data = make_data(x, batch_size=batch_size, steps=steps, who="predict")
         hooks = callbacks_module.CallbackList(
             callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1, steps=steps or data.num_batches
         )
-        custom = type(self).predict_step is not Trainer.predict_step
-        hooks.on_predict_begin()
-        watched = hooks.wants_predict_batch
-        outputs = _Outputs(data.size if steps is None else None)
-        for step, batch in enumerate(_in_turn(data, steps)):
-            if watched:
-                hooks.on_predict_batch_begin(step)
-            y = self.predict_step((batch[0],)) if custom else self(batch[0], training=False)
-            outputs.add(y)
-            if watched:
-                hooks.on_predict_batch_end(step, {"outputs": y})
-            else:
-                hooks.step(step + 1, dict)
-        hooks.on_predict_end()
+        outputs = Outputs(data.size if steps is None else None, out)
+        with hooks.bar_off_on_error():
+            hooks.on_predict_begin()
+            for y in self._predictions(data, steps, hooks):
+                outputs.add(y)
+            hooks.on_predict_end()
         return outputs.result(self, data)
+
+    def predict_batches(self, x, batch_size=None, steps=None):
+        """Yield the outputs batch by batch, for data of any size and outputs that need not be kept.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(2)])
+        >>> [y.shape for y in model.predict_batches(K.ones((5, 4)), batch_size=2)]
+        [(2, 2), (2, 2), (1, 2)]
+
+        Args:
+            x, batch_size, steps: as in `predict`.
+        """
+        data = make_data(x, batch_size=batch_size, steps=steps, who="predict_batches")
+        hooks = callbacks_module.CallbackList(None, model=self, epochs=1, steps=steps or data.num_batches)
+        yield from self._predictions(data, steps, hooks)
+
+    def _predictions(self, data, steps, hooks):
+        custom = type(self).predict_step is not Trainer.predict_step
+        watched = hooks.wants_predict_batch
+        with contextlib.closing(_in_turn(data, steps)) as batches:
+            for step, batch in enumerate(batches):
+                if watched:
+                    hooks.on_predict_batch_begin(step)
+                y = self.predict_step((batch[0],)) if custom else self(batch[0], training=False)
+                yield y
+                if watched:
+                    hooks.on_predict_batch_end(step, {"outputs": y})
+                else:
+                    hooks.step(step + 1, dict)
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """One update on one batch; returns loss and metrics, running since the last `reset_metrics`."""
@@ -278,45 +315,10 @@ class Trainer(Steps):
         return K.array(y) if isinstance(y, K.ndarray) else y
 
 
-class _Outputs:
-    """Collects predictions straight into one array where their number is known."""
-
-    def __init__(self, size):
-        self.size, self.array, self.filled, self.parts = size, None, 0, []
-
-    def add(self, y):
-        """Append the output of a batch."""
-        if isinstance(y, (list, tuple, dict)) or self.size is None:
-            self.parts.append(y if isinstance(y, (list, tuple, dict)) else K.array(y))
-            return
-        if self.array is None:
-            self.array = K.empty((self.size, *y.shape[1:]), y.dtype)
-        if self.filled + len(y) > self.size or y.shape[1:] != self.array.shape[1:]:
-            raise ValueError(f"predict: every batch must give one output per sample. Received: an output of shape {y.shape}")
-        self.array[self.filled : self.filled + len(y)] = y
-        self.filled += len(y)
-
-    def result(self, model, data):
-        """All outputs, in order."""
-        if self.array is not None:
-            return self.array[: self.filled]
-        if not self.parts:
-            if self.size == 0:
-                y = model(data.x, training=False)
-                return K.array(y)
-            raise ValueError("predict: the data hold no samples; pass at least one batch.")
-        first = self.parts[0]
-        if isinstance(first, dict):
-            return {k: K.concatenate([p[k] for p in self.parts]) for k in first}
-        if isinstance(first, (list, tuple)):
-            return type(first)(K.concatenate(list(column)) for column in zip(*self.parts))
-        return K.concatenate(self.parts)
-
-
 def _in_turn(data, steps):
     """The batches of one pass, or the first `steps`."""
-    with K.threads.quiet_blas():
-        yield from itertools.islice(data.batches(), _limited(steps))
+    with contextlib.closing(data.batches()) as batches, K.threads.quiet_blas():
+        yield from itertools.islice(batches, _limited(steps))
 
 
 def _limited(steps):
