@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from kerasnp.bench.command import add_command as add_bench
+from kerasnp.doctor import add_command as add_doctor
 from kerasnp.saving.commands import add_commands
 
 
@@ -85,6 +86,7 @@ def main(argv=None):
     command.set_defaults(run=demo)
     add_commands(commands)
     add_bench(commands)
+    add_doctor(commands)
     args = parser.parse_args(argv)
     args.run(args)
     return 0
