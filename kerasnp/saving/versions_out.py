@@ -12,6 +12,14 @@ KERAS3_ONLY = {
     "noise_shape": None, "rms_scaling": False, "loss_scale_factor": None, "gradient_accumulation_steps": None,
     "build_input_shape": ...,
 }  # fmt: skip
+# The same for single classes; ... stands for any value.
+RANDOM_LAYERS = [f"Random{kind}" for kind in ("Brightness", "Contrast", "Crop", "Flip", "Rotation", "Translation", "Zoom")]
+KERAS3_ONLY_IN = {
+    **{name: {"data_format": "channels_last"} for name in (*RANDOM_LAYERS, "CenterCrop", "Resizing", "ZeroPadding1D")},
+    **{name: {"seed": ...} for name in ("ConvLSTM2D", "GRU", "GRUCell", "LSTM", "LSTMCell", "SimpleRNN", "SimpleRNNCell")},
+}
+KERAS3_ONLY_IN["RandomContrast"]["value_range"] = (0, 255)
+KERAS3_ONLY_IN["Resizing"].update(pad_to_aspect_ratio=False, fill_mode="constant", fill_value=0.0, antialias=False)
 RENAMED = {"LeakyReLU": {"negative_slope": "alpha"}, "InputLayer": {"batch_shape": "batch_input_shape"}}
 # Keras 3 cannot read the short names back from a classic file.
 LONG_NAMES = {
@@ -69,11 +77,11 @@ def plain(value, listed=True):
         return config["name"]
     if value["class_name"] == "function":
         return config
+    if value["class_name"] == "Lambda" and isinstance(config, dict):  # Keras 2 wants the caller to supply the function anyway
+        return {"class_name": "Lambda", "config": {**plain(config), "function": config.get("function")}}
     if isinstance(config, dict):
         renamed = RENAMED.get(name, {})
-        config = {renamed.get(k, k): plain(v, k == "layers") for k, v in config.items() if not left_out(k, v)}
-        if name == "ZeroPadding1D" and config.get("data_format") == "channels_last":
-            del config["data_format"]
+        config = {renamed.get(k, k): plain(v, k == "layers") for k, v in config.items() if not left_out(name, k, v)}
     if listed or value.get("module") in PLAIN_MODULES:
         return {"class_name": name, "config": config}
     return {k: value.get(k) for k in ("module", "class_name", "registered_name")} | {"config": config}
@@ -86,8 +94,12 @@ PLAIN_MODULES = (
 )  # fmt: skip
 
 
-def left_out(key, value):
-    return key in KERAS3_ONLY and (KERAS3_ONLY[key] is ... or value == KERAS3_ONLY[key])
+def left_out(name, key, value):
+    """Whether a key of the class `name` says nothing that Keras 2 would miss."""
+    for table in (KERAS3_ONLY, KERAS3_ONLY_IN.get(name, {})):
+        if key in table and (table[key] is ... or value == table[key]):
+            return True
+    return False
 
 
 def training_config(config):
@@ -108,9 +120,13 @@ OLD_OPTIMIZERS = ("Adadelta", "Adagrad", "Adam", "Adamax", "Ftrl", "Nadam", "RMS
 
 
 def plain_optimizer(optimizer):
-    """An optimizer as every Keras 2 knows it, or, where it is newer than 2.10, marked as such."""
+    """An optimizer as every Keras 2 knows it, or, where it is newer than 2.10, marked as such.
+
+    Keras 2 takes the state only from the latter, and with a schedule, since it has no variable for the learning rate.
+    """
     config = {k: v for k, v in optimizer["config"].items() if v is not None or k == "epsilon"}
-    if all(config.get(k, v) == v for k, v in NEW_IN_OPTIMIZERS.items()) and optimizer["class_name"] in OLD_OPTIMIZERS:
+    plain_values = all(config.get(k, v) == v for k, v in NEW_IN_OPTIMIZERS.items())
+    if plain_values and optimizer["class_name"] in OLD_OPTIMIZERS and not isinstance(config.get("learning_rate"), dict):
         config = {k: v for k, v in config.items() if k not in NEW_IN_OPTIMIZERS}
     else:
         # Keras 2 finds the class by this prefix, Keras 3 by the name.
