@@ -1,5 +1,7 @@
 """Samples of what every class is called with; the sweeps run over the registry and look here by name."""
 
+import numpy as np
+
 # class name -> list of (constructor arguments, input shape with the batch axis).
 # A layer within a layer is written (class name, arguments), a function by the name of an activation: see `resolve`.
 LAYERS = {
@@ -282,6 +284,81 @@ LAYERS = {
     ],
     "ZeroPadding3D": [({}, (2, 2, 3, 2, 2)), ({"padding": (0, 1, 2)}, (2, 2, 3, 2, 2))],
     # --- images
+    "AugMix": [({"seed": 1, "value_range": (0, 1)}, (2, 5, 6, 3)), ({"seed": 2, "all_ops": False}, (2, 5, 6, 3))],
+    "AutoContrast": [({}, (2, 4, 5, 3)), ({"value_range": (-1, 1)}, (2, 4, 5, 3))],
+    "CutMix": [({"seed": 1}, (4, 5, 6, 3)), ({"seed": 1, "data_format": "channels_first"}, (4, 3, 5, 6))],
+    "Equalization": [
+        ({"value_range": (-3, 3)}, (2, 6, 7, 3)),
+        ({"value_range": (-3, 3), "bins": 16, "data_format": "channels_first"}, (2, 3, 6, 7)),
+    ],
+    "MixUp": [({"seed": 1}, (4, 5, 6, 3)), ({"alpha": 1.0, "seed": 1}, (4, 3, 5, 6))],
+    "RandAugment": [
+        ({"seed": 1, "value_range": (0, 1)}, (2, 5, 6, 3)),
+        ({"seed": 3, "factor": 0.2, "num_ops": 3}, (2, 5, 6, 3)),
+    ],
+    "RandomColorDegeneration": [
+        ({"factor": 0.5, "seed": 1, "value_range": (-4, 4)}, (3, 4, 5, 3)),
+        ({"factor": (0.4, 0.4), "value_range": (-2, 2), "data_format": "channels_first"}, (2, 3, 4, 5)),
+    ],
+    "RandomColorJitter": [
+        (
+            {"value_range": (0, 1), "brightness_factor": 0.2, "contrast_factor": 0.2, "saturation_factor": (0.3, 0.7),
+             "hue_factor": 0.1, "seed": 1},
+            (3, 4, 5, 3),
+        ),
+        ({"value_range": (0, 1), "brightness_factor": (0.2, 0.2), "saturation_factor": (0.7, 0.7)}, (2, 4, 5, 3)),
+    ],
+    "RandomElasticTransform": [
+        ({"seed": 1, "value_range": (-4, 4)}, (2, 7, 8, 2)),
+        ({"factor": 0.5, "scale": (0.2, 0.6), "fill_mode": "mirror", "seed": 1, "value_range": (-4, 4)}, (4, 7, 8, 2)),
+    ],
+    "RandomErasing": [
+        ({"seed": 1, "value_range": (-1, 1)}, (4, 7, 8, 3)),
+        ({"factor": (1.0, 1.0), "scale": (1.0, 1.0), "fill_value": 0.5}, (2, 4, 5, 3)),
+        ({"factor": (1.0, 1.0), "scale": (1.0, 1.0), "fill_value": (0.5, 2.0, 3.0)}, (2, 4, 5, 3)),
+    ],
+    "RandomGaussianBlur": [
+        ({"seed": 1, "value_range": (-4, 4)}, (4, 6, 7, 3)),
+        ({"factor": (1.0, 1.0), "kernel_size": (5, 3), "sigma": (0.7, 0.7), "value_range": (-4, 4)}, (2, 6, 7, 3)),
+        ({"factor": (1.0, 1.0), "sigma": (0.4, 0.4), "value_range": (-1, 1), "data_format": "channels_first"}, (2, 3, 6, 7)),
+    ],
+    "RandomGrayscale": [
+        ({"seed": 1}, (4, 4, 5, 3)),
+        ({"factor": 1.0}, (2, 4, 5, 3)),
+        ({"factor": 1.0, "data_format": "channels_first"}, (2, 3, 4, 5)),
+    ],
+    "RandomHue": [
+        ({"factor": 0.5, "seed": 1, "value_range": (0, 1)}, (3, 4, 5, 3)),
+        ({"factor": (0.2, 0.2), "seed": 1, "data_format": "channels_first"}, (3, 3, 4, 5)),
+    ],
+    "RandomInvert": [({"seed": 1}, (4, 4, 5, 3)), ({"factor": (1.0, 1.0), "value_range": (0, 1)}, (2, 4, 5, 3))],
+    "RandomPerspective": [
+        ({"seed": 1}, (3, 6, 7, 2)),
+        ({"factor": 0.5, "scale": 0.3, "interpolation": "nearest", "seed": 1, "data_format": "channels_first"}, (3, 2, 6, 7)),
+    ],
+    "RandomPosterization": [
+        ({"factor": 5, "seed": 1, "value_range": (-3, 3)}, (4, 4, 5, 3)),
+        ({"factor": (3, 3), "value_range": (-3, 3)}, (2, 4, 5, 3)),
+    ],
+    "RandomSaturation": [
+        ({"factor": 0.5, "seed": 1, "value_range": (0, 1)}, (3, 4, 5, 3)),
+        ({"factor": (0.3, 0.3)}, (2, 4, 5, 3)),
+        ({"factor": (0.8, 0.8), "value_range": (0, 1), "data_format": "channels_first"}, (2, 3, 4, 5)),
+    ],
+    "RandomSharpness": [
+        ({"factor": 0.5, "seed": 1, "value_range": (-4, 4)}, (3, 4, 5, 3)),
+        ({"factor": (0.8, 0.8), "value_range": (-2, 2)}, (2, 5, 6, 3)),
+        ({"factor": (0.2, 0.2), "value_range": (-2, 2), "data_format": "channels_first"}, (2, 3, 5, 6)),
+    ],
+    "RandomShear": [
+        ({"x_factor": 0.3, "y_factor": 0.2, "seed": 1}, (3, 5, 6, 2)),
+        ({"x_factor": (0.2, 0.4), "fill_mode": "constant", "seed": 1, "data_format": "channels_first"}, (3, 2, 5, 6)),
+    ],
+    "Solarization": [
+        ({"addition_factor": 0.3, "threshold_factor": 0.7, "seed": 1, "value_range": (-3, 3)}, (3, 4, 5, 3)),
+        ({"value_range": (-3, 3)}, (2, 4, 5, 3)),
+    ],
+    "Pipeline": [({"layers": [("Rescaling", {"scale": 2.0}), ("Dense", {"units": 3})]}, (4, 5))],
     "CenterCrop": [
         ({"height": 3, "width": 4}, (2, 6, 7, 3)),
         ({"height": 5, "width": 3, "data_format": "channels_first"}, (2, 3, 4, 6)),
@@ -382,8 +459,38 @@ UNCALLED_LAYERS |= SEVERAL_INPUTS.keys()
 MIXING_LAYERS = set()
 # Layers that change their trainable weights in every training call.
 SELF_CHANGING_LAYERS = {"SpectralNormalization"}
+# Layers whose output changes in steps, which have no gradient, or that may pick such layers.
+STEPWISE_LAYERS = {"AugMix", "Equalization", "RandAugment", "RandomPosterization"}
 # Layers of integer inputs: the bound of the integers.
 INTEGER_LAYERS = {"Embedding": 7}
+# What random image layers do with a given transformation: (class, constructor arguments, shape of the images, transformation).
+POINTS = [[[0.0, 0.0], [6.0, 0.0], [0.0, 5.0], [6.0, 5.0]]] * 2
+MOVED = [[[0.5, 0.2], [5.0, 1.0], [-1.0, 4.5], [5.5, 5.5]], [[0.0, 0.0], [6.5, 0.5], [1.0, 4.0], [6.0, 6.0]]]
+TRANSFORMED = [
+    ("RandomHue", {"factor": 0.5, "value_range": (0, 1)}, (2, 4, 5, 3), {"factor": [0.15, -0.3]}),
+    ("RandomHue", {"factor": 0.5, "data_format": "channels_first"}, (2, 3, 4, 5), {"factor": [0.45, -0.05]}),
+    ("RandomSaturation", {"factor": 0.5, "value_range": (0, 1)}, (2, 4, 5, 3), {"factor": [0.5, 1.7]}),
+    ("RandomShear", {"fill_mode": "constant"}, (2, 6, 7, 3), {"shear_factor": [[0.3, -0.2], [-0.4, 0.1]]}),
+    ("RandomShear", {"data_format": "channels_first"}, (2, 3, 6, 7), {"shear_factor": [[0.3, -0.2], [-0.4, 0.1]]}),
+    ("RandomPerspective", {}, (2, 6, 7, 3), {"apply_perspective": [True, True], "start_points": POINTS, "end_points": MOVED}),
+    (
+        "RandomPerspective", {"data_format": "channels_first", "interpolation": "nearest", "fill_value": 0.5}, (2, 3, 6, 7),
+        {"apply_perspective": [False, True], "start_points": POINTS, "end_points": MOVED},
+    ),
+    ("RandomContrast", {"factor": 0.5, "value_range": (0, 1)}, (2, 4, 5, 3), {"contrast_factor": [[[[0.6]]], [[[1.3]]]]}),
+    ("RandomInvert", {"value_range": (0, 1)}, (2, 4, 5, 3), {"apply_inversion": [False, True]}),
+    (
+        "RandomTranslation", {"height_factor": 0.2, "width_factor": 0.2}, (2, 6, 7, 3),
+        {"translations": [[1.5, -2.0], [0.3, 4.0]]},
+    ),
+    ("RandomSharpness", {"factor": 0.5, "value_range": (0, 1)}, (2, 6, 7, 3), {"factor": [0.1, 0.9]}),
+    ("RandomPosterization", {"factor": 4, "value_range": (0, 1)}, (2, 4, 5, 3), {"shift_factor": [5, 2]}),
+    (
+        "Solarization", {"value_range": (0, 1)}, (2, 4, 5, 3),
+        {"additions": [[[[20.0]]], [[[0.0]]]], "thresholds": [[[[100.0]]], [[[180.0]]]]},
+    ),
+    ("MixUp", {}, (2, 4, 5, 3), {"mix_weight": [0.2, 0.7], "permutation_order": [1, 0]}),
+]  # fmt: skip
 # Layers of whole numbers and text: class name -> list of (constructor arguments, input, what to adapt to if anything).
 DOCUMENTS = ["The cat sat on the mat!", "a dog sat.", "The dog; and the cat?", "birds  fly", "na\u00efve \u00c9t\u00e9 cat", ""]
 WORDS = [["cat", "dog", "cat"], ["bird", "", "dog"], ["fish", "dog", "\u00e9t\u00e9"]]
@@ -468,6 +575,8 @@ def resolve(package, arguments):
     if "layer" in made:
         name, inner = made["layer"]
         made["layer"] = getattr(package.layers, name)(**inner)
+    if "layers" in made:
+        made["layers"] = [getattr(package.layers, name)(**inner) for name, inner in made["layers"]]
     if "cell" in made:
         cells = made["cell"] if isinstance(made["cell"], list) else [made["cell"]]
         cells = [getattr(package.layers, name)(**inner) for name, inner in cells]
@@ -490,3 +599,9 @@ def plain(value):
             value["axis"] = value["axis"][0]
         return value
     return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def kind_of(values):
+    """The type that a list of numbers or truth values is given in."""
+    flat = np.asarray(values)
+    return "float32" if flat.dtype.kind == "f" else "bool" if flat.dtype.kind == "b" else "uint8"

@@ -25,9 +25,29 @@ from kerasnp.layers.einsum_dense import EinsumDense  # noqa: F401
 from kerasnp.layers.embedding import Embedding  # noqa: F401
 from kerasnp.layers.function import Identity, Lambda  # noqa: F401
 from kerasnp.layers.hashing import HashedCrossing, Hashing  # noqa: F401
-from kerasnp.layers.image_color import RandomBrightness, RandomContrast  # noqa: F401
+from kerasnp.layers.image_bending import RandomElasticTransform, RandomPerspective, RandomShear  # noqa: F401
+from kerasnp.layers.image_color import (  # noqa: F401
+    RandomBrightness,
+    RandomColorDegeneration,
+    RandomColorJitter,
+    RandomContrast,
+    RandomGrayscale,
+    RandomHue,
+    RandomInvert,
+    RandomSaturation,
+)  # fmt: skip
 from kerasnp.layers.image_geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom  # noqa: F401
+from kerasnp.layers.image_mixing import CutMix, MixUp, RandomErasing  # noqa: F401
+from kerasnp.layers.image_policies import AugMix, Pipeline, RandAugment  # noqa: F401
 from kerasnp.layers.image_size import CenterCrop, RandomCrop, Resizing  # noqa: F401
+from kerasnp.layers.image_tone import (  # noqa: F401
+    AutoContrast,
+    Equalization,
+    RandomGaussianBlur,
+    RandomPosterization,
+    RandomSharpness,
+    Solarization,
+)  # fmt: skip
 from kerasnp.layers.input_spec import InputSpec  # noqa: F401
 from kerasnp.layers.layer import Layer  # noqa: F401
 from kerasnp.layers.lookup import IntegerLookup, StringLookup  # noqa: F401

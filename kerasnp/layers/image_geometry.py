@@ -31,10 +31,15 @@ class GeometricLayer(ImageLayer, abstract=True):
         return self._moved(segmentation_masks, transformation, "nearest") if training else segmentation_masks
 
     def _moved(self, images, transformation, interpolation):
-        """The images read where the matrices of the transformation say."""
+        """The images read where the transformation says."""
+        matrix = self._matrix(transformation, *[images.shape[a] for a in self._height_width_axes()])
         return ops.image.affine_transform(
-            images, transformation["matrix"], interpolation, self.fill_mode, self.fill_value, self.data_format
+            images, matrix, interpolation, self.fill_mode, self.fill_value, self.data_format
         )
+
+    def _matrix(self, transformation, height, width):
+        """The matrices (n, 8) of a transformation, for `affine_transform`."""
+        raise NotImplementedError
 
 
 class RandomFlip(GeometricLayer):
@@ -100,7 +105,10 @@ class RandomRotation(GeometricLayer):
             return None
         count, height, width = self._size(data)
         angle = self._draw(seed, (count,), self.factor[0] * 360.0, self.factor[1] * 360.0)
-        return {"angle": angle, "matrix": affine_matrix(height, width, angle=angle)}
+        return {"angle": angle, "rotation_matrix": turning(height, width, angle)}
+
+    def _matrix(self, transformation, height, width):
+        return transformation["rotation_matrix"]
 
 
 class RandomTranslation(GeometricLayer):
@@ -143,7 +151,11 @@ class RandomTranslation(GeometricLayer):
         count, height, width = self._size(data)
         down = self._draw(seed, (count,), *self._height) * height
         right = self._draw(seed, (count,), *self._width) * width
-        return {"translations": K.stack([right, down], axis=1), "matrix": _matrix(a2=-right, b2=-down)}
+        return {"translations": K.stack([right, down], axis=1)}
+
+    def _matrix(self, transformation, height, width):
+        right, down = K.asarray(transformation["translations"]).T
+        return transforms(a2=-right, b2=-down)
 
 
 class RandomZoom(GeometricLayer):
@@ -185,13 +197,16 @@ class RandomZoom(GeometricLayer):
     def get_random_transformation(self, data, training=True, seed=None):
         if not training:
             return None
-        count, height, width = self._size(data)
-        down = self._draw(seed, (count,), 1.0 + self._height[0], 1.0 + self._height[1])
+        shape = self._size(data)[0], 1
+        down = self._draw(seed, shape, 1.0 + self._height[0], 1.0 + self._height[1])
         right = down
         if self._width is not None:
-            right = self._draw(seed, (count,), 1.0 + self._width[0], 1.0 + self._width[1])
-        matrix = _matrix(a0=right, a2=(width - 1) / 2 * (1 - right), b1=down, b2=(height - 1) / 2 * (1 - down))
-        return {"height_zoom": down, "width_zoom": right, "matrix": matrix}
+            right = self._draw(seed, shape, 1.0 + self._width[0], 1.0 + self._width[1])
+        return {"height_zoom": down, "width_zoom": right}
+
+    def _matrix(self, transformation, height, width):
+        down, right = (K.asarray(transformation[k]).reshape(-1) for k in ("height_zoom", "width_zoom"))
+        return transforms(a0=right, a2=(width - 1) / 2 * (1 - right), b1=down, b2=(height - 1) / 2 * (1 - down))
 
 
 def _within(factor, name, above=False):
@@ -206,20 +221,16 @@ def _within(factor, name, above=False):
     return tuple(sorted(factor)) if len(numbers) == 2 else (-abs(factor), abs(factor))
 
 
-def _matrix(a0=1.0, a1=0.0, a2=0.0, b0=0.0, b1=1.0, b2=0.0):
+def transforms(a0=1.0, a1=0.0, a2=0.0, b0=0.0, b1=1.0, b2=0.0):
     """Transforms (n, 8) for `affine_transform` from numbers and arrays (n,)."""
     rows = [K.asarray(v, K.float32) for v in (a0, a1, a2, b0, b1, b2, 0.0, 0.0)]
     count = max(r.size for r in rows)
     return K.stack([K.broadcast_to(r, (count,)) for r in rows], axis=1)
 
 
-def affine_matrix(height, width, angle=0.0, shear_x=0.0, shear_y=0.0, translate_x=0.0, translate_y=0.0):
-    """The transforms (n, 8) that turn images about their middle and shear them.     angles (n,) in degrees
-
-    a = (cos + sx sin, -sin + sx cos), b = (sy cos + sin, -sy sin + cos), with sx = tan(shear_x) and sy = tan(shear_y).
-    """
-    angle, shear_x, shear_y = (K.asarray(v, K.float32) * K.float32(math.pi / 180) for v in (angle, shear_x, shear_y))
-    cos, sin, sx, sy = K.cos(angle), K.sin(angle), K.tan(shear_x), K.tan(shear_y)
-    cx, cy = 0.5 * (width - 1), 0.5 * (height - 1)
-    a0, a1, b0, b1 = cos + sx * sin, -sin + sx * cos, sy * cos + sin, -sy * sin + cos
-    return _matrix(a0, a1, translate_x + cx - cx * a0 - cy * a1, b0, b1, translate_y + cy - cx * b0 - cy * b1)
+def turning(height, width, angle):
+    """The matrices (n, 8) that turn images about their middle by angles (n,) in degrees."""
+    angle = K.asarray(angle, K.float32) * K.float32(math.pi / 180)
+    cos, sin = K.cos(angle), K.sin(angle)
+    x, y = 0.5 * (width - 1), 0.5 * (height - 1)
+    return transforms(cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos)

@@ -97,6 +97,15 @@ class ImageLayer(Layer, abstract=True):
         """Numbers spread evenly from `seed`, or from the layer's own stream."""
         return random.uniform(shape, minval, maxval, "float32", self.generator if seed is None else seed)
 
+    def _chosen(self, seed, count):
+        """Which of the images to change, (n,): each with a probability drawn from `factor`."""
+        probability = self._draw(seed, (count,), *self.factor)
+        return self._draw(seed, (count,)) < probability
+
+    @property
+    def _channel_axis(self):
+        return -3 if self.data_format == "channels_first" else -1
+
     def _height_width_axes(self):
         """The axes of height and width, counted from the end."""
         return (-2, -1) if self.data_format == "channels_first" else (-3, -2)
@@ -130,6 +139,16 @@ def factor_range(factor, bounds, message=None):
     return max(-abs(factor), bounds[0]), abs(factor)
 
 
+def named_range(value, name, bounds=(0, 1)):
+    """`factor_range` for an argument of another name."""
+    return factor_range(
+        value,
+        bounds,
+        f"The `{name}` argument should be a number (or a list of two numbers) in the range "
+        f"[{bounds[0]}, {bounds[1]}]. Received: {name}={value}",
+    )
+
+
 def two_sorted(value_range):
     """The lowest and highest pixel value as a sorted list.
 
@@ -140,6 +159,11 @@ def two_sorted(value_range):
             f"The `value_range` argument should be a list of two numbers. Received: value_range={value_range}"
         )
     return sorted(value_range)
+
+
+def per_image(values):
+    """Numbers, one for each image or one for all, in the shape (n, 1, 1, 1)."""
+    return K.asarray(getattr(values, "value", values)).reshape(-1, 1, 1, 1)
 
 
 def rescaled(images, old, new):

@@ -19,6 +19,8 @@ sys.path.insert(0, str(HERE.parent))
 
 import cases  # noqa: E402
 
+# Cases that Keras 3.15.1 cannot compute itself.
+FAILING = {"RandomErasing-2": "a fill value of three numbers fails on JAX"}
 MADE_BY = "tests/golden/make_preprocessing.py"
 
 
@@ -35,9 +37,16 @@ def images():
             layer = cls(**cases.resolve(keras, arguments))
             x = np.random.default_rng(zlib.crc32(key.encode())).standard_normal(shape).astype("float32")
             out[f"{key}/config"] = json.dumps(layer.get_config(), default=str)
+            if key in FAILING:
+                continue
             y, again = (np.asarray(layer(x, training=True)) for _ in range(2))
             if np.array_equal(y, again):
                 out[f"{key}/y"] = y
+    for i, (name, arguments, shape, transformation) in enumerate(cases.TRANSFORMED):
+        layer = getattr(keras.layers, name)(**arguments)
+        x = np.random.default_rng(i).uniform(0, 1, shape).astype("float32")
+        given = {k: keras.ops.convert_to_tensor(np.asarray(v, cases.kind_of(v))) for k, v in transformation.items()}
+        out[f"transformed-{i}"] = np.asarray(layer.transform_images(x, given, training=True))
     np.savez_compressed(HERE / "image_layers.npz", **out)
 
 

@@ -36,6 +36,15 @@ def test_numbers_of_keras(key):
     np.testing.assert_allclose(y, expected, rtol=2e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("i", range(len(cases.TRANSFORMED)), ids=lambda i: f"{cases.TRANSFORMED[i][0]}-{i}")
+def test_given_transformations(i):
+    name, arguments, shape, transformation = cases.TRANSFORMED[i]
+    x = np.random.default_rng(i).uniform(0, 1, shape).astype("float32")
+    given = {k: np.asarray(v, cases.kind_of(v)) for k, v in transformation.items()}
+    y = getattr(layers, name)(**arguments).transform_images(x, given, training=True)
+    np.testing.assert_allclose(y, GOLDEN[f"transformed-{i}"], rtol=2e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_config_of_keras(key):
     layer, _ = layer_of(key)
