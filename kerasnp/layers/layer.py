@@ -49,15 +49,28 @@ class Layer(Registered, abstract=True):
     # Numeric layers compute in their own float type and convert what they are given; embeddings and lookups do not.
     casts_integers = True
 
-    def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
+    # Until `__init__` has run.
+    _begun = built = False
+    _trainable = True
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls)
+        # Here, so that a subclass may set attributes before it calls `super().__init__()`.
         self._weights, self._layers, self._seed_generators, self._losses = [], [], [], []
-        self._containers = {}
-        self._metrics = []
+        self._metrics, self._containers = [], {}
+        return self
+
+    def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
+        self._begun = True
         input_shape = self._input_shape_from(kwargs)
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
         if name is not None and not isinstance(name, str):
             raise TypeError(f"{type(self).__name__}: name must be a string. Received: name={name!r}")
+        if not isinstance(trainable, bool):
+            raise ValueError(
+                f"{type(self).__name__}: expected argument `trainable` to be a boolean. Received: trainable={trainable!r}"
+            )
         self.name = name or naming.auto_name(naming.to_snake_case(type(self).__name__))
         self.path = self.name
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -105,7 +118,7 @@ class Layer(Registered, abstract=True):
     def call(self, *args, **kwargs):
         """Compute the output."""
         raise NotImplementedError(
-            f'Layer "{self.name}" ({type(self).__name__}) does not have a `call()` method implemented: '
+            f'Layer "{self.name}" ({type(self).__name__}) does not have a `call` method implemented: '
             "define call(self, inputs) to compute its output."
         )
 
@@ -162,6 +175,11 @@ class Layer(Registered, abstract=True):
 
         Returns: the Variable.
         """
+        if isinstance(shape, str):
+            raise ValueError(
+                f"{self._who}: the first argument of add_weight is the shape; pass the name by the keyword argument, "
+                f"as in add_weight(shape=..., name={shape!r})."
+            )
         dtype = K.standardize_dtype(self.variable_dtype if dtype is None else dtype)
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
@@ -196,6 +214,9 @@ class Layer(Registered, abstract=True):
         elif isinstance(value, SeedGenerator):
             if not any(value is g for g in self._seed_generators):
                 self._seed_generators.append(value)
+        elif getattr(value, "family", None) == "metrics":
+            if not any(value is m for m in self._metrics):
+                self._metrics.append(value)
         elif isinstance(value, (list, tuple)):
             for item in value:
                 self._track(item)
@@ -204,12 +225,7 @@ class Layer(Registered, abstract=True):
                 self._track(item)
 
     def __setattr__(self, name, value):
-        if isinstance(value, (Variable, Layer, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
-            if "_weights" not in self.__dict__:
-                raise RuntimeError(
-                    f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement in "
-                    "`__init__()`: do so before setting attributes."
-                )
+        if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
             self._track(value)
             if isinstance(value, (list, dict)):
                 self._containers[name] = value
@@ -221,9 +237,9 @@ class Layer(Registered, abstract=True):
             self._track(container)
 
     def _flatten_layers(self, recursive=True, include_self=True):
+        self._track_containers()
         if include_self:
             yield self
-        self._track_containers()
         for layer in self._layers:
             yield layer
             if recursive:
@@ -270,6 +286,20 @@ class Layer(Registered, abstract=True):
     def non_trainable_variables(self):
         """The variables that training leaves alone, states of seed generators among them."""
         return [v for v in self.variables if not v.trainable] if self._trainable else self.variables
+
+    @property
+    def metrics(self):
+        """The metrics that are attributes of the layer or of the layers inside."""
+        return [metric for layer in self._flatten_layers() for metric in layer._metrics]
+
+    @property
+    def metrics_variables(self):
+        """The variables of the metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def _untrack_variable(self, variable):
+        """Forget a weight; returns None, to be assigned to its attribute."""
+        self._weights[:] = [w for w in self._weights if w is not variable]
 
     @property
     def trainable(self):
@@ -403,10 +433,49 @@ class Layer(Registered, abstract=True):
             y = self._cast_output(y)
         if self.activity_regularizer is not None:
             for part in y if isinstance(y, (list, tuple)) else [y]:
-                self.add_loss(self.activity_regularizer(part) / part.shape[0])
+                self.add_loss(self.activity_regularizer(part) / max(1, part.shape[0] if part.shape else 1))
         if mask is not None or self._makes_mask:
             self._attach_mask(x, y, mask)
         return y
+
+    def stateless_call(
+        self, trainable_variables, non_trainable_variables, *args, return_losses=False, **kwargs
+    ):
+        """Call the layer with other values of its variables, and leave those it has as they are.
+
+        Args:
+            trainable_variables, non_trainable_variables: arrays or Variables, in the order of the properties of these names.
+            return_losses: whether the losses of the call are returned too.
+            *args, **kwargs: the arguments of the call.
+
+        Returns: `(outputs, non_trainable_variables)`, the latter as the call leaves them, and the losses if asked for.
+
+        Raises: ValueError for a layer that is not built, or another number of variables.
+        """
+        if not self.built:
+            raise ValueError(
+                f"To call stateless_call, {type(self).__name__} must be built (i.e. its variables must have been already "
+                "created). You can build it by calling it on some data."
+            )
+        own = self.trainable_variables, self.non_trainable_variables
+        for variables, given, name in zip(own, (trainable_variables, non_trainable_variables), ("", "non_")):
+            if len(variables) != len(given):
+                raise ValueError(
+                    f"Argument `{name}trainable_variables` must be a list of values corresponding 1:1 to "
+                    f"{type(self).__name__}().{name}trainable_variables. Expected {len(variables)} values. "
+                    f"Received: {len(given)}"
+                )
+        before = [(v, v.numpy()) for v in (*own[0], *own[1])]
+        try:
+            for (variable, _), value in zip(before, (*trainable_variables, *non_trainable_variables)):
+                variable.assign(value)
+            outputs = self(*args, **kwargs)
+            changed = [v.numpy() for v in own[1]]
+            losses = self.losses
+        finally:
+            for variable, value in before:
+                variable.assign(value)
+        return (outputs, changed, losses) if return_losses else (outputs, changed)
 
     # Set by layers whose compute_mask makes a mask out of unmasked inputs.
     _makes_mask = False
@@ -499,8 +568,17 @@ class Layer(Registered, abstract=True):
             self._attach_mask(x, y, mask)
         return y
 
+    def _build_at_init(self):
+        """Count as built, unless there is a `build` still to come."""
+        self.built = self.built or type(self).build is Layer.build
+
     def _build_for(self, args, kwargs):
         """Build from the shapes of the arguments of a first call."""
+        if not self._begun:
+            raise RuntimeError(
+                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement in "
+                "`__init__()`: do so before anything else."
+            )
         self.build(**self._shapes_for(self.build, args, kwargs))
         self.built = True
 
@@ -647,6 +725,7 @@ def _wrap_build(build):
                 self._build_shape = self._build_shapes = None
             raise
         self.built = True
+        self._track_containers()
         if self._lr_multiplier != 1.0:
             self.lr_multiplier = self._lr_multiplier
 
