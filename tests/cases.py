@@ -88,6 +88,14 @@ LAYERS = {
         ({"filters": 2, "kernel_size": 2, "dilation_rate": (2, 1), "padding": "same", "use_bias": False}, (2, 4, 3, 2)),
         ({"filters": 3, "kernel_size": 2, "strides": 2, "data_format": "channels_first"}, (2, 2, 3, 4)),
     ],
+    "ConvLSTM1D": [
+        ({"filters": 2, "kernel_size": 3}, (2, 3, 5, 2)),
+        ({"filters": 3, "kernel_size": 2, "dilation_rate": 2, "return_sequences": True}, (2, 2, 6, 1)),
+    ],
+    "ConvLSTM3D": [
+        ({"filters": 2, "kernel_size": 2}, (2, 2, 3, 2, 3, 1)),
+        ({"filters": 1, "kernel_size": (2, 1, 2), "strides": 2, "padding": "same", "use_bias": False}, (1, 2, 3, 2, 3, 2)),
+    ],
     "ConvLSTM2D": [
         ({"filters": 2, "kernel_size": 2}, (2, 3, 4, 5, 1)),
         ({"filters": 2, "kernel_size": (2, 3), "strides": 2, "padding": "same", "return_sequences": True}, (2, 3, 4, 5, 2)),

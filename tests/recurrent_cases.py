@@ -45,6 +45,8 @@ def _cases():
     yield "ConvLSTM2D/plain", {"layer": ("ConvLSTM2D", film), "shape": (3, 4, 4, 3, 2)}
     same = {"filters": 2, "kernel_size": 3, "padding": "same", "strides": 2, "dilation_rate": 1}
     yield "ConvLSTM2D/same", {"layer": ("ConvLSTM2D", same), "shape": (2, 3, 5, 4, 2)}
+    yield "ConvLSTM1D/plain", {"layer": ("ConvLSTM1D", film), "shape": (3, 4, 5, 2)}
+    yield "ConvLSTM3D/plain", {"layer": ("ConvLSTM3D", film), "shape": (2, 3, 3, 2, 3, 2)}
     yield "TimeDistributed/dense", {"layer": ("TimeDistributed", {"layer": ("Dense", {"units": 3})}), "shape": X}
     yield "TimeDistributed/gru", {"layer": ("TimeDistributed", {"layer": ("GRU", {"units": 2})}), "shape": (2, 3, 4, 5)}
 

@@ -18,7 +18,7 @@ from kerasnp.layers.adaptive_pooling import (  # noqa: F401
 from kerasnp.layers.categories import CategoryEncoding, Discretization  # noqa: F401
 from kerasnp.layers.attention import AdditiveAttention, Attention  # noqa: F401
 from kerasnp.layers.conv import Conv1D, Conv2D, Conv3D  # noqa: F401
-from kerasnp.layers.conv_lstm import ConvLSTM2D  # noqa: F401
+from kerasnp.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D  # noqa: F401
 from kerasnp.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose  # noqa: F401
 from kerasnp.layers.core import Activation, Dense, Input, InputLayer  # noqa: F401
 from kerasnp.layers.einsum_dense import EinsumDense  # noqa: F401

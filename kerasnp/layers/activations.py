@@ -12,19 +12,20 @@ class _Elementwise(Layer, abstract=True):
     def compute_output_shape(self, input_shape):
         return input_shape
 
-    def _number(self, name, value, optional=False):
+    def _number(self, name, value, layer, optional=False):
         """`value` as a number that is not negative."""
         if value is None and optional:
             return None
         if not isinstance(value, (int, float)) or isinstance(value, bool) or not value >= 0:
-            raise ValueError(f"{self._who}: {name} must be a number of at least 0. Received: {name}={value!r}")
+            refused = "a negative value" if optional else "None or a negative value"
+            raise ValueError(f"{self._who}: The {name} {layer} cannot be {refused}. Received: {name}={value!r}")
         return value
 
 
 class ReLU(_Elementwise):
     """max(x, 0), or with a ceiling, a slope below and a threshold.
 
-    y = max_value for x >= max_value, x for threshold <= x < max_value, negative_slope * (x - threshold) below.
+    y = max_value for x >= max_value, x for threshold < x < max_value, negative_slope * (x - threshold) below.
 
     >>> ReLU(max_value=6)([-3.0, 0.5, 9.0])
     array([0. , 0.5, 6. ], dtype=float32)
@@ -34,9 +35,9 @@ class ReLU(_Elementwise):
 
     def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.max_value = self._number("max_value", max_value, optional=True)
-        self.negative_slope = self._number("negative_slope", negative_slope)
-        self.threshold = self._number("threshold", threshold)
+        self.max_value = self._number("max_value", max_value, "of a ReLU layer", optional=True)
+        self.negative_slope = self._number("negative_slope", negative_slope, "of a ReLU layer")
+        self.threshold = self._number("threshold", threshold, "of a ReLU layer")
 
     def call(self, inputs):
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
@@ -54,7 +55,8 @@ class LeakyReLU(_Elementwise):
     def __init__(self, negative_slope=0.3, **kwargs):
         alpha = kwargs.pop("alpha", None)  # Keras 2's name
         super().__init__(**kwargs)
-        self.negative_slope = self._number("negative_slope", negative_slope if alpha is None else alpha)
+        slope = negative_slope if alpha is None else alpha
+        self.negative_slope = self._number("negative_slope", slope, "value of a Leaky ReLU layer")
 
     def call(self, inputs):
         return ops.leaky_relu(inputs, self.negative_slope)
@@ -126,7 +128,9 @@ class Softmax(_Elementwise):
     Args:
         axis: one axis or several.
 
-    The call takes a `mask` of the inputs' shape; where it is False the output is 0.
+    The call takes a `mask` that broadcasts to the inputs; where it is False the output is 0.
+
+    Raises: ValueError for a mask that does not.
     """
 
     def __init__(self, axis=-1, **kwargs):
@@ -136,6 +140,19 @@ class Softmax(_Elementwise):
     def call(self, inputs, mask=None):
         if mask is None:
             return ops.softmax(inputs, self.axis)
+        self._check_mask(inputs.shape, mask.shape)
         kept = ops.cast(mask, inputs.dtype)
         lowest = K.finfo(kept.dtype).min / 2
         return ops.softmax(inputs + (1 - kept) * lowest, self.axis) * kept
+
+    def _check_mask(self, shape, mask_shape):
+        if len(mask_shape) > len(shape):
+            problem = "must not have more dimensions than"
+        elif any(m not in (1, n) for m, n in zip(mask_shape[::-1], shape[::-1])):
+            problem = "must be broadcastable to"
+        else:
+            return
+        raise ValueError(
+            f"{self._who}: the mask {problem} the inputs. Received: a mask of shape {tuple(mask_shape)} for inputs of shape "
+            f"{tuple(shape)}"
+        )

@@ -26,7 +26,7 @@ class ConvLayer(WindowLayer, abstract=True):
     def _refuse_strides_with_dilation(self):
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                f"{self._who}: strides > 1 cannot be combined with dilation_rate > 1. "
+                f"{self._who}: `strides > 1` not supported in conjunction with `dilation_rate > 1`. "
                 f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
             )
 
@@ -94,11 +94,12 @@ class _Conv(ConvLayer, abstract=True):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.filters = check.positive_int("filters", filters, self._who)
-        self.groups = check.positive_int("groups", groups, self._who)
+        self.filters = check.count("filters", filters, self._who)
+        self.groups = check.count("groups", groups, self._who)
         if self.filters % self.groups:
             raise ValueError(
-                f"{self._who}: filters must be divisible by groups. Received: filters={filters}, groups={groups}"
+                f"{self._who}: The number of filters must be evenly divisible by the number of groups. "
+                f"Received: filters={filters}, groups={groups}"
             )
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
         self._refuse_strides_with_dilation()

@@ -1,4 +1,4 @@
-"""ConvLSTM2D: an LSTM whose products are convolutions."""
+"""Convolutional LSTMs: the products are convolutions over one, two or three axes."""
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp import backend as K
@@ -14,15 +14,20 @@ class _ConvLSTMCell(DroppingCell, abstract=True):
 
     gates = 4
 
-    def __init__(self, filters, kernel_size, strides, padding, data_format, dilation_rate, options, **kwargs):
+    def __init__(self, rank, filters, kernel_size, strides, padding, data_format, dilation_rate, options, **kwargs):
         dropouts = [options.pop(name) for name in ("dropout", "recurrent_dropout", "seed")]
         super().__init__(**kwargs)
-        self.filters = check.positive_int("filters", filters, self._who)
-        self.kernel_size = check.int_tuple("kernel_size", kernel_size, 2, self._who)
-        self.strides = check.int_tuple("strides", strides, 2, self._who)
+        self.filters = check.count("filters", filters, self._who)
+        self.kernel_size = check.int_tuple("kernel_size", kernel_size, rank, self._who)
+        self.strides = check.int_tuple("strides", strides, rank, self._who)
         self.padding = check.one_of("padding", padding, ("valid", "same"), self._who)
         self.data_format = K.standardize_data_format(data_format)
-        self.dilation_rate = check.int_tuple("dilation_rate", dilation_rate, 2, self._who)
+        self.dilation_rate = check.int_tuple("dilation_rate", dilation_rate, rank, self._who)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{self._who}: Specifying `strides > 1` is not compatible with `dilation_rate > 1`. "
+                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
+            )
         families = {
             "initializer": initializers,
             "regularizer": regularizers,
@@ -90,23 +95,8 @@ _OPTIONS = (
 _WINDOW = ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate")
 
 
-class ConvLSTM2D(RNN):
-    """An LSTM over images whose products are convolutions, for films and maps that change (Shi et al., 2015).
-
-    c' = f * c + i * activation(z_c),  h' = o * activation(c'),  with i, f, o = recurrent_activation(z_i, z_f, z_o) and
-    z = conv(x, kernel) + conv(h, recurrent_kernel) + bias in the order i, f, c, o; the second convolution keeps the
-    size.
-
-    >>> ConvLSTM2D(4, 3)(ops.ones((2, 5, 8, 8, 1))).shape
-    (2, 6, 6, 4)
-
-    Args:
-        filters, kernel_size, strides, padding, data_format, dilation_rate: of the convolutions, as for `Conv2D`.
-        The others are those of `LSTM`.
-
-    Shapes: sequences `(batch, steps, height, width, channels)`, output `(batch, height, width, filters)`, with
-    `return_sequences` `(batch, steps, height, width, filters)`; states `[h, c]` like the output of a step.
-    """
+class _ConvLSTM(RNN, abstract=True):
+    rank = 2
 
     def __init__(
         self,
@@ -141,7 +131,7 @@ class ConvLSTM2D(RNN):
     ):
         given = locals()
         cell = _ConvLSTMCell(
-            *(given[name] for name in _WINDOW), {name: given[name] for name in _OPTIONS}, name="conv_lstm_cell",
+            self.rank, *(given[name] for name in _WINDOW), {name: given[name] for name in _OPTIONS}, name="conv_lstm_cell",
             dtype=kwargs.get("dtype"), trainable=kwargs.get("trainable", True),
         )  # fmt: skip
         # Known once the sizes of the images are; the base only asks that there be states.
@@ -155,7 +145,7 @@ class ConvLSTM2D(RNN):
             activity_regularizer=activity_regularizer,
             **kwargs,
         )
-        self.input_spec = InputSpec(ndim=5)
+        self.input_spec = InputSpec(ndim=self.rank + 3)
 
     def _step_output(self, shape):
         """The shape of a step's output, batch included, for sequences of `shape`."""
@@ -205,7 +195,54 @@ class ConvLSTM2D(RNN):
 
 for _name in (*_WINDOW, *_OPTIONS):
     setattr(
-        ConvLSTM2D,
+        _ConvLSTM,
         _name,
         property(lambda self, name=_name: getattr(self.cell, name), doc=f"The `{_name}` of the cell."),
     )
+
+
+class ConvLSTM1D(_ConvLSTM):
+    """A convolutional LSTM over sequences of rows, such as a spectrum that changes; see `ConvLSTM2D`.
+
+    >>> ConvLSTM1D(4, 3)(ops.ones((2, 5, 8, 1))).shape
+    (2, 6, 4)
+
+    Shapes: sequences `(batch, steps, length, channels)`, output `(batch, length, filters)`, with `return_sequences`
+    `(batch, steps, length, filters)`.
+    """
+
+    rank = 1
+
+
+class ConvLSTM2D(_ConvLSTM):
+    """An LSTM over images whose products are convolutions, for films and maps that change (Shi et al., 2015).
+
+    c' = f * c + i * activation(z_c),  h' = o * activation(c'),  with i, f, o = recurrent_activation(z_i, z_f, z_o) and
+    z = conv(x, kernel) + conv(h, recurrent_kernel) + bias in the order i, f, c, o; the second convolution keeps the
+    size.
+
+    >>> ConvLSTM2D(4, 3)(ops.ones((2, 5, 8, 8, 1))).shape
+    (2, 6, 6, 4)
+
+    Args:
+        filters, kernel_size, strides, padding, data_format, dilation_rate: of the convolutions, as for `Conv2D`.
+        The others are those of `LSTM`.
+
+    Shapes: sequences `(batch, steps, height, width, channels)`, output `(batch, height, width, filters)`, with
+    `return_sequences` `(batch, steps, height, width, filters)`; states `[h, c]` like the output of a step.
+    """
+
+    rank = 2
+
+
+class ConvLSTM3D(_ConvLSTM):
+    """A convolutional LSTM over volumes that change; see `ConvLSTM2D`.
+
+    >>> ConvLSTM3D(2, 2)(ops.ones((1, 3, 4, 4, 4, 1))).shape
+    (1, 3, 3, 3, 2)
+
+    Shapes: sequences `(batch, steps, depth, height, width, channels)`, output `(batch, depth, height, width, filters)`,
+    with `return_sequences` `(batch, steps, depth, height, width, filters)`.
+    """
+
+    rank = 3

@@ -27,7 +27,7 @@ class _ConvTranspose(ConvLayer, abstract=True):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.filters = check.positive_int("filters", filters, self._who)
+        self.filters = check.count("filters", filters, self._who)
         check.one_of("padding", padding, ("valid", "same"), self._who)
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
         self._refuse_strides_with_dilation()
@@ -36,7 +36,7 @@ class _ConvTranspose(ConvLayer, abstract=True):
             self.output_padding = check.int_tuple("output_padding", output_padding, self.rank, self._who, minimum=0)
             if any(o >= s for o, s in zip(self.output_padding, self.strides)):
                 raise ValueError(
-                    f"{self._who}: output_padding must be less than strides along every axis. "
+                    f"{self._who}: `output_padding` must be strictly less than `strides` along every axis. "
                     f"Received: output_padding={output_padding}, strides={self.strides}"
                 )
         self._set_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)

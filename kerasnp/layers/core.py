@@ -1,5 +1,7 @@
 """The layers everything starts from: Input, Dense, Activation."""
 
+import warnings
+
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp import backend as K
 from kerasnp.autodiff.symbolic import KerasTensor
@@ -17,7 +19,7 @@ class InputLayer(Layer):
         dtype: the type of the input.
         sparse, ragged: must be None or False, since arrays are dense.
         batch_shape: the shape with the batch axis, instead of `shape`.
-        input_tensor: must be None.
+        input_tensor: a symbolic tensor that says all of it.
         optional: accepted; a missing input makes no sense in a stack.
 
     Raises: ValueError for a shape that is missing, given twice or no shape.
@@ -37,18 +39,24 @@ class InputLayer(Layer):
         **kwargs,
     ):
         super().__init__(name=name)
-        if "input_shape" in kwargs:
-            shape = kwargs.pop("input_shape")
-        if "batch_input_shape" in kwargs:
-            batch_shape = kwargs.pop("batch_input_shape")
+        for new, old in (("shape", "input_shape"), ("batch_shape", "batch_input_shape")):
+            if old in kwargs:
+                warnings.warn(f"Argument `{old}` is deprecated. Use `{new}` instead.", stacklevel=2)
+        shape, batch_shape = kwargs.pop("input_shape", shape), kwargs.pop("batch_input_shape", batch_shape)
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments passed to InputLayer: {kwargs}")
-        if sparse or ragged or input_tensor is not None:
-            raise ValueError(
-                f"{self._who}: sparse, ragged and input_tensor are not supported; pass dense arrays to the model."
-            )
+        if input_tensor is not None:
+            batch_shape, dtype = self._of_tensor(input_tensor, shape, batch_size, dtype, sparse, batch_shape)
+            shape = batch_size = None
+        for name, value in (("sparse", sparse), ("ragged", ragged)):
+            if value:
+                raise ValueError(
+                    f"{self._who}: `{name}=True` is not supported, since arrays are dense. Received: {name}={value!r}"
+                )
         if shape is not None and batch_shape is not None:
             raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
+        if batch_size is not None and batch_shape is not None:
+            raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
         if shape is None and batch_shape is None:
             raise ValueError("You must pass a `shape` argument: the shape of one sample, such as shape=(28, 28, 1).")
         if batch_shape is None:
@@ -60,8 +68,27 @@ class InputLayer(Layer):
         self._input_dtype = K.standardize_dtype(dtype)
         self.built = True
         self._trainable = True
-        self.output = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
-        self.output.layer = self
+        self.output = input_tensor
+        if input_tensor is None:
+            self.output = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
+            self.output.layer = self
+
+    @staticmethod
+    def _of_tensor(tensor, shape, batch_size, dtype, sparse, batch_shape):
+        """The batch shape and type of a symbolic tensor, which whatever else is given must agree with."""
+        if not isinstance(tensor, KerasTensor):
+            raise ValueError(f"Argument `input_tensor` must be a KerasTensor. Received: input_tensor={tensor!r}")
+        given = {"shape": shape and tuple(shape), "batch_size": batch_size, "batch_shape": batch_shape and tuple(batch_shape),
+                 "dtype": dtype, "sparse": sparse}  # fmt: skip
+        own = {"shape": tensor.shape[1:], "batch_size": tensor.shape[0] if tensor.shape else None,
+               "batch_shape": tensor.shape, "dtype": tensor.dtype, "sparse": tensor.sparse}  # fmt: skip
+        for name, value in given.items():
+            if value is not None and value != own[name]:
+                raise ValueError(
+                    f"When providing the `input_tensor` argument, you cannot provide an incompatible `{name}` argument. "
+                    f"Expected {own[name]}. Received: {name}={value!r}"
+                )
+        return tensor.shape, tensor.dtype
 
     @property
     def dtype(self):
@@ -74,8 +101,7 @@ class InputLayer(Layer):
         return self.batch_shape
 
     def call(self):
-        """An input layer marks where data enter; it is never computed."""
-        raise NotImplementedError("InputLayer marks where data enter a model; call the model instead.")
+        """Nothing: an input layer marks where data enter, and is never computed."""
 
     def compute_output_shape(self, input_shape=None):
         """The declared shape."""

@@ -19,8 +19,8 @@ class _Normalization(Layer, abstract=True):
         sizes = tuple(input_shape[a] for a in axes)
         if None in sizes:
             raise ValueError(
-                f"{self._who}: axis {self.axis} of the input must be defined. "
-                f"Received: input_shape={tuple(input_shape)}"
+                f"{self._who}: axis {self.axis} of the input tensor should have a defined dimension but the layer received an "
+                f"input with shape {tuple(input_shape)}"
             )
         return sizes
 
@@ -211,7 +211,9 @@ class LayerNormalization(_ScaleAndCenter):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.axis = _axis_argument(axis, self._who)
+        self.axis = _axis_argument(
+            axis, self._who, "Expected an int or a list/tuple of ints for the argument 'axis'"
+        )
         self._set_affine(
             epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint,
@@ -227,7 +229,9 @@ class LayerNormalization(_ScaleAndCenter):
         self._add_affine(shape)
         self.scale, self.center = scale, center
         ndim = len(input_shape)
-        self.input_spec = InputSpec(ndim=ndim, axes=dict(zip(axes, shape)))
+        self.input_spec = InputSpec(
+            min_ndim=max(-a if a < 0 else a + 1 for a in axes), axes=dict(zip(axes, shape))
+        )
         # Weights of several axes broadcast against the input with ones in between.
         self._broadcast = None
         positions = sorted(a % ndim for a in axes)
@@ -285,11 +289,13 @@ class GroupNormalization(_ScaleAndCenter):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.groups, self.axis = check.integer("groups", groups, self._who), check.integer("axis", axis, self._who)
-        if self.groups < 1 and self.groups != -1:
+        self.axis = check.integer("axis", axis, self._who)
+        if isinstance(groups, bool) or not isinstance(groups, int) or (groups < 1 and groups != -1):
             raise ValueError(
-                f"{self._who}: groups must be positive, or -1 for one per channel. Received: groups={groups}"
+                f"{self._who}: Invalid value for argument `groups`. Expected a positive integer, or -1 for one per channel. "
+                f"Received: groups={groups!r}"
             )
+        self.groups = groups
         self._set_affine(
             epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint,
@@ -299,8 +305,9 @@ class GroupNormalization(_ScaleAndCenter):
         (channels,) = self._sizes(input_shape, (self.axis,))
         groups = channels if self.groups == -1 else self.groups
         if channels % groups:
+            problem = "cannot be more than" if groups > channels else "must divide"
             raise ValueError(
-                f"{self._who}: groups must divide the number of channels. "
+                f"{self._who}: the number of groups {problem} the number of channels. "
                 f"Received: groups={groups} and {channels} channels (input shape {tuple(input_shape)})."
             )
         self.groups = groups
@@ -368,10 +375,10 @@ class UnitNormalization(_Normalization):
         return ops.normalize(inputs, self.axis, epsilon=1e-6)
 
 
-def _axis_argument(axis, who):
+def _axis_argument(axis, who, problem="Invalid value for `axis` argument: expected an int or a list/tuple of ints"):
     """An axis, or a list of them."""
     if isinstance(axis, (list, tuple)) and axis and all(isinstance(a, int) for a in axis):
         return list(axis)
     if isinstance(axis, int) and not isinstance(axis, bool):
         return axis
-    raise TypeError(f"{who}: axis must be an integer, or a list of integers. Received: axis={axis!r}")
+    raise TypeError(f"{who}: {problem}. Received: axis={axis!r}")

@@ -107,6 +107,8 @@ class ZeroPadding3D(_ZeroPadding):
 
 
 class _Cropping(_Border, abstract=True):
+    _demand = "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the input"
+
     def __init__(self, cropping, data_format=None, **kwargs):
         super().__init__(**kwargs)
         self.cropping = self._pairs("cropping", cropping)
@@ -126,7 +128,7 @@ class _Cropping(_Border, abstract=True):
         sizes = tuple(None if n is None else n - sum(pair) for n, pair in zip(spatial, self.cropping))
         if any(n is not None and n <= 0 for n in sizes):
             raise ValueError(
-                f"{self._who}: cropping must leave something of every axis. "
+                f"{self._who}: {self._demand}, or nothing is left of the axis. "
                 f"Received: cropping={self.cropping}, input shape {tuple(input_shape)}"
             )
         return self._join(batch, sizes, channels)
@@ -147,6 +149,7 @@ class Cropping1D(_Cropping):
     """
 
     rank = 1
+    _demand = "`cropping` parameter of `Cropping1D` layer must be smaller than the input length in sum"
 
     def __init__(self, cropping=(1, 1), **kwargs):
         super().__init__(cropping if isinstance(cropping, int) else (cropping,), "channels_last", **kwargs)

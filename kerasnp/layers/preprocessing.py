@@ -56,51 +56,80 @@ class Normalization(Layer):
         self.axis = () if axis is None else tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
         if (mean is None) != (variance is None):
             raise ValueError(
-                f"{self._who}: mean and variance must be given together. Received: mean={mean} and variance={variance}"
+                f"{self._who}: when setting values directly, both `mean` and `variance` must be set. "
+                f"Received: mean={mean} and variance={variance}"
             )
-        self.mean, self.variance, self.invert = mean, variance, invert
-        self._statistics = None
+        self.input_mean, self.input_variance, self.invert = mean, variance, invert
         self.supports_masking = True
 
     def build(self, input_shape):
         ndim = len(input_shape)
         if any(not -ndim <= a < ndim for a in self.axis):
             raise ValueError(
-                f"{self._who}: all `axis` values must be in the range [{-ndim}, {ndim}). "
+                f"{self._who}: All `axis` values must be in the range [{-ndim}, {ndim}). "
                 f"Received: axis={self.axis} and input shape {tuple(input_shape)}"
             )
         kept = sorted(a % ndim for a in self.axis)
         if any(input_shape[a] is None for a in kept):
             raise ValueError(
-                f"{self._who}: all `axis` values to be kept must have a known length. "
+                f"{self._who}: All `axis` values to be kept must have a known length. "
                 f"Received: axis={self.axis} and input shape {tuple(input_shape)}"
             )
         self._kept = tuple(kept)
+        self._broadcast = tuple(n if a in kept else 1 for a, n in enumerate(input_shape))
         shape = tuple(input_shape[a] for a in kept)
-        if self.mean is not None:
+        if self.input_mean is not None:
             dtype = K.storage_dtype(self.compute_dtype)
             self._statistics = tuple(
-                K.broadcast_to(K.asarray(v, dtype), shape) for v in (self.mean, self.variance)
+                K.broadcast_to(K.asarray(v, dtype), shape) for v in (self.input_mean, self.input_variance)
             )
             return
         self._mean = self.add_weight(shape, "zeros", trainable=False, name="mean")
         self._variance = self.add_weight(shape, "ones", trainable=False, name="variance")
         self._count = self.add_weight((), "zeros", dtype="int64", trainable=False, name="count")
 
+    # Mean and variance that were given.
+    _statistics = None
+
+    @property
+    def mean(self):
+        """The mean, shaped to broadcast against the inputs; None before the layer is built."""
+        return self._statistic(0)
+
+    @property
+    def variance(self):
+        """The variance, likewise."""
+        return self._statistic(1)
+
+    def _statistic(self, i):
+        if not self.built:
+            return None
+        value = self._statistics[i] if self._statistics else (self._mean, self._variance)[i].value
+        return K.asarray(value, K.storage_dtype(self.compute_dtype)).reshape(self._broadcast)
+
     def adapt(self, data, batch_size=None, steps=None):
         """Set mean and variance to those of `data`: an array, or an iterable of batches (or of tuples that begin with one).
 
-        Raises: ValueError where mean and variance were given to the constructor, or the data are empty.
+        Raises:
+            ValueError: mean and variance were given to the constructor, the data are empty, or batches differ in shape.
+            TypeError: a batch that is no array.
         """
-        if self.mean is not None:
+        if self.input_mean is not None:
             raise ValueError(f"{self._who}: cannot `adapt` a layer whose mean and variance were set by its arguments.")
-        is_array = hasattr(data, "__array__") or isinstance(data, list)
-        batches = [data] if is_array else itertools.islice(data, steps)
         count, mean, variance = 0, 0.0, 0.0
-        for batch in batches:
-            x = ops.stop_gradient(batch[0] if isinstance(batch, tuple) else batch).astype(K.float64)
+        for batch in itertools.islice(_batches(data), steps):
+            if not hasattr(batch, "shape"):
+                raise TypeError(
+                    f"{self._who}: each batch must be an array with a `.shape`. Received: {type(batch).__name__}"
+                )
+            x = ops.stop_gradient(batch).astype(K.float64)
             if not self.built:
                 self.build((None, *x.shape[1:]))
+            if x.ndim != len(self._broadcast) or any(x.shape[a] != self._broadcast[a] for a in self._kept):
+                raise ValueError(
+                    f"{self._who}: adapt was given data of an incompatible shape. Expected {self._broadcast[1:]} with any "
+                    f"length for 1, as the layer was built for. Received: {x.shape[1:]}"
+                )
             reduced = tuple(a for a in range(x.ndim) if a not in self._kept)
             n = math.prod(x.shape[a] for a in reduced)
             if not n:
@@ -112,19 +141,39 @@ class Normalization(Layer):
             variance = (variance * count + own_variance * n) / total + delta**2 * (count * n / total**2)
             mean, count = mean + delta * (n / total), total
         if not count:
-            raise ValueError(f"{self._who}: adapt needs at least one sample. Received: no data")
+            raise ValueError(f"{self._who}: adapt needs at least one sample. Received: an empty iterable or array")
         self._mean.assign(mean)
         self._variance.assign(variance)
         self._count.assign(min(count, 2**31 - 1))
 
     def call(self, inputs):
-        mean, variance = self._statistics or (self._mean.value, self._variance.value)
-        shape = [inputs.shape[a] if a in self._kept else 1 for a in range(len(inputs.shape))]
-        mean = K.asarray(mean, K.storage_dtype(self.compute_dtype)).reshape(shape)
-        deviation = K.maximum(K.sqrt(K.asarray(variance, mean.dtype)), mean.dtype.type(K.epsilon())).reshape(shape)
+        mean, variance = self.mean, self.variance
+        deviation = K.maximum(K.sqrt(variance), mean.dtype.type(K.epsilon()))
         if self.invert:
             return ops.add(mean, ops.multiply(inputs, deviation))
         return ops.divide(ops.subtract(inputs, mean), deviation)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)
+
+    def _config_value(self, name):
+        return super()._config_value(f"input_{name}" if name in ("mean", "variance") else name)
+
+
+def _batches(data):
+    """The batches of inputs in an array, a list of numbers or of batches, a PyDataset or an iterable."""
+    if isinstance(data, list) and (not data or _first(data[0])[1]):
+        batches = data
+    elif hasattr(data, "__array__") or isinstance(data, list):
+        batches = [K.asarray(getattr(data, "value", data))]
+    elif hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+        batches = (data[i] for i in range(len(data)))
+    else:
+        batches = data
+    return (_first(batch)[0] for batch in batches)
+
+
+def _first(batch):
+    """The inputs of a batch, which may be a tuple with targets after them, and whether they are an array."""
+    inputs = batch[0] if isinstance(batch, tuple) else batch
+    return inputs, hasattr(inputs, "shape")

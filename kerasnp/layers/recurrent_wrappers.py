@@ -181,6 +181,8 @@ class Bidirectional(Layer):
 def _twin(layer, **changes):
     """A layer of the same configuration but for `changes`, with weights of its own."""
     config = _unbuilt(layer.get_config())
+    if hasattr(layer, "use_cudnn"):
+        changes["use_cudnn"] = layer.use_cudnn
     if "cell" not in config:
         return type(layer).from_config({**config, **changes})
     custom = {

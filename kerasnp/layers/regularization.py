@@ -49,7 +49,7 @@ class Dropout(_Noise):
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.rate = check.fraction("rate", rate, self._who)
-        self.noise_shape = None if noise_shape is None else check.shape(noise_shape, "noise_shape", self._who)
+        self.noise_shape = _noise_shape(noise_shape, self._who)
         self._set_seed(seed, rate > 0)
 
     def disturb(self, inputs):
@@ -142,7 +142,7 @@ class AlphaDropout(_Noise):
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.rate = _share_below_one(rate, self._who)
-        self.noise_shape = None if noise_shape is None else check.shape(noise_shape, "noise_shape", self._who)
+        self.noise_shape = _noise_shape(noise_shape, self._who)
         self._set_seed(seed, rate > 0)
 
     def disturb(self, inputs):
@@ -230,3 +230,20 @@ def _share_below_one(rate, who):
     if check.fraction("rate", rate, who) == 1:
         raise ValueError(f"{who}: rate must be less than 1, or nothing is left to scale up. Received: rate={rate!r}")
     return rate
+
+
+def _noise_shape(value, who):
+    """The shape of a mask, a tuple of positive integers or None."""
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)):
+        expected = "a tuple or list of integers"
+    elif not all(n is None or (isinstance(n, int) and not isinstance(n, bool)) for n in value):
+        expected = "all elements to be integers or None"
+    elif not all(n is None or n > 0 for n in value):
+        expected = "all dimensions to be positive integers or None"
+    else:
+        return tuple(value)
+    raise ValueError(
+        f"{who}: Invalid value received for argument `noise_shape`. Expected {expected}. Received: noise_shape={value!r}"
+    )

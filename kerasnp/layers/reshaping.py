@@ -60,7 +60,7 @@ class Reshape(Layer):
         sizes = [d for d in self.target_shape if d != -1]
         if len(self.target_shape) - len(sizes) > 1 or any(d is None or d < 0 for d in sizes):
             raise ValueError(
-                f"{self._who}: target_shape must hold non-negative integers, at most one of them -1. "
+                f"{self._who}: target_shape must hold non-negative integers and at most one unknown dimension, which is -1. "
                 f"Received: target_shape={target_shape}"
             )
 
@@ -106,8 +106,8 @@ class Permute(Layer):
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
-                f"{self._who}: dims must be a permutation of the integers from 1 to the number of axes. "
-                f"Received: dims={dims}"
+                f"{self._who}: Invalid permutation argument `dims`. Expected the integers from 1 to the number of axes, "
+                f"each once. Received: dims={dims}"
             )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
@@ -137,8 +137,10 @@ class RepeatVector(Layer):
     def __init__(self, n, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(n, int) or isinstance(n, bool):
-            raise TypeError(f"{self._who}: n must be an integer. Received: n={n!r}")
-        self.n = check.positive_int("n", n, self._who)
+            raise TypeError(f"{self._who}: Expected an integer value for `n`. Received: n={n!r}")
+        if n <= 0:
+            raise ValueError(f"{self._who}: `n` should be a positive integer. Received: n={n}")
+        self.n = n
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs):

@@ -59,8 +59,10 @@ class StackedRNNCells(Layer):
         return output_size(self.cells[-1])
 
     def get_initial_state(self, batch_size=None):
-        """The first states of each cell."""
-        return [initial_state_of(c, batch_size) for c in self.cells]
+        """The first states of each cell: what it says, a single array for one size, a list for several."""
+        states = [initial_state_of(c, batch_size) for c in self.cells]
+        bare = [not hasattr(c, "get_initial_state") and isinstance(c.state_size, int) for c in self.cells]
+        return [state[0] if alone else state for state, alone in zip(states, bare)]
 
     def build(self, input_shape):
         for cell in self.cells:
@@ -71,8 +73,9 @@ class StackedRNNCells(Layer):
         new = []
         for cell, state in zip(self.cells, states):
             nested = isinstance(state, (list, tuple))
-            inputs, state = call_cell(cell, inputs, list(state) if nested else state, training)
-            new.append(state)
+            inputs, after = call_cell(cell, inputs, list(state) if nested else [state], training)
+            # A single state stays in the nesting that it came in.
+            new.append(after if nested or not isinstance(after, (list, tuple)) else after[0])
         return inputs, new
 
     @property

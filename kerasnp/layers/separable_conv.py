@@ -26,7 +26,7 @@ class _DepthwiseConv(ConvLayer, abstract=True):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.depth_multiplier = check.positive_int("depth_multiplier", depth_multiplier, self._who)
+        self.depth_multiplier = check.count("depth_multiplier", depth_multiplier, self._who)
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
         self._set_weight("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
         self._set_output(activation, use_bias, bias_initializer, bias_regularizer, bias_constraint)
@@ -125,8 +125,8 @@ class _SeparableConv(ConvLayer, abstract=True):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.filters = check.positive_int("filters", filters, self._who)
-        self.depth_multiplier = check.positive_int("depth_multiplier", depth_multiplier, self._who)
+        self.filters = check.count("filters", filters, self._who)
+        self.depth_multiplier = check.count("depth_multiplier", depth_multiplier, self._who)
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
         self._set_weight("depthwise", depthwise_initializer, depthwise_regularizer, depthwise_constraint)
         self._set_weight("pointwise", pointwise_initializer, pointwise_regularizer, pointwise_constraint)

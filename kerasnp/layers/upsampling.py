@@ -36,12 +36,16 @@ class UpSampling1D(_UpSampling):
 
     Shapes: inputs `(batch, steps, channels)`, outputs `(batch, steps * size, channels)`.
 
-    Raises: ValueError for a size that is not positive.
+    Raises: TypeError for a size that is no integer, ValueError for one that is not positive.
     """
 
     rank = 1
 
     def __init__(self, size=2, **kwargs):
+        if not isinstance(size, int) or isinstance(size, bool):
+            raise TypeError(f"UpSampling1D: Expected an integer value for `size`. Received: size={size!r}")
+        if size <= 0:
+            raise ValueError(f"UpSampling1D: `size` should be a positive integer. Received: size={size}")
         super().__init__(size, "channels_last", **kwargs)
 
     def get_config(self):

@@ -13,13 +13,16 @@ class Wrapper(Layer, abstract=True):
     Args:
         layer: the layer inside.
 
-    Raises: TypeError for anything else.
+    Raises: ValueError for anything else.
     """
 
     def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
-            raise TypeError(f"{self._who}: layer must be a Layer. Received: {layer!r}")
+            raise ValueError(
+                f"{self._who}: Layer {layer!r} supplied to Wrapper isn't a supported layer type. "
+                f"Please ensure wrapped layer is a valid Keras layer. Received: {type(layer).__name__}"
+            )
         self.layer = layer
 
     def build(self, input_shape=None):
@@ -52,14 +55,19 @@ class SpectralNormalization(Wrapper):
 
     def __init__(self, layer, power_iterations=1, **kwargs):
         super().__init__(layer, **kwargs)
-        self.power_iterations = check.positive_int("power_iterations", power_iterations, self._who)
+        if check.integer("power_iterations", power_iterations, self._who) < 1:
+            raise ValueError(
+                f"{self._who}: `power_iterations` should be greater than zero. Received: power_iterations={power_iterations}"
+            )
+        self.power_iterations = power_iterations
 
     def build(self, input_shape):
         super().build(input_shape)
         self.kernel = getattr(self.layer, "kernel", getattr(self.layer, "embeddings", None))
         if self.kernel is None:
             raise ValueError(
-                f"{self._who}: the layer inside must have a kernel or embeddings. Received: {type(self.layer).__name__}"
+                f"{self._who}: {type(self.layer).__name__} object has no attribute 'kernel' nor 'embeddings'; "
+                "wrap a layer that has one of them."
             )
         self.vector_u = self.add_weight(
             (1, self.kernel.shape[-1]), initializers.TruncatedNormal(stddev=0.02), trainable=False, name="vector_u"

@@ -141,6 +141,10 @@ class Sequential(Model):
         if self._input_layer is None:
             layer = InputLayer(batch_shape=self._build_shape, dtype=_input_dtype(self._layers[0]))
             object.__setattr__(self, "_input_layer", layer)
+            object.__setattr__(self, "_shape_seen", True)
+
+    # Whether the input shape was read off the first data: then the layers say what else they can take.
+    _shape_seen = False
 
     def call(self, inputs, training=None, mask=None):
         """The output of the last layer."""
@@ -194,7 +198,7 @@ class Sequential(Model):
             x = ops.convert_to_tensor(x)
             shape = x.shape
         declared = self._build_shape
-        if tuple(shape[1:]) == declared[1:]:
+        if tuple(shape[1:]) == declared[1:] or (self._shape_seen and len(shape) == len(declared)):
             return x
         if len(shape) == len(declared) - 1 and declared[-1] == 1:
             x = ops.expand_dims(x, -1)

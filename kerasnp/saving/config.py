@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import sys
 import types
 
 import numpy as np
@@ -211,6 +212,10 @@ def find(name, config, family=None):
         found = registry.lookup(f, name)
         if found is not None:
             return found
+    # A class of the running program, if it is the program that asks, and no file.
+    own = getattr(sys.modules.get(module), name, None) if loading.current() is None else None
+    if isinstance(own, type) and issubclass(own, registry.Registered):
+        return own
     raise TypeError(
         f"Could not locate class {_short(name)} (module {_short(module)}): kerasnp does not have it; pass it with "
         "custom_objects={...} or register it with @kerasnp.saving.register_keras_serializable()."

@@ -18,17 +18,34 @@ def integer(name, value, who=None):
 
 
 def positive_int(name, value, who=None):
-    """`value` as an int greater than zero."""
-    number = integer(name, value, who)
+    """`value` as an int greater than zero; numpy integers pass, bools and floats do not."""
+    try:
+        number = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = 0
     if number <= 0:
-        raise ValueError(f"{_named(who, name)} must be a positive integer. Received: {name}={value!r}")
+        raise ValueError(f"{_named(who, f'`{name}`')} must be a positive integer. Received: {name}={value!r}")
     return number
+
+
+def count(name, value, who=None):
+    """`value`, the size of something to be made, as an int greater than zero."""
+    try:
+        return positive_int(name, value)
+    except ValueError:
+        raise ValueError(
+            f"{_named(who, 'Invalid value for argument')} `{name}`. Expected a strictly positive value. "
+            f"Received {name}={value!r}."
+        ) from None
 
 
 def fraction(name, value, who=None):
     """A number in [0, 1]."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ValueError(f"{_named(who, name)} must be a number between 0 and 1. Received: {name}={value!r}")
+        raise ValueError(
+            f"{_named(who, 'Invalid value received for argument')} `{name}`. Expected a float value between 0 and 1. "
+            f"Received: {name}={value!r}"
+        )
     return value
 
 
@@ -53,9 +70,13 @@ def int_tuple(name, value, length, who=None, minimum=1):
         except TypeError:
             values = ()
     if len(values) != length or any(v < minimum for v in values):
-        kind = "positive" if minimum == 1 else "non-negative"
+        bad = {v for v in values if v < minimum}
+        remedy = "; one integer, which counts for all, will do too"
+        if bad:
+            remedy = f", including values {bad} that do not satisfy `value {'> 0' if minimum == 1 else '>= 0'}`"
         raise ValueError(
-            f"{_named(who, name)} must be a {kind} integer or {length} of them. Received: {name}={value!r}"
+            f"{_named(who, f'The `{name}` argument')} must be a tuple of {length} integers. "
+            f"Received {name}={values if bad else value!r}{remedy}."
         )
     return values
 

@@ -28,10 +28,10 @@ def test_leaky_relu_knows_the_name_of_keras_2():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: layers.ReLU(max_value=-1, name="r"), 'ReLU "r": max_value must be a number of at least 0'),
-        (lambda: layers.ReLU(negative_slope=-1), "negative_slope must be a number of at least 0"),
-        (lambda: layers.ReLU(threshold=None), "threshold must be a number of at least 0"),
-        (lambda: layers.LeakyReLU(None), "negative_slope must be a number of at least 0"),
+        (lambda: layers.ReLU(max_value=-1, name="r"), 'ReLU "r": The max_value of a ReLU layer cannot be a negative value'),
+        (lambda: layers.ReLU(negative_slope=-1), "negative_slope of a ReLU layer cannot be None or a negative value"),
+        (lambda: layers.ReLU(threshold=None), "threshold of a ReLU layer cannot be None or a negative value"),
+        (lambda: layers.LeakyReLU(None), "negative_slope value of a Leaky ReLU layer cannot be None"),
         (lambda: layers.PReLU().build((None, None, 3)), "share the undefined axes"),
     ],
 )
@@ -45,3 +45,12 @@ def test_prelu_refuses_another_length():
     layer(np.ones((2, 3)))
     with pytest.raises(ValueError, match="axis 1 of input shape to have value 3"):
         layer(np.ones((2, 4)))
+
+
+def test_softmax_refuses_a_mask_that_does_not_fit():
+    x = np.ones((2, 3, 4), "float32")
+    assert np.allclose(layers.Softmax()(x, mask=np.array([True, True, False, False])).sum(-1), 1)
+    with pytest.raises(ValueError, match="must be broadcastable"):
+        layers.Softmax()(x, mask=np.ones((2, 2, 4), bool))
+    with pytest.raises(ValueError, match="must not have more dimensions"):
+        layers.Softmax()(x, mask=np.ones((1, 2, 3, 4), bool))

@@ -115,10 +115,10 @@ def test_transposed_convolution_is_the_adjoint():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: layers.Conv2D(0, 3, name="c"), r'Conv2D "c": filters must be a positive integer. Received: filters=0'),
-        (lambda: layers.Conv2D(2.5, 3), "filters must be an integer"),
-        (lambda: layers.Conv2D(2, (3, 3, 3)), r"kernel_size must be a positive integer or 2 of them"),
-        (lambda: layers.Conv2D(2, 3, strides=0), r"strides must be a positive integer or 2 of them"),
+        (lambda: layers.Conv2D(0, 3, name="c"), r'Conv2D "c": .* `filters`. Expected a strictly positive value. Rec.*=0'),
+        (lambda: layers.Conv2D(2.5, 3), "Expected a strictly positive value. Received filters=2.5"),
+        (lambda: layers.Conv2D(2, (3, 3, 3)), r"`kernel_size` argument must be a tuple of 2 integers"),
+        (lambda: layers.Conv2D(2, 3, strides=0), r"`strides` argument must be a tuple of 2 integers"),
         (
             lambda: layers.Conv2D(2, 3, padding="full"),
             r"padding must be one of 'valid', 'same'. Received: padding='full'",
@@ -127,16 +127,16 @@ def test_transposed_convolution_is_the_adjoint():
         (lambda: layers.Conv1D(2, 3, padding="causal", data_format="channels_first"), "causal padding needs"),
         (
             lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=2),
-            "strides > 1 cannot be combined with dilation_rate > 1",
+            "`strides > 1` not supported in conjunction with",
         ),
-        (lambda: layers.Conv2D(3, 3, groups=2), r"filters must be divisible by groups. Received: filters=3, groups=2"),
+        (lambda: layers.Conv2D(3, 3, groups=2), r"evenly divisible by the number of groups. Received: filters=3, groups=2"),
         (lambda: layers.Conv2D(2, 3, data_format="first"), "data_format"),
         (lambda: layers.Conv2D(2, 3, activation="rel"), "Did you mean 'relu'"),
         (lambda: layers.Conv2D(2, 3, kernal_initializer="zeros"), "Unrecognized keyword arguments"),
-        (lambda: layers.Conv2DTranspose(2, 3, strides=2, output_padding=2), "output_padding must be less than strides"),
+        (lambda: layers.Conv2DTranspose(2, 3, strides=2, output_padding=2), "`output_padding` must be strictly less"),
         (lambda: layers.Conv1DTranspose(2, 3, padding="causal"), "padding must be one of 'valid', 'same'"),
-        (lambda: layers.DepthwiseConv2D(3, depth_multiplier=0), "depth_multiplier must be a positive integer"),
-        (lambda: layers.SeparableConv2D(-1, 3), "filters must be a positive integer"),
+        (lambda: layers.DepthwiseConv2D(3, depth_multiplier=0), "argument `depth_multiplier`. Expected a strictly positive"),
+        (lambda: layers.SeparableConv2D(-1, 3), "argument `filters`. Expected a strictly positive"),
     ],
 )
 def test_argument_errors(make, message):

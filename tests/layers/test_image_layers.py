@@ -194,7 +194,7 @@ def test_augmentation_trains_inside_a_model_and_rests_in_predict():
         (lambda: layers.RandomTranslation(0.1, 1.5), ValueError, "width_factor"),
         (lambda: layers.RandomContrast(-0.1), ValueError, "factor"),
         (lambda: layers.RandomBrightness(0.1, value_range=1), ValueError, "value_range"),
-        (lambda: layers.Resizing(0, 3), ValueError, "height must be a positive integer"),
+        (lambda: layers.Resizing(0, 3), ValueError, "`height` must be a positive integer"),
         (lambda: layers.Resizing(3, 3, "area"), ValueError, "interpolation must be one of"),
         (lambda: layers.RandomFlip()(np.ones((3, 4))), ValueError, "rank 3"),
         (lambda: layers.CenterCrop(2, 2).compute_output_shape((3, 4)), ValueError, "non-nested"),

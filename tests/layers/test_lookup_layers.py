@@ -108,7 +108,7 @@ def test_einsum_dense_shapes(equation, output_shape, bias_axes, input_shape, ker
 @pytest.mark.parametrize(
     "make, error, message",
     [
-        (lambda: layers.Embedding(0, 2, name="e"), ValueError, 'Embedding "e": input_dim must be a positive integer'),
+        (lambda: layers.Embedding(0, 2, name="e"), ValueError, 'Embedding "e": `input_dim` must be a positive integer'),
         (
             lambda: layers.Embedding(3, 2)(np.array([[1, 3]])),
             ValueError,

@@ -108,10 +108,12 @@ def test_activity_regularization_adds_to_the_loss():
     [
         (
             lambda: layers.Dropout(1.5, name="d"),
-            'Dropout "d": rate must be a number between 0 and 1. Received: rate=1.5',
+            'Dropout "d": Invalid value .* `rate`. Expected a float value between 0 and 1. Received: rate=1.5',
         ),
-        (lambda: layers.Dropout("a"), "rate must be a number between 0 and 1"),
-        (lambda: layers.Dropout(0.5, noise_shape=("a",)), "noise_shape must be a tuple of integers or None"),
+        (lambda: layers.Dropout("a"), "argument `rate`. Expected a float value between 0 and 1"),
+        (lambda: layers.Dropout(0.5, noise_shape=("a",)), "`noise_shape`. Expected all elements to be integers or None"),
+        (lambda: layers.Dropout(0.5, noise_shape=3), "`noise_shape`. Expected a tuple or list of integers"),
+        (lambda: layers.Dropout(0.5, noise_shape=(2, 0)), "`noise_shape`. Expected all dimensions to be positive"),
         (lambda: layers.Dropout(0.5, seed=-1), "seed must not be negative"),
         (lambda: layers.AlphaDropout(1.0), "rate must be less than 1"),
         (lambda: layers.GaussianDropout(1.0), "rate must be less than 1"),

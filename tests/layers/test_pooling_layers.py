@@ -51,12 +51,12 @@ def test_adaptive_windows_cover_the_axis(size, count):
     [
         (
             lambda: layers.MaxPooling2D(0, name="p"),
-            'MaxPooling2D "p": pool_size must be a positive integer or 2 of them',
+            'MaxPooling2D "p": The `pool_size` argument must be a tuple of 2 integers',
         ),
-        (lambda: layers.MaxPooling2D((2, 2, 2)), "pool_size must be a positive integer or 2 of them"),
-        (lambda: layers.MaxPooling2D(strides="2"), "strides must be a positive integer or 2 of them"),
+        (lambda: layers.MaxPooling2D((2, 2, 2)), "`pool_size` argument must be a tuple of 2 integers"),
+        (lambda: layers.MaxPooling2D(strides="2"), "`strides` argument must be a tuple of 2 integers"),
         (lambda: layers.AveragePooling2D(2, padding="valid "), "padding must be one of 'valid', 'same'"),
-        (lambda: layers.AdaptiveMaxPooling2D(0), "output_size must be a positive integer or 2 of them"),
+        (lambda: layers.AdaptiveMaxPooling2D(0), "`output_size` argument must be a tuple of 2 integers"),
         (lambda: layers.GlobalMaxPooling2D()(np.ones((2, 3, 4))), "expected ndim=4, found ndim=3"),
     ],
 )

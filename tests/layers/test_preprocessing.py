@@ -48,7 +48,7 @@ def test_weights_as_keras_stores_them():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="mean and variance must be given together"):
+    with pytest.raises(ValueError, match="both `mean` and `variance` must be set"):
         layers.Normalization(mean=1.0)
     with pytest.raises(ValueError, match="range"):
         layers.Normalization(axis=3)(np.ones((2, 3)))
@@ -64,3 +64,41 @@ def test_inside_a_model():
     norm.adapt(x)
     model = kerasnp.Sequential([kerasnp.Input((3,)), norm, layers.Dense(1)])
     np.testing.assert_allclose(model.predict(x, verbose=0), model.layers[1](norm(x)), rtol=1e-6)
+
+
+def test_batches_in_a_list_or_behind_an_index():
+    x = np.random.default_rng(0).normal(3, 2, (24, 5)).astype("float32")
+    whole = layers.Normalization()
+    whole.adapt(x)
+
+    class Data:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return x[8 * i : 8 * i + 8], np.zeros(8)
+
+    for data in ([x[:10], x[10:]], [(x[:10], np.zeros(10)), (x[10:], np.zeros(14))], Data()):
+        layer = layers.Normalization()
+        layer.adapt(data)
+        np.testing.assert_allclose(layer(x), whole(x), rtol=1e-5, atol=1e-6)
+    assert whole.mean.shape == (1, 5) and layers.Normalization().mean is None
+
+
+def test_what_adapt_refuses():
+    layer = layers.Normalization()
+    with pytest.raises(ValueError, match="an empty iterable"):
+        layer.adapt(iter(()))
+    with pytest.raises(TypeError, match="`.shape`"):
+        layer.adapt(iter([42]))
+    layer.build((None, 4))
+    with pytest.raises(ValueError, match="incompatible shape"):
+        layer.adapt(np.ones((3, 6)))
+
+
+def test_given_statistics_are_aligned_from_the_right():
+    layer = layers.Normalization(axis=(1, 2), mean=[1.0, 2.0, 3.0], variance=1.0)
+    layer.build((None, 2, 3, 4))
+    assert layer.mean.shape == (1, 2, 3, 1)
+    assert layer.get_config()["mean"] == [1.0, 2.0, 3.0]
+    assert layer(np.ones((1, 2, 3, 4), "float32"))[0, 1, :, 0].tolist() == [0, -1, -2]

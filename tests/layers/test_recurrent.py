@@ -307,7 +307,7 @@ def test_saved_and_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("make, error, text", [
-    (lambda: LSTM(0), ValueError, "units must be a positive integer"),
+    (lambda: LSTM(0), ValueError, "`units` must be a positive integer"),
     (lambda: RNN(object()), ValueError, "should have a `call` method"),
     (lambda: RNN(layers.Dense(2)), ValueError, "state_size"),
     (lambda: layers.StackedRNNCells([layers.Dense(2)]), ValueError, "state_size"),
@@ -329,3 +329,23 @@ def test_saved_and_loaded(tmp_path):
 def test_errors(make, error, text):
     with pytest.raises(error, match=text):
         make()
+
+
+def test_stacked_cells_keep_the_nesting_of_single_states():
+    cells = [Accumulates(), LSTMCell(2)]
+    y, *states = RNN(cells, return_state=True)(np.ones((2, 4, 3), "float32"))
+    assert (y.shape, np.shape(states[0]), np.shape(states[1])) == ((2, 2), (2, 3), (2, 2, 2))
+    np.testing.assert_array_equal(states[0], np.full((2, 3), 4.0))
+
+
+class Accumulates(kerasnp.Layer):
+    state_size = 3
+
+    def call(self, inputs, states):
+        total = states[0] + inputs
+        return total, [total]
+
+
+def test_conv_lstm_refuses_strides_with_dilation():
+    with pytest.raises(ValueError, match="`strides > 1` is not compatible with `dilation_rate > 1`"):
+        layers.ConvLSTM2D(1, 1, strides=2, dilation_rate=3)

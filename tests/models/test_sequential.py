@@ -176,7 +176,7 @@ class TestErrors:
             mlp()(np.ones((2, 5)))
 
     def test_units_below_one(self):
-        with pytest.raises(ValueError, match='Dense "logits": units must be a positive integer. Received: units=-3'):
+        with pytest.raises(ValueError, match='Dense "logits": `units` must be a positive integer. Received: units=-3'):
             layers.Dense(-3, name="logits")
 
     def test_a_layer_that_does_not_fit_the_one_below(self):
@@ -252,3 +252,11 @@ class TestPoolingInsideTheConvolution:
         np.testing.assert_allclose(m.activations_of(0, x), m.layers[0](x), rtol=1e-6)
         np.testing.assert_allclose(m.activations_of(1, x), m.layers[1](m.layers[0](x)), rtol=1e-6)
         assert m.fuse
+
+
+def test_a_stack_without_input_takes_other_lengths_later():
+    model = kerasnp.Sequential([layers.Conv1D(2, 3), layers.GlobalMaxPooling1D()])
+    assert model.predict(np.ones((2, 7, 4), "float32"), verbose=0).shape == (2, 2)
+    assert model.predict(np.ones((2, 9, 4), "float32"), verbose=0).shape == (2, 2)
+    with pytest.raises(ValueError, match="axis 2"):
+        model.predict(np.ones((2, 9, 5), "float32"), verbose=0)

@@ -300,7 +300,7 @@ class TestErrors:
             self.m.fit(verbose=0)
 
     def test_batch_size_zero(self):
-        with pytest.raises(ValueError, match="batch_size must be a positive integer"):
+        with pytest.raises(ValueError, match="`batch_size` must be a positive integer"):
             self.m.fit(*data(), batch_size=0, verbose=0)
 
     def test_validation_split_out_of_range(self):

@@ -329,7 +329,7 @@ def test_str_without_decode(files, sequential, random_array):
 
 
 def test_one_entry_of_a_wrong_kind_says_where(files, sequential):
-    with pytest.raises(ValueError, match=r'model.keras: config.json: Sequential "sequential": Dense "d": units must be'):
+    with pytest.raises(ValueError, match=r'model.keras: config.json: Sequential "sequential": Dense "d": `units` must be'):
         load_model(files.keras(sequential(("Dense", {"units": -3, "name": "d"}))))
 
 
