@@ -82,7 +82,7 @@ def gradients(x, kernel_shape, y, dy, activation, strides, padding, wants, size=
 def grad_input(dz, kernel, x_shape, strides, padding, cell=(1, 1)):
     """dx (h, w, c, n), from dz (oh, ow, f, n)."""
     plan = scheme(x_shape, kernel.shape, strides, padding, cell)
-    (kh, kw, *_), (top, _), (left, _), (h, w, c, n), down = kernel.shape, *padding, x_shape, strides[0]
+    (kh, kw, *_), ((top, _), (left, _)), (h, w, c, n), down = kernel.shape, padding, x_shape, strides[0]
     same = dz.shape[:2] == x_shape[:2] and (kh - 1, kw - 1) == (sum(padding[0]), sum(padding[1]))
     if same and isinstance(plan, Transform):
         # as large as dz: convolving that with the turned kernel moves less memory, and wastes nothing at the edges

@@ -86,7 +86,8 @@ def _sum(x, cells, bias, activation, strides, dilation, positions):
 
 def _shifted(x, i, j, rows, strides, dilation, positions):
     """What cell i, j of the window meets in x (b, h, w, lanes), for some rows of the output."""
-    first, column, down, across = rows.start * strides[0] + i * dilation[0], j * dilation[1], *strides
+    (down, across), column = strides, j * dilation[1]
+    first = rows.start * down + i * dilation[0]
     end = first + (rows.stop - rows.start - 1) * down + 1
     return x[:, first:end:down, column : column + (positions[1] - 1) * across + 1 : across]
 

@@ -60,7 +60,7 @@ def grad_input(dz, kernel, x_shape, strides, padding, dilation, groups):
         shares = np.moveaxis(shares.reshape(groups, stop - start, *dz.shape[1:-1], *form.window, -1), 0, -2)
         for cell in np.ndindex(*form.window):
             at = (part, *[slice(None)] * len(cell), *cell)
-            windows[at] += shares[(slice(None), *at[1:])]  # windows of the same cell do not overlap
+            windows[at] += shares[(slice(None),) + at[1:]]  # windows of the same cell do not overlap
 
     if dz.size:
         threads.parallel(piece, len(dz), max(1, COLUMNS // form.columns_per_image))

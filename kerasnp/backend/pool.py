@@ -97,8 +97,8 @@ def _pool(x, combine, start, size, strides, padding, mean=False):
 
 def _combine(combine, start, x, out, cells, before):
     """out = the windows of x along one axis, combined; `before` stands for the axes before it."""
-    targets = [out[(*before, target)] for target, _ in cells]
-    sources = [x[(*before, source)] for _, source in cells]
+    targets = [out[before + (target,)] for target, _ in cells]
+    sources = [x[before + (source,)] for _, source in cells]
     if len(cells) > 1 and all(target.shape == out.shape for target in targets):
         combine(sources.pop(), sources.pop(), out=out)
     else:

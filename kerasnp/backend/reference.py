@@ -52,7 +52,7 @@ def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)
         for c, f in _groups_of(kernel.shape, groups):
             dxp[seen][..., c] += dz[..., f] @ kernel[cell][:, f].T
     inside = tuple(slice(before, before + n) for n, (before, _) in zip(x_shape[1:-1], padding, strict=True))
-    return dxp[(slice(None), *inside)]
+    return dxp[(slice(None),) + inside]
 
 
 def conv_grad(
@@ -122,7 +122,7 @@ def max_pool_grad(x, y, dy, size, strides, padding):
             seen = x[n][tuple(window)]
             for c in range(x.shape[-1] if seen.size else 0):
                 first = np.unravel_index(seen[..., c].argmax(), seen.shape[:-1])
-                dx[n][tuple(window)][(*first, c)] += dy[(n, *position, c)]
+                dx[n][tuple(window)][tuple(first) + (c,)] += dy[(n,) + tuple(position) + (c,)]
     return dx
 
 

@@ -190,15 +190,15 @@ class _ConvLSTM(RNN, abstract=True):
         # The arguments describe the cell.
         return None if name == "cell" else super()._config_value(name)
 
-    from_config = classmethod(Registered.from_config.__func__)
+    from_config: classmethod = classmethod(vars(Registered)["from_config"].__func__)
+
+
+def _of_the_cell(name):
+    return property(lambda self: getattr(self.cell, name), doc=f"The `{name}` of the cell.")
 
 
 for _name in (*_WINDOW, *_OPTIONS):
-    setattr(
-        _ConvLSTM,
-        _name,
-        property(lambda self, name=_name: getattr(self.cell, name), doc=f"The `{_name}` of the cell."),
-    )
+    setattr(_ConvLSTM, _name, _of_the_cell(_name))
 
 
 class ConvLSTM1D(_ConvLSTM):

@@ -442,15 +442,15 @@ class GroupedQueryAttention(_ProjectedAttention, aliases=("GroupQueryAttention",
         return tuple(query_shape)
 
 
+def _called(name, doc=None):
+    return property(lambda self: getattr(self, name), doc=doc)
+
+
 for _name in ("num_heads", "key_dim", "value_dim", "dropout", "use_bias", "use_gate", "attention_axes", "sliding_window"):
-    setattr(
-        MultiHeadAttention,
-        _name,
-        property(lambda self, name=f"_{_name}": getattr(self, name), doc=f"The constructor's `{_name}`."),
-    )
+    setattr(MultiHeadAttention, _name, _called(f"_{_name}", f"The constructor's `{_name}`."))
 # In files Keras names these without the underscore, which subclasses know them by.
 for _name in ("query_dense", "key_dense", "value_dense", "output_dense"):
-    setattr(MultiHeadAttention, f"_{_name}", property(lambda self, name=_name: getattr(self, name)))
+    setattr(MultiHeadAttention, f"_{_name}", _called(_name))
 
 
 def _boolean(mask):

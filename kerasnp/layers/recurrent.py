@@ -50,7 +50,7 @@ class Recurrent(RNN, abstract=True):
         config = {"activity_regularizer": None, **super().get_config()}
         return {name: value for name, value in config.items() if name not in self.left_out}
 
-    from_config = classmethod(Registered.from_config.__func__)
+    from_config: classmethod = classmethod(vars(Registered)["from_config"].__func__)
 
 
 class SimpleRNN(Recurrent):

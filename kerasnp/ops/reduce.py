@@ -60,7 +60,7 @@ class Mean(Reduction):
 class Extremum(Reduction):
     """y = the largest or smallest x; on ties the gradient is shared evenly."""
 
-    kernel = None
+    kernel: object = None
 
     def forward(self, x):
         y = K.asarray(type(self).kernel(x, axis=self.axis, keepdims=self.keepdims))

@@ -11,7 +11,8 @@ from kerasnp.ops.shape import expand_dims, moveaxis, ravel, reshape, take, take_
 class SegmentReduction(Operator):
     """y[s] = the largest, smallest, or product of the entries x[i] with ids[i] = s; an empty segment has `empty`."""
 
-    ufunc, empty = None, None
+    ufunc: object = None
+    empty: object = None
 
     def __init__(self, ids, count):
         self.ids, self.count = ids, count
@@ -26,7 +27,7 @@ class SegmentReduction(Operator):
 class SegmentMax(SegmentReduction):
     """y[s] = max of the x[i] with ids[i] = s; the gradient is shared evenly among equals."""
 
-    ufunc = K.maximum
+    ufunc: object = K.maximum
 
     @staticmethod
     def empty(dtype):
@@ -43,7 +44,7 @@ class SegmentMax(SegmentReduction):
 class SegmentMin(SegmentMax):
     """y[s] = min of the x[i] with ids[i] = s; the gradient is shared evenly among equals."""
 
-    ufunc = K.minimum
+    ufunc: object = K.minimum
 
     @staticmethod
     def empty(dtype):

@@ -37,7 +37,7 @@ RENAMED = {
 ABSENT = {"GRU": {"reset_after": False}}
 
 ANY = object()
-NOTHING = (None, False, [], {}, "none")
+NOTHING: tuple = (None, False, [], {}, "none")
 # Keys that today's classes do not have: the values that change nothing, or ANY.
 NEUTRAL = {
     "implementation": ANY,  # how, not what, is computed

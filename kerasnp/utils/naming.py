@@ -5,7 +5,7 @@ import re
 
 from kerasnp.utils import session
 
-_global_counters = collections.Counter()
+_global_counters: collections.Counter = collections.Counter()
 
 
 def to_snake_case(name):

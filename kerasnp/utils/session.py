@@ -1,6 +1,6 @@
 """What `clear_session` brings back to its beginning: each module with such a state says how."""
 
-_resets = []
+_resets: list = []
 
 
 def on_clear(reset):
