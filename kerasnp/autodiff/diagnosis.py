@@ -19,6 +19,7 @@ UNRECORDED = (
     "missing path: every recorded operator is right by itself, so part of the computation left no trace "
     "(stop_gradient, `.value`, or numpy between the operators)"
 )
+SUSPECTS = "missing path, or a wrong term: the operators that can be run alone are right, which leaves {} to look at"
 
 
 def explain(analytic, numeric, entries, batch, rest=REST):
@@ -27,7 +28,7 @@ def explain(analytic, numeric, entries, batch, rest=REST):
     Args:
         analytic: the gradient, or None.
         numeric: what it should be at the flat indices `entries`.
-        batch: the number of samples, or None.
+        batch: the number of samples, None, or several numbers that may be it.
         rest: the share of its norm that an explanation may leave over.
     """
     size = float(np.linalg.norm(numeric))
@@ -76,12 +77,13 @@ def _factor(ratio, batch):
     near = lambda x: abs(size - x) <= 1e-4 * x  # noqa: E731
     if abs(size - 1) <= 1e-6:
         text = ""
-    elif batch and batch > 1 and near(batch):
-        text = f"scaled by batch: {batch} times too large, the sum over the batch in place of the mean"
-    elif batch and batch > 1 and near(1 / batch):
-        text = f"scaled by batch: {batch} times too small, divided by the batch size once too often"
     else:
         text = f"constant factor: {size:.6g} times what it should be"
+        for n in batch if isinstance(batch, tuple) else (batch,):
+            if n and n > 1 and near(n):
+                text = f"scaled by batch: {n} times too large, the sum over the batch in place of the mean"
+            elif n and n > 1 and near(1 / n):
+                text = f"scaled by batch: {n} times too small, divided by the batch size once too often"
     return ", and ".join(t for t in (sign, text) if t)
 
 
@@ -89,7 +91,8 @@ def diagnose(wrong, gradients, value, tape, rng, step, batch, owners, errors):
     """Sentences by name: the operators that are wrong by themselves, or else what is wrong with each part."""
     named = {id(p.variable): p.name for p in wrong if p.index is ...}
     causes = {}
-    for op, found in wrong_operators(tape, rng, step):
+    operators, suspects = wrong_operators(tape, rng, step, batch)
+    for op, found in operators:
         parameters = [p.name for p in inspect.signature(op.forward).parameters.values() if p.kind != p.VAR_POSITIONAL]
         owner = f' of "{owners[id(op)]}"' if id(op) in owners else ""
         for text in dict.fromkeys(found.values()):
@@ -106,9 +109,14 @@ def diagnose(wrong, gradients, value, tape, rng, step, batch, owners, errors):
         text, off[part.name] = _explain_part(part, gradients, value, rng, step, batch)
         if text:
             found[part.name] = text
-    if found and all(text == UNEXPLAINED for text in found.values()):
-        return {", ".join(found) if len(found) < 4 else f"{len(found)} gradients": _unrecorded(off)}
-    return {name: UNRECORDED if text == UNEXPLAINED else text for name, text in found.items()}
+    unexplained = _unrecorded(off) if not suspects else SUSPECTS.format(" and ".join(suspects))
+    groups: dict = {}
+    for name, text in found.items():
+        text = unexplained if text == UNEXPLAINED else text
+        if suspects and text is not unexplained:
+            text = f"{text}; of the operators only {' and '.join(suspects)} could not be checked alone"
+        groups.setdefault(text, []).append(name)
+    return {", ".join(names) if len(names) < 4 else f"{len(names)} gradients": text for text, names in groups.items()}
 
 
 def _unrecorded(errors):
@@ -171,21 +179,11 @@ def direction_error(array, index, gradient, value, rng, step, rtol):
     direction[index] = rng.standard_normal(direction[index].shape)
     size = 0.0 if gradient is None else float(np.linalg.norm(gradient[index])) * 1e-2
     analytic = 0.0 if gradient is None else float(np.sum(gradient * direction))
-    origin = array.copy()
     slopes = []
     for scale in (step, step / 16):
-        scale *= max(1.0, float(np.abs(origin).max(initial=0)))
-        try:
-            array[...] = origin + scale * direction
-            above = value()
-            array[...] = origin - scale * direction
-            below = value()
-        finally:
-            array[...] = origin
-        slopes.append((above - below) / (2 * scale))
-        # What rounding alone can do to the difference quotient is no error of the gradient.
-        noise = 8 * np.finfo(np.float64).eps * (abs(above) + abs(below)) / (2 * scale)
-        # A nan stays one: max would return the 0.
+        slope, noise = _slope(array, direction, value, scale)
+        slopes.append(slope)
+        # Rounding is no error of the gradient. A nan stays one: max would return the 0.
         off = float(np.maximum(0.0, abs(slopes[-1] - analytic) - noise))
         error = off / max(abs(slopes[-1]), abs(analytic), size, 1e-12)
         if error <= rtol or np.isnan(error):
@@ -193,26 +191,49 @@ def direction_error(array, index, gradient, value, rng, step, rtol):
     return 0.0 if abs(slopes[0] - slopes[1]) > 0.5 * off else error
 
 
+def _slope(array, direction, value, step):
+    """The derivative of `value()` along a direction, by central differences, and what rounding alone can do to it."""
+    origin = array.copy()
+    scale = step * max(1.0, float(np.abs(origin).max(initial=0)))
+    try:
+        array[...] = origin + scale * direction
+        above = value()
+        array[...] = origin - scale * direction
+        below = value()
+    finally:
+        array[...] = origin
+    noise = 8 * np.finfo(np.float64).eps * (abs(above) + abs(below)) / (2 * scale)
+    return (above - below) / (2 * scale), noise
+
+
 # -- operators ------------------------------------------------------------------------------------------------------
 
 
-def wrong_operators(tape, rng, step):
-    """[(operator, {input: sentence})] of the recorded operators whose backward is not the derivative of their forward."""
+def wrong_operators(tape, rng, step, batch=None):
+    """The recorded operators whose backward is not the derivative of their forward, and the names of those unchecked.
+
+    Returns: [(operator, {input: sentence})], [name].
+    """
     seen: dict = {}
-    found = []
+    found, unchecked = [], {}
     for op in tape.operators:
         kind = type(op), tuple(getattr(x, "shape", ()) for x in op.inputs)
         seen[kind] = seen.get(kind, 0) + 1
         if seen[kind] > ALIKE:
             continue
-        texts = check_operator(op, rng, step)
-        if texts:
+        texts = check_operator(op, rng, step, batch)
+        if texts is None:
+            unchecked[type(op).__name__] = True
+        elif texts:
             found.append((op, texts))
-    return found
+    return found, list(unchecked)
 
 
-def check_operator(op, rng, step):
-    """{input: sentence} for the inputs of a recorded operator whose gradients are wrong; empty if it cannot be run alone."""
+def check_operator(op, rng, step, batch=None):
+    """{input: sentence} for the inputs of a recorded operator whose gradients are wrong; None if it cannot be run alone.
+
+    An operator cannot that draws random numbers, or that holds what it works on, as a loss does that looks behind a softmax.
+    """
     single = any(isinstance(x, Variable) and x.value.dtype == np.float32 for x in op.inputs)
     arrays = [np.array(a, np.float64) if a.dtype.kind == "f" else a for a in _arrays(op.inputs)]
     alone = copy.copy(op)
@@ -220,9 +241,9 @@ def check_operator(op, rng, step):
     try:
         first, second = (_tuple(alone.forward(*arrays)) for _ in range(2))
     except (TypeError, ValueError, AttributeError):
-        return {}
+        return None
     if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(first, second)):
-        return {}
+        return None
     weights = [rng.standard_normal(np.shape(y)) if np.asarray(y).dtype.kind == "f" else None for y in first]
     dys = [np.zeros_like(y) if w is None else w.astype(_dtype_of(op, y)) for y, w in zip(first, weights)]
     gradients = op.backward(*(np.array(d) for d in dys))
@@ -241,13 +262,14 @@ def check_operator(op, rng, step):
         if max(errors) <= tolerance:
             continue
         entries = rng.permutation(arrays[i].size)[:ENTRIES]
-        batch = arrays[0].shape[0] if arrays[0].ndim else None
-        text = explain(gradient, _measure(arrays[i], entries, value, step), entries, batch, REST_SINGLE if single else REST)
-        # An operator may hold what it works on, as a loss does that looks behind a softmax: it cannot be run alone.
-        if text and text is not TOO_MANY:
+        batches = (batch, arrays[0].shape[0] if arrays[0].ndim else None)
+        text = explain(gradient, _measure(arrays[i], entries, value, step), entries, batches, REST_SINGLE if single else REST)
+        if text is TOO_MANY:
+            return None
+        if text:
             texts[i] = text
     if texts and any(text == UNEXPLAINED for text in texts.values()) and hasattr(op, "blame"):
-        hint = op.blame(lambda other: check_operator(other, rng, step))
+        hint = op.blame(lambda other: check_operator(other, rng, step) or {})
         texts = {i: hint if hint and text == UNEXPLAINED else text for i, text in texts.items()}
     return texts
 
@@ -270,6 +292,14 @@ def stale(parts, gradients, record, value, rng, step, rtol, wrong):
     variables = list({id(p.variable): p.variable for p in parts}.values())
     origins = [v.value.copy() for v in variables]
     found = {}
+    slopes = {p.name: [] for p in parts if p.name in wrong}
+    directions = {p.name: rng.standard_normal(p.variable.shape) for p in parts if p.name in wrong}
+
+    def measure():
+        for p in parts:
+            if p.name in slopes:
+                slopes[p.name].append(_slope(p.variable.value, directions[p.name], value, step)[0])
+
     try:
         for v, origin in zip(variables, origins):
             v.value[...] = origin * (1 + 0.02 * rng.random(origin.shape))
@@ -279,6 +309,7 @@ def stale(parts, gradients, record, value, rng, step, rtol, wrong):
                 p.name: direction_error(p.variable.value, p.index, elsewhere[id(p.variable)], value, rng, step, 10 * rtol)
                 for p in parts
             }
+            measure()
         except (ValueError, ArithmeticError):
             # The function is not defined there.
             return {}
@@ -286,6 +317,7 @@ def stale(parts, gradients, record, value, rng, step, rtol, wrong):
         for v, origin in zip(variables, origins):
             v.value[...] = origin
     again = record()[1]
+    measure()
     for part in parts:
         key = id(part.variable)
         a, b, c = (_region(g[key], part) for g in (gradients, again, elsewhere))
@@ -300,7 +332,7 @@ def stale(parts, gradients, record, value, rng, step, rtol, wrong):
                 "stale state: right in the first call, wrong in one with other values; "
                 "something that the first call kept is used again"
             )
-        elif part.name in wrong and a.any() and np.array_equal(a, c):
+        elif part.name in wrong and a.any() and np.array_equal(a, c) and not np.isclose(*slopes[part.name], rtol=1e-6):
             found[part.name] = (
                 "stale state: the gradient stays the same when the values change, as if kept from an earlier call"
             )

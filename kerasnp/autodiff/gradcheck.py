@@ -181,7 +181,7 @@ def examine(evaluate, parts, rng, rtol=1e-5, step=1e-6, directions=3, batch=None
         return report
     if wrong:
         report.causes.update(diagnose(wrong, gradients, value, tape, rng, step, batch, owners, report))
-    if leftover and (not wrong or all("no factor" in text or "by itself" in text for text in report.causes.values())):
+    if leftover and (not wrong or all(text.startswith("missing path") for text in report.causes.values())):
         report.causes = leftover
     listing = ", ".join(f"{part.name} by {report[part.name]:.2g}" for part in wrong)
     message = f"gradcheck: the gradient disagrees with central differences (relative error above {rtol:g}): {listing}."

@@ -10,7 +10,7 @@ from kerasnp.layers.rnn import flatten
 
 @contextlib.contextmanager
 def undisturbed(layer):
-    """Inside, a layer or model may run in training; afterwards statistics, seeds and added losses are what they were.
+    """Inside, a layer or model may run in training; afterwards weights, statistics, seeds and losses are what they were.
 
     >>> import kerasnp
     >>> layer = kerasnp.layers.BatchNormalization()
@@ -21,17 +21,17 @@ def undisturbed(layer):
     >>> layer.moving_mean.numpy()
     array([0., 0.], dtype=float32)
     """
-    restore = snapshot(layer)
+    restore = snapshot(layer, trainable=True)
     try:
         yield
     finally:
         restore()
 
 
-def snapshot(layer):
-    """A function that brings everything that a call changes back to what it is now."""
+def snapshot(layer, trainable=False):
+    """A function that brings back to what it is now whatever a call changes; with `trainable`, weights too."""
     layers = list(layer._flatten_layers())
-    states = [v for v in layer.variables if not v.trainable]
+    states = [v for v in layer.variables if trainable or not v.trainable]
     # What a stateful recurrent layer remembers is no variable of it.
     states += [s for inner in layers for s in flatten([getattr(inner, "states", None)]) if isinstance(s, Variable)]
     states = [(v, v.numpy()) for v in states]

@@ -160,8 +160,13 @@ def test_a_state_that_was_there_before_the_check():
             return Product(bug)(inputs, self.kernel)
 
     kept["x"] = rng.standard_normal(X.shape)
-    with pytest.raises(GradientError, match="missing path, or a wrong term|stale state"):
+    with pytest.raises(GradientError, match="stale state: the gradient stays the same when the values change"):
         gradcheck(Old(), X)
+
+
+def test_a_gradient_that_is_rightly_constant_is_not_called_stale():
+    bug = lambda dw, x, dy: dw + np.cos(np.arange(dw.size)).reshape(dw.shape)  # noqa: E731
+    assert "wrong term" in str(caught(lambda w: Product(bug)(X, w), W, names=["w"]))
 
 
 # -- the bugs of the reports ------------------------------------------------------------------------------------------
@@ -233,7 +238,22 @@ def test_the_dropout_that_divides_the_wrong_way(monkeypatch):
     monkeypatch.setattr(Dropout, "backward", lambda self, dy: 3 * dy * self.saved[0])
     model = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(3, name="first"), layers.Dropout(0.5)])
     error = caught(model)
-    assert error.causes["first/kernel"] == "constant factor: 3 times what it should be"
+    text = "constant factor: 3 times what it should be; of the operators only Dropout could not be checked alone"
+    assert error.causes == {"first/kernel, first/bias, x": text}
+
+
+def test_the_loss_that_looks_behind_the_softmax(monkeypatch):
+    from kerasnp.ops.losses import SoftmaxCrossEntropyLent
+
+    model = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(4), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    backward = SoftmaxCrossEntropyLent.backward
+    monkeypatch.setattr(SoftmaxCrossEntropyLent, "backward", lambda self, dy: N * backward(self, dy))
+    (name, text), *rest = caught(model, X, np.arange(N) % 3).causes.items()
+    assert name == "5 gradients" and not rest and text.startswith("scaled by batch: 5 times too large")
+    assert text.endswith("only SoftmaxCrossEntropyLent could not be checked alone")
+    monkeypatch.setattr(SoftmaxCrossEntropyLent, "backward", lambda self, dy: np.cos(backward(self, dy)))
+    assert "which leaves SoftmaxCrossEntropyLent to look at" in str(caught(model, X, np.arange(N) % 3))
 
 
 # -- layers and models ------------------------------------------------------------------------------------------------
@@ -280,6 +300,11 @@ def test_sample_weights_frozen_layers_and_inputs():
     model.compile("sgd", "mse")
     report = gradcheck(model, X, X[:, :1], np.arange(N) + 1.0, directions=1)
     assert list(report) == ["free/kernel", "free/bias", "x"]
+
+
+def test_layers_that_hand_their_input_on():
+    assert gradcheck(layers.Identity(), X) == {"x": 0.0}
+    assert list(gradcheck(layers.Dropout(0.0), X)) == ["x"]
 
 
 def test_layers_that_cannot_be_checked():

@@ -26,6 +26,15 @@ def test_gradients_are_those_of_training_and_nothing_moves():
         np.testing.assert_allclose(weights[id(w)] - w.value, g, atol=1e-6)
 
 
+def test_a_layer_that_changes_its_own_kernel_is_put_back():
+    model = kerasnp.Sequential([kerasnp.Input((3,)), layers.SpectralNormalization(layers.Dense(4))])
+    model.compile("sgd", "mse")
+    before = [v.numpy() for v in model.variables]
+    probe.gradients(model, np.ones((2, 3)), np.ones((2, 4)))
+    for a, v in zip(before, model.variables, strict=True):
+        np.testing.assert_array_equal(a, v.value)
+
+
 def test_added_losses_do_not_pile_up():
     model = kerasnp.Sequential([kerasnp.Input((3,)), layers.Dense(2, activity_regularizer="l2")])
     model.compile("sgd", "mse")

@@ -67,7 +67,7 @@ def lines(axes):
 def test_history_shows_its_numbers(tmp_path):
     model = classifier()
     x, y = data()
-    history = model.fit(x, y, epochs=4, validation_data=(x, y), validation_freq=2, verbose=0)
+    history = model.fit(x, y, epochs=4, validation_data=(x + 0.1, y), validation_freq=2, verbose=0)
     figure = viz.plot_history(history, title="four", path=tmp_path / "history.png")
     assert [axes.get_title() for axes in figure.axes] == ["loss", "accuracy"]
     drawn = lines(figure.axes[0])
