@@ -211,14 +211,13 @@ class Checkup:
         self._start_epoch()
         self.watching = self.watching and self.epochs < WATCHED_EPOCHS
 
-    def ran_out(self, epoch, step, steps):
-        """A generator that ended before the last step of an epoch, or before its first."""
+    def ran_out(self, epoch, step, steps, one_shot=True):
+        """Data that ended before the last step of an epoch, or before its first."""
         wanted = f"after {step} of {steps} steps" if steps and step else "before the first step"
-        self._tell(
-            SampleCount,
-            f"the data ran out {wanted} of epoch {epoch}; a generator is used up after one pass: let it run for ever and "
-            "give steps_per_epoch, or pass arrays or a PyDataset.",
-        )
+        remedy = "a generator is used up after one pass: let it run for ever and give steps_per_epoch, or pass arrays or a PyDataset."
+        if not one_shot:
+            remedy = "the epoch ends there and the next one begins a new pass; leave steps_per_epoch out to go through all of them."
+        self._tell(SampleCount, f"the data ran out {wanted} of epoch {epoch}; {remedy}")
 
     def _tell(self, category, sentence):
         if sentence is not None:

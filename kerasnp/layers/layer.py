@@ -701,7 +701,7 @@ class Layer(Registered, abstract=True):
 
 
 _UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape",
-              "_build_shapes", "_checked", "_parts", "_compile_config", "loss"}  # fmt: skip
+              "_build_shapes", "_checked", "_parts", "_compile_config", "_compile_metrics", "_loss_tracker", "loss"}  # fmt: skip
 _BASE_ARGUMENTS = {"activity_regularizer", "trainable", "dtype", "autocast", "name"}
 
 

@@ -15,7 +15,8 @@ class Run:
 
     Args:
         data: yields the batches of a pass.
-        steps: batches per epoch, or None for one pass per epoch; what is left of a pass is for the next epoch.
+        steps: batches per epoch, or None for one pass per epoch; what is left of a pass is for the next epoch, and a pass
+            that ends within an epoch ends it.
         epoch: the first epoch.
     """
 
@@ -44,6 +45,11 @@ class Run:
         self._ahead = self._pass()
         self._in_pass = True
 
+    @property
+    def one_shot(self):
+        """Whether the data are a generator, which cannot be asked for another pass."""
+        return hasattr(getattr(self.data, "source", None), "__next__")
+
     def peek(self):
         """The first batch, which stays where it is."""
         first = next(self._ahead, None)
@@ -56,7 +62,7 @@ class Run:
         """(step, batch) for the rest of this epoch."""
         while self.steps is None or self.step < self.steps:
             batch = next(self._ahead, None) if self._in_pass else None
-            if batch is None and self.steps is None and self._in_pass:
+            if batch is None and self._in_pass and (self.steps is None or self.step):
                 self._in_pass = False
                 return
             if batch is None:
@@ -79,14 +85,13 @@ class Run:
         """Stand where a run stood when it said `place()`."""
         if place == self.place():
             return
-        one_shot = hasattr(getattr(self.data, "source", None), "__next__")
-        if not one_shot:
+        if not self.one_shot:
             self.close()
             self.data.pass_over(place["number"] - self.number, not place["in_pass"])
         self._in_pass = place["in_pass"]
         for name in ("seed", "epoch", "step", "number", "taken", "consumed"):
             setattr(self, name, place[name])
-        if one_shot:
+        if self.one_shot:
             # A generator cannot be asked for a pass: a fresh one is run forward to the place.
             next(itertools.islice(self._ahead, self.consumed, self.consumed), None)
         else:

@@ -1,5 +1,7 @@
 """Steps: compile, and what happens to one batch in training, evaluation and prediction."""
 
+import functools
+import inspect
 import warnings
 
 from kerasnp import backend as K
@@ -9,6 +11,7 @@ from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
 from kerasnp.models.data import unpack_x_y_sample_weight
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+from kerasnp.utils import check
 
 
 class Steps:
@@ -17,7 +20,8 @@ class Steps:
     def __init__(self):
         self.optimizer = None
         self.compiled = False
-        self.stop_training = False
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
+        self.steps_per_execution = 1
         self.history = None
         self._compile_loss = None
         self._compile_metrics = None
@@ -50,15 +54,18 @@ class Steps:
             loss_weights: a number that multiplies the loss.
             metrics: names, Metrics or functions; `"accuracy"` is resolved by the loss and the labels.
             weighted_metrics: the same, weighted by `sample_weight`.
-            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted; every step runs eagerly here.
+            steps_per_execution: callbacks are told of batches once in so many.
+            run_eagerly, jit_compile, auto_scale_loss: accepted; every step runs eagerly here.
 
         Raises: ValueError for an unknown name.
         """
         optimizer = optimizers.get(optimizer)
+        steps_per_execution = check.positive_int("steps_per_execution", steps_per_execution, "compile")
         compile_loss = None if loss is None else CompileLoss(loss, loss_weights)
         compile_metrics = CompileMetrics(metrics, weighted_metrics)
         self.optimizer = optimizer
         self.loss = loss
+        self.steps_per_execution, self.run_eagerly, self.jit_compile = steps_per_execution, run_eagerly, jit_compile
         self._compile_loss, self._compile_metrics = compile_loss, compile_metrics
         self._loss_tracker = Mean(name="loss")
         self._compile_config = {
@@ -94,11 +101,19 @@ class Steps:
 
     @property
     def metrics(self):
-        """The loss tracker, the metrics of `compile`, and those that layers hold."""
+        """The loss tracker, the metrics of `compile`, and those that the model and its layers hold as attributes."""
         found = [self._loss_tracker] if self._loss_tracker is not None else []
         if self._compile_metrics is not None:
             found.append(self._compile_metrics)
-        return found
+        return [*found, *self._held_metrics()]
+
+    def _held_metrics(self):
+        return [metric for layer in self._flatten_layers() for metric in layer._metrics]
+
+    @property
+    def metrics_variables(self):
+        """The states of all metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
 
     @property
     def metrics_names(self):
@@ -116,6 +131,9 @@ class Steps:
         """The current values of loss and metrics, by name."""
         logs = {"loss": float(self._loss_tracker.result())}
         logs.update({k: number(v) for k, v in self._compile_metrics.result().items()})
+        for metric in self._held_metrics():
+            value = metric.result()
+            logs.update(numbers(value) if isinstance(value, dict) else {metric.name: number(value)})
         return logs
 
     # -- one step ---------------------------------------------------------------------------------------------------
@@ -136,6 +154,12 @@ class Steps:
                 "losses with `add_loss` in a layer."
             )
         return total
+
+    def _loss_of(self, x, y, y_pred, sample_weight, training):
+        """`compute_loss`, which a subclass may have written before it took `training`."""
+        if type(self).compute_loss is Steps.compute_loss or "training" in _parameters(type(self).compute_loss):
+            return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Update the metrics with a batch and return all current values; a subclass may replace it."""
@@ -165,7 +189,7 @@ class Steps:
         weights = self._training_parts()[0]
         with Tape() as tape:
             y_pred = self(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, True)
             target = self.optimizer.scale_loss(loss)
         loss_value = getattr(loss, "value", loss)
         if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss_value), x, y):
@@ -189,7 +213,7 @@ class Steps:
 
     def _test_on(self, x, y, sample_weight):
         y_pred = self(x, training=False)
-        loss = self.compute_loss(x, y, y_pred, sample_weight, training=False)
+        loss = self._loss_of(x, y, y_pred, sample_weight, False)
         self._loss_tracker.update_state(loss, sample_weight=len(x))
         self._metrics_after(x, y, y_pred, sample_weight)
 
@@ -232,6 +256,11 @@ class Steps:
             with stop_recording():
                 self(x[:1], training=False)
             self.built = True
+
+
+@functools.cache
+def _parameters(function):
+    return tuple(inspect.signature(function).parameters)
 
 
 _COMPILE_FAMILIES = {"optimizer": "optimizers"}

@@ -104,8 +104,8 @@ class Trainer(Steps):
                         samples = None if steps_per_epoch or run.step else run.samples
                         latest = self._run_epoch(run, hooks, interrupt, custom)
                         if not run.step or steps_per_epoch and run.step < steps_per_epoch and not self.stop_training:
-                            checkup.ran_out(epoch + 1, run.step, steps_per_epoch)
-                            self.stop_training = True
+                            checkup.ran_out(epoch + 1, run.step, steps_per_epoch, run.one_shot)
+                            self.stop_training = run.one_shot
                         if not run.step:
                             break
                         logs = latest
@@ -148,15 +148,16 @@ class Trainer(Steps):
     def _run_epoch(self, run, hooks, interrupt, custom):
         logs = run.logs
         watched = hooks.wants_train_batch
+        hooked = _Grouped(self.steps_per_execution, hooks.on_train_batch_begin, hooks.on_train_batch_end)
         for step, batch in run.batches():
             if watched:
-                hooks.on_train_batch_begin(step)
+                hooked.begin(step)
             if custom:
                 logs = run.logs = numbers(self.train_step(pack_x_y_sample_weight(*batch)))
             else:
                 self._train_on(*batch)
             if watched:
-                hooks.on_train_batch_end(step, numbers(logs) if custom else self.get_metrics_result())
+                hooked.end(step, self._logs_function(logs, custom))
             else:
                 hooks.step(step + 1, self._logs_function(logs, custom))
             if interrupt.requested:
@@ -166,6 +167,7 @@ class Trainer(Steps):
                 )
             if self.stop_training:
                 break
+        hooked.close()
         return numbers(logs) if custom else self.get_metrics_result()
 
     def _logs_function(self, logs, custom):
@@ -211,23 +213,28 @@ class Trainer(Steps):
     def _evaluate(self, data, steps, hooks):
         custom = type(self).test_step is not Trainer.test_step
         self.reset_metrics()
+        self.stop_evaluating = False
         hooks.on_test_begin()
         watched = hooks.wants_test_batch
+        hooked = _Grouped(self.steps_per_execution, hooks.on_test_batch_begin, hooks.on_test_batch_end)
         logs = None
         with contextlib.closing(_in_turn(data, steps)) as batches:
             for step, batch in enumerate(batches):
                 if not self.built:
                     self._build_from(batch[0])
                 if watched:
-                    hooks.on_test_batch_begin(step)
+                    hooked.begin(step)
                 if custom:
                     logs = self.test_step(pack_x_y_sample_weight(*batch))
                 else:
                     self._test_on(*batch)
                 if watched:
-                    hooks.on_test_batch_end(step, numbers(logs) if custom else self.get_metrics_result())
+                    hooked.end(step, self._logs_function(logs, custom))
                 else:
                     hooks.step(step + 1, self._logs_function(logs, custom))
+                if self.stop_evaluating:
+                    break
+        hooked.close()
         logs = numbers(logs) if custom else self.get_metrics_result()
         hooks.on_test_end(logs)
         return logs
@@ -280,23 +287,28 @@ class Trainer(Steps):
     def _predictions(self, data, steps, hooks):
         custom = type(self).predict_step is not Trainer.predict_step
         watched = hooks.wants_predict_batch
+        hooked = _Grouped(self.steps_per_execution, hooks.on_predict_batch_begin, hooks.on_predict_batch_end)
+        self.stop_predicting = False
         with contextlib.closing(_in_turn(data, steps)) as batches:
             for step, batch in enumerate(batches):
                 if watched:
-                    hooks.on_predict_batch_begin(step)
+                    hooked.begin(step)
                 y = self.predict_step((batch[0],)) if custom else self(batch[0], training=False)
                 yield y
                 if watched:
-                    hooks.on_predict_batch_end(step, {"outputs": y})
+                    hooked.end(step, lambda: {"outputs": y})  # noqa: B023
                 else:
                     hooks.step(step + 1, dict)
+                if self.stop_predicting:
+                    break
+        hooked.close()
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """One update on one batch; returns loss and metrics, running since the last `reset_metrics`."""
+        """One update on one batch; returns loss and metrics of this batch."""
         return self._on_batch("train_on_batch", self.train_step, x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """Loss and metrics on one batch, running since the last `reset_metrics`."""
+        """Loss and metrics of one batch."""
         return self._on_batch("test_on_batch", self.test_step, x, y, sample_weight, None, return_dict)
 
     def _on_batch(self, who, step, x, y, sample_weight, class_weight, return_dict):
@@ -304,6 +316,7 @@ class Trainer(Steps):
         data = make_data(x, y, sample_weight, max(len(x), 1), class_weight=class_weight, who=who)
         batch = next(data.batches(), (data.x, data.y, data.sample_weight))
         self._begin(who, batch[0])
+        self.reset_metrics()
         logs = numbers(step(pack_x_y_sample_weight(*batch)))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
@@ -313,6 +326,32 @@ class Trainer(Steps):
         data = make_data(x, batch_size=max(len(x), 1), who="predict_on_batch")
         y = self.predict_step((next(data.batches(), (data.x,))[0],))
         return K.array(y) if isinstance(y, K.ndarray) else y
+
+
+class _Grouped:
+    """The hooks of batches, called once in `size` batches, for the first and the last of them; logs are made when due."""
+
+    def __init__(self, size, begin, end):
+        self.size, self._begin, self._end = size, begin, end
+        self._open = None
+
+    def begin(self, step):
+        """Before batch `step`."""
+        if self._open is None:
+            self._begin(step)
+            self._open = step
+
+    def end(self, step, logs):
+        """After batch `step`, whose logs are `logs()`."""
+        self._logs = logs
+        if step + 1 - self._open >= self.size:
+            self.close()
+
+    def close(self):
+        """After the last batch, whatever its number."""
+        if self._open is not None:
+            last, self._open = self._open + self.size - 1, None
+            self._end(last, self._logs())
 
 
 def _in_turn(data, steps):

@@ -191,14 +191,12 @@ def test_custom_train_step_with_a_tape():
     assert h[-1] < 0.05 * h[0]
 
 
-def test_train_on_batch_runs_a_mean_until_reset():
+def test_batch_methods_return_the_numbers_of_their_batch():
     m, (x, y) = model(optimizer=kerasnp.optimizers.SGD(0.0)), data()
     a = m.train_on_batch(x[:32], y[:32])[0]
-    m.reset_metrics()
     b = m.train_on_batch(x[32:], y[32:])[0]
-    m.reset_metrics()
-    m.train_on_batch(x[:32], y[:32])
-    np.testing.assert_allclose(m.train_on_batch(x[32:], y[32:])[0], (a + b) / 2, rtol=1e-6)
+    np.testing.assert_allclose(m.train_on_batch(x[:32], y[:32])[0], a, rtol=1e-6)
+    np.testing.assert_allclose(m.test_on_batch(x[32:], y[32:])[0], b, rtol=1e-6)
 
 
 def test_uint8_images_and_integer_inputs_become_floats():
@@ -316,3 +314,96 @@ def test_a_loss_scale_changes_no_update():
         m.fit(x, y, shuffle=False, verbose=0)
     for a, b in zip(plain.get_weights(), scaled.get_weights()):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+class Told(kerasnp.callbacks.Callback):
+    """Notes which batches it is told of."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.told.append(batch)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.told.append((batch, round(logs["loss"], 4)))
+
+    on_test_batch_begin = on_train_batch_begin
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.told.append((batch, "test"))
+
+
+def one_weight(**options):
+    m = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    m.compile("sgd", "mse", **options)
+    return m
+
+
+def test_callbacks_are_told_once_in_steps_per_execution():
+    x, told = np.ones((5, 1)), Told()
+    m = one_weight(steps_per_execution=2)
+    m.fit(x, np.ones((5, 1)), batch_size=1, verbose=0, callbacks=[told])
+    assert told.told == [0, (1, 0.0), 2, (3, 0.0), 4, (5, 0.0)]
+    told = Told()
+    m.evaluate(x, x, batch_size=1, verbose=0, callbacks=[told])
+    assert told.told == [0, (1, "test"), 2, (3, "test"), 4, (5, "test")]
+    with pytest.raises(ValueError, match="steps_per_execution must be a positive integer"):
+        one_weight(steps_per_execution=0)
+
+
+def test_an_epoch_ends_where_the_data_end():
+    told = Told()
+    with pytest.warns(UserWarning, match="the data ran out after 2 of 3 steps of epoch 2"):
+        h = one_weight().fit(
+            np.ones((5, 1)), np.ones((5, 1)), batch_size=1, epochs=3, steps_per_epoch=3, verbose=0, callbacks=[told]
+        )
+    assert h.epoch == [0, 1, 2]
+    assert [b for b in told.told if isinstance(b, int)] == [0, 1, 2, 0, 1, 0, 1, 2]
+
+
+def test_a_callback_stops_evaluation_and_prediction():
+    class Stop(kerasnp.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            self.model.stop_evaluating = batch == 2
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.model.stop_predicting = batch == 2
+
+    def forever():
+        while True:
+            yield np.ones((2, 1)), np.ones((2, 1))
+
+    m = one_weight()
+    assert m.evaluate(forever(), verbose=0, callbacks=[Stop()]) == 0
+    assert m.predict(forever(), verbose=0, callbacks=[Stop()]).shape == (6, 1)
+
+
+def test_metrics_of_a_model_and_its_layers_are_logged_and_reset():
+    class Counting(kerasnp.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.seen = kerasnp.metrics.Sum(name="seen")
+
+        def call(self, x):
+            self.seen.update_state(float(len(x)))
+            return x
+
+    m = kerasnp.Sequential([kerasnp.Input((1,)), Counting(), kerasnp.layers.Dense(1)])
+    m.compile("sgd", "mse")
+    h = m.fit(np.ones((6, 1)), np.ones((6, 1)), batch_size=2, epochs=2, verbose=0)
+    assert h.history["seen"] == [6, 6]
+    assert m.metrics[-1] is m.layers[0].seen and len(m.metrics_variables) == 2 + 1
+
+
+def test_compute_loss_without_the_training_argument():
+    class Own(kerasnp.Sequential):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+            return kerasnp.ops.mean(kerasnp.ops.square(y_pred - y)) * 3
+
+    m = Own([kerasnp.Input((1,)), kerasnp.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    m.compile("sgd", "mse")
+    assert m.evaluate(np.ones((2, 1)), np.ones((2, 1)), verbose=0) == 3
+    m.fit(np.ones((2, 1)), np.ones((2, 1)), verbose=0)
+    assert m.get_weights()[0] > 0
