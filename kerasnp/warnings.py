@@ -214,9 +214,13 @@ class Checkup:
     def ran_out(self, epoch, step, steps, one_shot=True):
         """Data that ended before the last step of an epoch, or before its first."""
         wanted = f"after {step} of {steps} steps" if steps and step else "before the first step"
-        remedy = "a generator is used up after one pass: let it run for ever and give steps_per_epoch, or pass arrays or a PyDataset."
-        if not one_shot:
-            remedy = "the epoch ends there and the next one begins a new pass; leave steps_per_epoch out to go through all of them."
+        if one_shot:
+            remedy = (
+                "a generator is used up after one pass: let it run for ever and give steps_per_epoch, or pass arrays or a "
+                "PyDataset."
+            )
+        else:
+            remedy = "the epoch ends there, and the next one begins a new pass; leave steps_per_epoch out for whole passes."
         self._tell(SampleCount, f"the data ran out {wanted} of epoch {epoch}; {remedy}")
 
     def _tell(self, category, sentence):

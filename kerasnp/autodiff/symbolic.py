@@ -49,6 +49,8 @@ class KerasTensor:
         self.sparse = self.ragged = False
         # The input layer that it stands for.
         self.layer = None
+        # The layer whose output it is, and the input of that call, where a stack of layers could repeat it.
+        self.source = None
 
     @property
     def ndim(self):

@@ -566,6 +566,9 @@ class Layer(Registered, abstract=True):
         mask = get_mask(x)
         if self._makes_mask or (self.supports_masking and mask is not None):
             self._attach_mask(x, y, mask)
+        if isinstance(x, KerasTensor) and isinstance(y, KerasTensor) and len(args) == 1:
+            # Only a call that a stack could make as well is remembered.
+            y.source = (self, x) if all(v is None for v in kwargs.values()) else None
         return y
 
     def _build_at_init(self):
@@ -701,7 +704,8 @@ class Layer(Registered, abstract=True):
 
 
 _UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape",
-              "_build_shapes", "_checked", "_parts", "_compile_config", "_compile_metrics", "_loss_tracker", "loss"}  # fmt: skip
+              "_build_shapes", "_checked", "_parts", "_compile_config", "_compile_metrics", "_loss_tracker",
+              "loss"}  # fmt: skip
 _BASE_ARGUMENTS = {"activity_regularizer", "trainable", "dtype", "autocast", "name"}
 
 

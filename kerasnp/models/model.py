@@ -26,11 +26,18 @@ class Model(Trainer, Layer):
 
     public_family = "models"
 
+    def __new__(cls, *args, **kwargs):
+        if cls is Model and (args or {"inputs", "outputs"} & set(kwargs)):
+            from kerasnp.models.functional import Functional
+
+            return super().__new__(Functional)
+        return super().__new__(cls)
+
     def __init__(self, *args, trainable=True, name=None, dtype=None, **kwargs):
         if args or {"inputs", "outputs"} & set(kwargs):
             raise ValueError(
-                "Model(inputs, outputs) describes a graph of layers, which kerasnp does not support yet; "
-                "use kerasnp.Sequential([...]), or subclass Model and write call(inputs)."
+                f"{type(self).__name__}: Model(inputs, outputs) describes a stack of layers; a subclass of Model makes its "
+                "layers in __init__ and writes call(inputs) instead."
             )
         Layer.__init__(self, trainable=trainable, name=name, dtype=dtype, **kwargs)
         Trainer.__init__(self)
