@@ -111,11 +111,6 @@ class Steps:
         return [metric for layer in self._flatten_layers() for metric in layer._metrics]
 
     @property
-    def metrics_variables(self):
-        """The states of all metrics."""
-        return [v for metric in self.metrics for v in metric.variables]
-
-    @property
     def metrics_names(self):
         """The names under which `evaluate` returns its numbers."""
         if not self.compiled:

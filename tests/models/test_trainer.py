@@ -349,7 +349,7 @@ def test_callbacks_are_told_once_in_steps_per_execution():
     told = Told()
     m.evaluate(x, x, batch_size=1, verbose=0, callbacks=[told])
     assert told.told == [0, (1, "test"), 2, (3, "test"), 4, (5, "test")]
-    with pytest.raises(ValueError, match="steps_per_execution must be a positive integer"):
+    with pytest.raises(ValueError, match="`steps_per_execution` must be a positive integer"):
         one_weight(steps_per_execution=0)
 
 
