@@ -5,6 +5,8 @@ import sys
 
 import numpy as np
 
+from kerasnp.backend import threads
+
 _open: contextvars.ContextVar = contextvars.ContextVar("kerasnp_tape", default=None)
 
 current = _open.get
@@ -110,7 +112,8 @@ class Tape:
                 )
         seeds = [_seed(t, seed) for t, seed in zip(targets, seeds)]
         self._used = True
-        grads = self.run(targets, seeds, [v for v in several if v.creator is not None])
+        with threads.quiet_blas():
+            grads = self.run(targets, seeds, [v for v in several if v.creator is not None])
         found = _own(grads, several)
         if isinstance(sources, dict):
             return dict(zip(sources, found))
@@ -300,7 +303,8 @@ def backward(target):
         )
     walk = Tape(persistent=True)
     walk.operators = reachable(target)
-    leaves = walk.run([target], [None])
+    with threads.quiet_blas():
+        leaves = walk.run([target], [None])
     found = {id(x): x for op in walk.operators for x in op.inputs if id(x) in leaves}
     for variable, gradient in zip(found.values(), _own(leaves, list(found.values()))):
         variable.grad = gradient

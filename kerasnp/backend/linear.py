@@ -9,6 +9,8 @@ from kerasnp.backend import arena, threads
 # Multiplications and additions from which a product is shared among the threads (some 150 us of one), and of each part.
 SHARED_PRODUCT = 1 << 23
 PART = 1 << 26
+# Elements below which BLAS works with one thread anyway.
+SMALL_PRODUCT = 1 << 12
 
 _constants: dict = {}
 
@@ -31,7 +33,11 @@ def matmul(a, b, out=None):
             out = arena.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
         _in_parts(cut, out, lambda part: np.matmul(a[part[0]], b[:, part[1]], out=out[part]))
         return out
-    return np.matmul(a, b, out=out)
+    if a.size + b.size < SMALL_PRODUCT:
+        return np.matmul(a, b, out=out)
+    # BLAS would cut a product with a long row by the number of its threads, which changes the bits.
+    with threads.quiet_blas():
+        return np.matmul(a, b, out=out)
 
 
 def _cut(a, b):
@@ -95,5 +101,6 @@ def dense(x, w, b=None, activation=None, out=None):
 
 def orthonormal(x):
     """The orthonormal columns Q of x = Q @ R, with signs that make the diagonal of R positive."""
-    q, r = np.linalg.qr(x)
+    with threads.quiet_blas():
+        q, r = np.linalg.qr(x)
     return q * np.sign(np.diag(r))

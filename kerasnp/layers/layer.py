@@ -426,7 +426,9 @@ class Layer(Registered, abstract=True):
                 self._clear_losses()
             token = _training.set(training)
             try:
-                y = self.call(*args, **kwargs)
+                # BLAS splits some products by the number of its threads, and would add in another order.
+                with K.threads.quiet_blas():
+                    y = self.call(*args, **kwargs)
             finally:
                 _training.reset(token)
         if self._mixed:
