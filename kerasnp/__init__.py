@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 # Names are resolved on first touch, so that `import kerasnp` costs little more than `import numpy`.
 _SUBMODULES = frozenset(
     "activations autodiff backend callbacks config constraints data datasets initializers layers losses metrics models ops "
-    "optimizers random regularizers saving utils viz warnings".split()
+    "optimizers random regularizers saving tree utils viz warnings".split()
 )
 _NAMES = {
     "Sequential": "models",

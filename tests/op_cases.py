@@ -662,7 +662,7 @@ CASES["Attention"] = [
 # The operators driven by a table have a case for each entry; what is not listed takes normal numbers.
 UNARY = {
     **dict.fromkeys(("log", "sqrt", "rsqrt", "reciprocal", "log2", "log10", "cbrt"), positive(3, 4)),
-    **dict.fromkeys(("arccos", "arcsin", "arctanh", "log1p"), unit(3, 4)),
+    **dict.fromkeys(("arccos", "arcsin", "arctanh", "erfinv", "log1p"), unit(3, 4)),
     "arccosh": above_one(3, 4),
 }
 BINARY = {"power": (positive(3, 4), (3, 4)), "divide": ((3, 4), positive(3, 4)), "mod": ((3, 4), positive(3, 4))}

@@ -13,6 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each level may import from those above it, and within itself.
 LEVELS = [
     {"utils"},
+    {"tree"},
     {"backend"},
     {"autodiff"},
     # Rebuilds objects through the registry in utils, knowing no family.

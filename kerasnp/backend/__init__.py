@@ -9,18 +9,18 @@ import contextlib
 
 import numpy as np
 from numpy import (  # noqa: F401
-    abs, add, arange, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argpartition, argsort,
-    array, asarray, ascontiguousarray, bincount, bitwise_and, bitwise_or, bitwise_xor, broadcast_shapes, broadcast_to, cbrt,
-    ceil, clip, concatenate, copysign, copyto, cos, cosh, cumprod, cumsum, deg2rad, diag, digitize, divide, einsum, empty,
-    empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip, float32, float64, floor, floor_divide, fmax,
-    fmin, full, full_like, gcd, geomspace, greater, greater_equal, histogram, hypot, i0, iinfo, imag, inf, int32, int64,
-    interp, invert, isclose, isfinite, isin, isinf, isnan, lcm, left_shift, less, less_equal, lexsort, linalg, linspace,
-    log, log10, log1p, log2, logaddexp, logaddexp2, logical_and, logical_not, logical_or, logical_xor, max, maximum, mean,
-    min, minimum, mod, moveaxis, multiply, nan, nan_to_num, ndarray, negative, newaxis, nextafter, nonzero, not_equal, ones,
-    ones_like, pad, partition, pi, power, prod, rad2deg, real, reciprocal, repeat, reshape, result_type, right_shift, rint,
-    roll, round, searchsorted, shape, sign, signbit, sin, sinh, sort, split, sqrt, square, squeeze, stack, subtract, sum,
-    swapaxes, take, take_along_axis, tan, tanh, tensordot, tile, transpose, tril, triu, trunc, uint32, unique, unravel_index,
-    var, where, zeros, zeros_like,
+    abs, add, angle, arange, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argpartition,
+    argsort, array, asarray, ascontiguousarray, bincount, bitwise_and, bitwise_or, bitwise_xor, broadcast_shapes,
+    broadcast_to, cbrt, ceil, clip, complex64, concatenate, conj, copysign, copyto, cos, cosh, cumprod, cumsum, deg2rad,
+    diag, digitize, divide, einsum, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip, float32,
+    float64, floor, floor_divide, fmax, fmin, full, full_like, gcd, geomspace, greater, greater_equal, histogram, hypot,
+    iinfo, imag, inf, int32, int64, interp, invert, isclose, isfinite, isin, isinf, isnan, lcm, left_shift, less,
+    less_equal, lexsort, linalg, linspace, log, log10, log1p, log2, logaddexp, logaddexp2, logical_and, logical_not,
+    logical_or, logical_xor, max, maximum, mean, min, minimum, mod, moveaxis, multiply, nan, nan_to_num, ndarray, negative,
+    newaxis, nextafter, nonzero, not_equal, ones, ones_like, pad, partition, pi, power, prod, rad2deg, real, reciprocal,
+    repeat, reshape, result_type, right_shift, rint, roll, round, searchsorted, shape, sign, signbit, sin, sinh, sort,
+    split, sqrt, square, squeeze, stack, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tensordot, tile,
+    transpose, tril, triu, trunc, uint32, unique, unravel_index, var, where, zeros, zeros_like,
 )  # fmt: skip
 
 from kerasnp.backend import arena, random, reference, threads
@@ -48,6 +48,7 @@ from kerasnp.backend.norm_groups import group_norm, group_norm_grad  # noqa: F40
 from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
 from kerasnp.backend.recurrent import recurrent, recurrent_grad  # noqa: F401
 from kerasnp.backend.recurrent_cells import HardSigmoid, Linear  # noqa: F401
+from kerasnp.backend.special import erfc, erfinv, i0, i1  # noqa: F401
 from kerasnp.backend.update import (  # noqa: F401
     SMALL_UPDATE, flat, for_blocks, joined, offsets, scratch, segments, squared_norm,
 )  # fmt: skip

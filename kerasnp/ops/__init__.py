@@ -18,13 +18,16 @@ from kerasnp.ops.attention import dot_product_attention  # noqa: F401
 from kerasnp.ops.conv import (  # noqa: F401
     conv, conv_transpose, conv_transpose_size, depthwise_conv, separable_conv,
 )  # fmt: skip
+from kerasnp.ops.complex import angle, conj, conjugate, polar  # noqa: F401
 from kerasnp.ops.ctc import ctc_loss  # noqa: F401
+from kerasnp.ops.ctc_decode import ctc_decode  # noqa: F401
 from kerasnp.ops.elementwise import (  # noqa: F401
     abs, absolute, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cast, cbrt, ceil, clip, cos, cosh,
-    deg2rad, divide, erf, exp, exp2, expm1, floor, hypot, log, log1p, log2, log10, logaddexp, logaddexp2, maximum, minimum,
-    mod, multiply, negative, power, rad2deg, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sinh, softplus, sqrt,
-    square, stop_gradient, subtract, tan, tanh, true_divide, trunc, where,
+    deg2rad, divide, erf, erfc, erfinv, exp, exp2, expm1, floor, hypot, i0, log, log1p, log2, log10, logaddexp, logaddexp2,
+    maximum, minimum, mod, multiply, negative, power, rad2deg, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sinh,
+    softplus, sqrt, square, stop_gradient, subtract, tan, tanh, true_divide, trunc, where,
 )  # fmt: skip
+from kerasnp.ops.forward import jvp  # noqa: F401
 from kerasnp.ops.linear import dense, dot, einsum, matmul, outer, tensordot  # noqa: F401
 from kerasnp.ops.logic import (  # noqa: F401
     all, any, array_equal, bitwise_and, bitwise_invert, bitwise_left_shift, bitwise_not, bitwise_or, bitwise_right_shift,
@@ -39,6 +42,7 @@ from kerasnp.ops.norm import (  # noqa: F401
     batch_normalization, batch_normalization_training, group_normalization, layer_normalization, moments, normalize,
     rms_normalization,
 )  # fmt: skip
+from kerasnp.ops.patches import fold, rearrange, unfold  # noqa: F401
 from kerasnp.ops.pool import average_pool, max_pool  # noqa: F401
 from kerasnp.ops.reduce import (  # noqa: F401
     amax, amin, argmax, argmin, argsort, cumsum, logsumexp, max, mean, min, prod, std, sum, var,
@@ -82,9 +86,15 @@ from kerasnp.ops.sorting import (  # noqa: F401
     argpartition, bincount, count_nonzero, digitize, histogram, in_top_k, isin, median, nonzero, percentile, quantile,
     searchsorted, segment_max, segment_min, segment_prod, segment_sum, sort, top_k, unique, unravel_index,
 )  # fmt: skip
-from kerasnp.ops import image  # noqa: F401, E402
+from kerasnp.ops import image, linalg, nn  # noqa: F401, E402
 
 # Each answers symbolic tensors too.
 for names in (globals(), vars(image)):
     names.update({n: traced(f) for n, f in list(names.items()) if isinstance(f, types.FunctionType) and f is not traced})
+
+# Keras groups most of them in namespaces once more.
+nn.__dict__.update({n: globals()[n] for n in nn.NAMES})
+linalg.__dict__.update({n: globals()[n] for n in linalg.NAMES})
+from kerasnp.ops import numpy  # noqa: F401, E402
+
 del types, traced, names

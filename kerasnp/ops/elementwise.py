@@ -83,10 +83,13 @@ class Unary(Operator):
         "cosh": (K.cosh, lambda x, y, dy: dy * K.sinh(x)),
         "deg2rad": (K.deg2rad, lambda x, y, dy: dy * 0.017453292519943295),
         "erf": (lambda x: K.erf(x), lambda x, y, dy: dy * K.exp(-x * x) * 1.1283791670955126),
+        "erfc": (lambda x: K.erfc(x), lambda x, y, dy: dy * K.exp(-x * x) * -1.1283791670955126),
+        "erfinv": (lambda x: K.erfinv(x), lambda x, y, dy: dy * K.exp(y * y) * 0.886226925452758),
         "exp": (K.exp, lambda x, y, dy: dy * y),
         "exp2": (K.exp2, lambda x, y, dy: dy * y * 0.6931471805599453),
         "expm1": (K.expm1, lambda x, y, dy: dy * (y + 1)),
         "floor": (K.floor, None),
+        "i0": (lambda x: K.i0(x), lambda x, y, dy: dy * K.i1(x)),
         "log": (K.log, lambda x, y, dy: dy / x),
         "log10": (K.log10, lambda x, y, dy: dy / (x * 2.302585092994046)),
         "log1p": (K.log1p, lambda x, y, dy: dy / (1 + x)),
@@ -288,12 +291,15 @@ ceil = _unary("ceil", "The smallest integers not below x; no gradient passes.")
 cos = _unary("cos", "cos(x), x in radians.")
 cosh = _unary("cosh", "The hyperbolic cosine.")
 erf = _unary("erf", "The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.")
+erfc = _unary("erfc", "1 - erf(x), exact for large x too.")
+erfinv = _unary("erfinv", "The inverse of erf on (-1, 1).")
 exp = _unary("exp", "e to the power x.")
 exp2 = _unary("exp2", "2 to the power x.")
 deg2rad = _unary("deg2rad", "Degrees as radians.")
 rad2deg = _unary("rad2deg", "Radians as degrees.")
 expm1 = _unary("expm1", "exp(x) - 1, exact near 0.")
 floor = _unary("floor", "The largest integers not above x; no gradient passes.")
+i0 = _unary("i0", "The modified Bessel function of the first kind and order 0.")
 log = _unary("log", "The natural logarithm.")
 log10 = _unary("log10", "The logarithm to base 10.")
 log2 = _unary("log2", "The logarithm to base 2.")

@@ -15,6 +15,12 @@ from kerasnp.ops.reduce import min as min_
 from kerasnp.ops.reduce import sum as sum_
 from kerasnp.ops.shape import expand_dims, moveaxis, reshape, swapaxes
 
+# What `keras.ops.linalg` names; those that live elsewhere join this module in ops/__init__.py.
+NAMES = (
+    "cholesky cholesky_inverse det eig eigh inv jvp lstsq lu_factor matrix_rank norm pinv qr solve solve_triangular "
+    "svd"
+).split()
+
 
 def _t(x):
     return K.swapaxes(x, -1, -2)
