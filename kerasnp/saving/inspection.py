@@ -102,9 +102,10 @@ def _describe_layers(config, state, report, find, path="", depth=0):
         counts = {}
         for entry in inner.get("layers", []) if isinstance(inner, dict) else []:
             kind = shown(entry.get("class_name"))
-            if kind == "InputLayer" and config.get("class_name") == "Sequential":
+            if kind == "InputLayer":
                 report.setdefault("input", shown(versions.shape_of_input(entry)))
-                continue
+                if config.get("class_name") == "Sequential":
+                    continue
             key = to_snake_case(kind)
             n = counts[key] = counts.get(key, -1) + 1
             where = weights.join(path, "layers", f"{key}_{n}" if n else key)
@@ -119,7 +120,7 @@ def _describe_layers(config, state, report, find, path="", depth=0):
 
 MODELS = ("Sequential", "Functional", "Model")
 # Entries that are values, not objects of a family.
-PLAIN = ("__tuple__", "__numpy__", "__tensor__", "DTypePolicy", "Policy")
+PLAIN = ("__tuple__", "__numpy__", "__tensor__", "__keras_tensor__", "DTypePolicy", "Policy")
 
 
 def _note_oddities(entry, state, report, inside=True):
@@ -191,7 +192,8 @@ def _compile_settings(config):
 
     def brief(value):
         if isinstance(value, dict) and "class_name" in value:
-            return shown(value["class_name"]).rpartition(">")[2]
+            wrapped = value["class_name"] == "MeanMetricWrapper"
+            return (wrapped and _name(value)) or shown(value["class_name"]).rpartition(">")[2]
         if isinstance(value, (list, tuple)):
             return ", ".join(map(brief, value))
         return shown(value)

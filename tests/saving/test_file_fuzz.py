@@ -3,6 +3,7 @@
 `KERASNP_FUZZ_EXAMPLES=100000 pytest tests/saving/test_file_fuzz.py` goes on for minutes.
 """
 
+import copy
 import io
 import json
 import os
@@ -173,7 +174,7 @@ def change_json(text, changes):
         places = list(walk(value))
         owner, key = places[where % len(places)]
         if how == "value":
-            owner[key] = new
+            owner[key] = copy.deepcopy(new)  # or a later change reaches into VALUES
         elif how == "delete":
             del owner[key]
         elif how == "rename" and isinstance(owner, dict):
