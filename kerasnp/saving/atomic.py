@@ -14,7 +14,7 @@ def atomic_write(path, overwrite=True):
 
     Raises: OSError where the folder is missing, or the file exists and `overwrite` is False.
     """
-    path = os.fspath(path)
+    path = os.fsdecode(os.fspath(path))
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"Cannot write {path!r}: the folder {folder!r} does not exist; make it first.")

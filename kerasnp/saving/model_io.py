@@ -337,9 +337,14 @@ def model_from_json(json_string, custom_objects=None):
 def save_weights(model, filepath, overwrite=True):
     """Write the weights: to `*.weights.h5` in the layout of Keras 3, to any other `.h5` in the classic one.
 
+    Args:
+        filepath: a path, or an open binary file, which receives the layout of Keras 3.
+        overwrite: replace an existing file.
+
     Raises: ValueError before the model is built, or for another suffix.
     """
-    path = os.fsdecode(os.fspath(filepath))
+    stream = filepath if hasattr(filepath, "write") else None
+    path = ".weights.h5" if stream is not None else os.fsdecode(os.fspath(filepath))
     if not path.endswith((".h5", ".hdf5")):
         raise ValueError(
             f"The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: filepath={filepath}"
@@ -354,8 +359,8 @@ def save_weights(model, filepath, overwrite=True):
         weights.put_tree(model, tree)
     else:
         legacy.put_layers(model, tree, VERSION)
-    with atomic_write(path, overwrite) as stream:
-        hdf5_write.Writer(tree).write(stream)
+    with contextlib.nullcontext(stream) if stream is not None else atomic_write(path, overwrite) as target:
+        hdf5_write.Writer(tree).write(target)
 
 
 def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):

@@ -90,6 +90,8 @@ def modernize(cls, name, config):
     if keras2:
         for key, value in ABSENT.get(name, {}).items():
             config.setdefault(key, value)
+        if name in ("GRU", "LSTM", "GRUCell", "LSTMCell", "ConvLSTM2D") and state.version < (2, 3):
+            config.setdefault("recurrent_activation", "hard_sigmoid")
         for key in ACTIVATION_KEYS:
             if key in config:
                 config[key] = activation_of_keras2(config[key])

@@ -1,6 +1,7 @@
 """`python -m kerasnp inspect | convert | predict`."""
 
 import json
+import resource
 import subprocess
 import sys
 
@@ -79,6 +80,59 @@ def test_errors_are_one_sentence(tmp_path, capsys):
             main([args[0], *(a if a == "-o" else str(tmp_path / a) for a in args[1:])])
         error = capsys.readouterr().err
         assert caught.value.code == 1 and error.startswith("kerasnp: ") and error.count("\n") == 1
+
+
+def test_predict_starts_quickly(tmp_path, model):
+    """Half a second from the start of the process to the file; what is not needed is not imported."""
+    np.save(tmp_path / "x.npy", np.ones((1, 4)))
+    code = (
+        "import sys; from kerasnp.__main__ import main; main(sys.argv[1:]);"
+        "print(*[m for m in ('h5py', 'tqdm', 'tabulate', 'matplotlib', 'ssl', 'http.client') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "predict", tmp_path / "m.keras", tmp_path / "x.npy", "-o", tmp_path / "y.npy"]
+    seconds = []
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert done.stdout.splitlines()[-1] == ""
+    assert min(seconds) < 0.5  # of the processor: others may be waiting for it
+
+
+def test_what_a_file_says_cannot_command_the_terminal(files, sequential, capsys):
+    evil = "red\x1b[31m\nline"
+    path = files.keras(sequential(("Dense", {"name": evil, "units": 3}), (evil, {"name": "x"})))
+    main(["inspect", str(path)])
+    with pytest.raises(SystemExit):
+        main(["convert", str(path), str(path) + ".h5"])
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out + err and "\\x1b[31m" in out and err.count("\n") == 1
+
+
+def test_unknown_objects_inside_layers_are_named(files, sequential):
+    evil = {"module": "os", "class_name": "system", "config": {"command": "x"}}
+    dense = {"class_name": "Dense", "config": {"name": "d", "units": 2, "kernel_regularizer": evil}}
+    layer = ("TimeDistributed", {"name": "t", "layer": dense})
+    report = inspect_file(files.keras(sequential(layer, ("Dense", {"name": "e", "activation": "relu", "dtype": {"a": [1]}}))))
+    assert report["risks"][0] == "system 'd' is not known here: supply it in custom_objects"
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x93NUMPY\x01\x00"])
+def test_input_that_is_no_array_is_named(tmp_path, model, content, capsys):
+    (tmp_path / "x.npy").write_bytes(content)
+    with pytest.raises(SystemExit):
+        main(["predict", str(tmp_path / "m.keras"), str(tmp_path / "x.npy"), "-o", str(tmp_path / "y.npy")])
+    assert "x.npy: it is not a .npy or .npz file" in capsys.readouterr().err
+
+
+def test_convert_keeps_the_state_of_the_optimizer(tmp_path, model, capsys):
+    model.train_on_batch(np.ones((2, 4)), np.ones((2, 2)))
+    model.save(tmp_path / "t.keras")
+    main(["convert", str(tmp_path / "t.keras"), str(tmp_path / "t.h5")])
+    want, got = (kerasnp.models.load_model(tmp_path / f"t{s}").optimizer.variables for s in (".keras", ".h5"))
+    assert all(np.array_equal(a.numpy(), b.numpy()) for a, b in zip(want, got, strict=True))
+    assert int(got[0]) == 1
 
 
 def test_the_shell_finds_them(tmp_path, model):

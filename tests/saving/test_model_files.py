@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import warnings
 import zipfile
 
@@ -107,6 +108,53 @@ def test_content_decides_not_the_name(tmp_path):
             assert load_model(stream).count_params() == model.count_params()
             assert stream.tell() == 3
         assert load_model(io.BytesIO((tmp_path / source).read_bytes())).name == "net"
+
+
+def test_open_files_and_paths_of_all_kinds_are_written_and_read(tmp_path):
+    model = compiled()
+    for target in (tmp_path / "p.keras", str(tmp_path / "s.keras"), str(tmp_path / "b.keras").encode()):
+        model.save(target)
+        assert load_model(target).name == "net"
+    with open(tmp_path / "f", "w+b") as file:
+        file.write(b"before")
+        file.seek(0)
+        model.save(file)
+        assert load_model(file).name == "net"
+    stream = io.BytesIO()
+    model.save_weights(stream)
+    for source in (stream, OneWay(stream.getvalue())):
+        twin = compiled()
+        twin.set_weights([w * 0 for w in twin.get_weights()])
+        twin.load_weights(source)
+        assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), twin.get_weights()))
+
+
+class OneWay(io.RawIOBase):
+    """A stream that cannot go back, like a download."""
+
+    def __init__(self, data):
+        self.inner = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        return self.inner.readinto(buffer)
+
+
+def test_reading_takes_little_more_memory_than_the_file(tmp_path):
+    """At most 2.5 times its size; the weights and the slots of the optimizer are read where they belong."""
+    model = kerasnp.Sequential([kerasnp.Input((400,)), layers.Dense(400), layers.Dense(400)])
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((1, 400)), np.ones((1, 400)))
+    for suffix in SUFFIXES:
+        model.save(tmp_path / f"m{suffix}")
+        load_model(tmp_path / f"m{suffix}")
+        tracemalloc.start()
+        load_model(tmp_path / f"m{suffix}")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1.5 * (tmp_path / f"m{suffix}").stat().st_size
 
 
 def test_weights_come_out_of_whole_models_too(tmp_path):
@@ -349,6 +397,16 @@ def test_changed_weights_are_noticed_and_the_layer_is_named(tmp_path):
         load_model(tampered(tmp_path / "a.keras", tmp_path / "b.keras", change))
 
 
+def test_changed_weights_of_a_classic_file_are_noticed(tmp_path):
+    compiled().save(tmp_path / "a.h5")
+    body = bytearray((tmp_path / "a.h5").read_bytes())
+    at = hdf5.open_file(io.BytesIO(bytes(body)), "a.h5")["model_weights/dense_1/net/dense_1/kernel"].address
+    body[at : at + 40] = np.full(10, 7, "<f4").tobytes()
+    (tmp_path / "a.h5").write_bytes(body)
+    with pytest.raises(ValueError, match='a.h5: .*first layer that differs is Dense "dense_1" \\(number 3 of 3\\)'):
+        load_model(tmp_path / "a.h5")
+
+
 def test_changed_code_is_noticed(tmp_path):
     kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(3), Scale(3.0)]).save(tmp_path / "a.h5")
 
@@ -370,13 +428,15 @@ def test_a_fingerprint_for_another_model_or_in_disorder_is_named(tmp_path):
             load_model(tmp_path / "b.keras")
 
 
-def test_models_without_a_fixed_answer_have_no_fingerprint(tmp_path):
+def test_models_without_a_fixed_answer_and_costly_ones_have_no_fingerprint(monkeypatch):
     class Noise(layers.Layer):
         def call(self, x):
             return x + kerasnp.random.normal(x.shape)
 
     assert fingerprint.text(kerasnp.Sequential([kerasnp.Input((4,)), Noise()])) is None
-    assert fingerprint.text(kerasnp.Sequential([kerasnp.Input((3000,)), layers.Dense(40000, use_bias=False)])) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(fingerprint, "MAX_COST", 10_000)
+        assert fingerprint.text(kerasnp.Sequential([kerasnp.Input((100,)), layers.Dense(100)])) is None
     assert fingerprint.text(kerasnp.Sequential([layers.Dense(3)])) is None
     assert fingerprint.text(compiled()) is not None
 

@@ -121,6 +121,46 @@ def test_recurrent_activation_of_2017(files, sequential, random_array):
     np.testing.assert_allclose(load_model(path).predict(x, verbose=0), h, rtol=1e-4, atol=1e-5)
 
 
+def test_gru_of_2017(files, sequential, random_array):
+    """No reset_after, and a recurrent activation that the file need not name, since it was the only one then."""
+    u = 2
+    kernel, recurrent, bias = random_array(3, 3 * u), random_array(u, 3 * u, seed=1), random_array(3 * u, seed=2)
+    weights = {"g": {"kernel": kernel, "recurrent_kernel": recurrent, "bias": bias}}
+    path = files.classic(sequential(("GRU", {"units": u, "name": "g"}), shape=(None, 5, 3), keras2=True), weights, "2.0.8")
+    x, h = random_array(2, 5, 3, seed=3), np.zeros((2, u), "float32")
+    hard = lambda v: np.clip(0.2 * v + 0.5, 0, 1)  # noqa: E731
+    for t in range(5):
+        xz, xr, xh = np.split(x[:, t] @ kernel + bias, 3, axis=1)
+        rz, rr, rh = np.split(recurrent, 3, axis=1)
+        z, r = hard(xz + h @ rz), hard(xr + h @ rr)
+        h = z * h + (1 - z) * np.tanh(xh + (r * h) @ rh)
+    np.testing.assert_allclose(load_model(path).predict(x, verbose=0), h, rtol=1e-4, atol=1e-5)
+
+
+def test_json_of_keras_2(sequential):
+    """`to_json` names the version, and with it the numbers."""
+    import json
+
+    config = sequential(("Dense", {"units": 1, "name": "d", "activation": "hard_sigmoid", "use_bias": False}), shape=(None, 1),
+                        keras2=True)  # fmt: skip
+    for version, slope in (("2.4.0", 0.2), ("3.0.0", 1 / 6), (None, 1 / 6)):
+        text = json.dumps({**config, "keras_version": version, "backend": "tensorflow"})
+        model = kerasnp.models.model_from_json(text)
+        model.set_weights([np.ones((1, 1))])
+        np.testing.assert_allclose(model.predict(np.ones((1, 1)), verbose=0), [[0.5 + slope]], rtol=1e-6)
+
+
+def test_from_config_takes_old_spellings(sequential):
+    stack = sequential(
+        ("LSTM", {"name": "l", "units": 2, "time_major": False, "implementation": 2}),
+        ("Dense", {"name": "d", "units": 3, "quantization_config": None, "kernel_initializer": {"class_name": "Zeros",
+         "config": {"dtype": "float32"}}}), shape=(None, 5, 3), keras2=True,
+    )  # fmt: skip
+    model = kerasnp.Sequential.from_config(stack["config"])
+    assert model.input_shape == (None, 5, 3) and model.layers[1].get_weights()[0].any() == 0
+    assert kerasnp.Sequential.from_config(model.get_config()).get_config() == model.get_config()
+
+
 def test_gru_without_reset_after_is_the_old_gru(files, sequential, random_array):
     weights = {"g": {"kernel": random_array(3, 6), "recurrent_kernel": random_array(2, 6), "bias": random_array(6)}}
     config = {"units": 2, "name": "g", "recurrent_activation": "sigmoid"}
