@@ -116,8 +116,8 @@ def coloured_shapes(rng, n):
     label = rng.integers(20, size=n).astype("int32")
     v, u = np.mgrid[:32, :32].astype("float32")
     draw = rng.uniform(-1, 1, (8, n, 1, 1)).astype("float32")
-    size, angle = 8 + 3 * draw[0], np.pi * draw[1]
-    u, v = u - 15.5 - 4 * draw[2], v - 15.5 - 4 * draw[3]
+    size, angle = 10 + 3 * draw[0], np.pi * draw[1]
+    u, v = u - 15.5 - 3 * draw[2], v - 15.5 - 3 * draw[3]
     a, b = (np.cos(angle) * u + np.sin(angle) * v) / size, (np.cos(angle) * v - np.sin(angle) * u) / size
     far = np.hypot(a, b)
     forms = np.stack([
@@ -129,9 +129,9 @@ def coloured_shapes(rng, n):
     ])  # fmt: skip
     mask = np.take_along_axis(forms, (label % 5)[None, :, None, None], 0)[0]
     hue = np.array(list(COLOURS.values()), "float32")[label // 5][:, None, None] + 0.07 * draw[4]
-    ink = _rgb(hue, 0.35 + 0.25 * draw[5], 0.75 + 0.2 * draw[6])
-    # The ground: a few large patches of any colour, so that colour alone tells little.
-    coarse = rng.uniform(0.1, 0.9, (n, 4, 4, 3)).astype("float32")
+    ink = _rgb(hue, 0.7 + 0.2 * draw[5], 0.75 + 0.2 * draw[6])
+    # The ground: large pale patches of all colours, so that neither colour nor edges alone tell the class.
+    coarse = rng.uniform(0.3, 0.7, (n, 4, 4, 3)).astype("float32") + 0.25 * draw[7][..., None]
     ground = coarse.repeat(8, axis=1).repeat(8, axis=2)
     x = np.where(mask[..., None], ink, ground) + 0.08 * rng.standard_normal((n, 32, 32, 3), "float32")
     return np.clip(x, 0, 1).astype("float32"), label
@@ -206,10 +206,11 @@ def coarse(lab):
         left.plot(epoch, history["val_accuracy"], "o-", label="test")
         left.axhline(0.05, color="gray", ls=":", label="by chance")
         left.set(xlabel="epoch", ylabel="right", ylim=(0, 1.02), title=f"{lab.data}: {accuracy:.1%}")
+        left.xaxis.get_major_locator().set_params(integer=True)
         left.legend(fontsize=8, loc="lower right")
         tiles(
             middle, x_test[:20], [names[i].replace(" ", "\n", 1) for i in predicted[:20]], columns=5, rows=4,
-            wrong=(predicted != y_test)[:20],
+            wrong=(predicted != y_test)[:20], gap=0.7,
         )  # fmt: skip
         middle.set_title("Predictions (red: wrong)", fontsize=10)
         confusion = np.zeros((20, 20))

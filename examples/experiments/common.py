@@ -142,11 +142,11 @@ def plain(value):
     return value
 
 
-def tiles(axes, images, titles=None, columns=6, rows=4, wrong=None):
+def tiles(axes, images, titles=None, columns=6, rows=4, wrong=None, gap=0.45):
     """Draw images (n, h, w, 1) or (n, h, w, 3) side by side on one pair of axes, a short title above each, red if wrong."""
     images = np.asarray(images)[: rows * columns]
     h, w = images.shape[1:3] if len(images) else (1, 1)
-    gap = 0.45 if titles is not None else 0.08
+    gap = gap if titles is not None else 0.08
     for i, image in enumerate(images):
         left, top = i % columns * 1.08 * w, i // columns * (1 + gap) * h
         axes.imshow(image.squeeze(), cmap="gray_r", extent=(left, left + w, top + h, top), interpolation="nearest")
@@ -177,7 +177,7 @@ def plain_ticks(axis):
     """Write the ticks of a logarithmic axis as plain numbers, those between the powers of ten too."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
