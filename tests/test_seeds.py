@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import sys
 from pathlib import Path
 
@@ -169,6 +170,15 @@ def test_list_names_all(capsys):
     assert all(len(line.split()) > 4 for line in lines)
 
 
+def test_the_gallery_and_the_results_are_there():
+    root = EXAMPLES.parent
+    pictures = re.findall(r"\]\((examples/pictures/[^)]+)\)", (root / "README.md").read_text(encoding="utf-8"))
+    assert len(pictures) == 4
+    assert all(0 < (root / path).stat().st_size < 80_000 for path in pictures)
+    results = (EXAMPLES / "RESULTS.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z0-9-]+)` \|", results, re.M) == NAMES
+
+
 def test_without_mnist_and_matplotlib(tmp_path, monkeypatch, capsys):
     for name in ("HOME", "KERASNP_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
@@ -296,6 +306,20 @@ def test_arrays_that_hold_objects_are_refused(tmp_path):
     (tmp_path / "train").write_bytes(pickle.dumps([1], 2))
     with pytest.raises(pickle.UnpicklingError, match="dictionary"):
         cifar.read_cifar(tmp_path / "train")
+
+
+@pytest.mark.parametrize("content", [
+    b"cnumpy.core.multiarray\n_reconstruct\n}b.",  # a new state for the function
+    b"cnumpy\ndtype\n}S'KINDS'\n]sb.",  # for a class
+    b"cnumpy\ndtype\n(S'u1'\ntR}b.",  # for a type, not as numpy writes it
+    PYTHON_2[:400], b"", b"\x80\x04", PYTHON_2.replace(b"I3072", b"I9999"),
+])  # fmt: skip
+def test_a_twisted_or_damaged_file_is_refused(tmp_path, content):
+    (tmp_path / "train").write_bytes(content)
+    with pytest.raises(pickle.UnpicklingError):
+        cifar.read_cifar(tmp_path / "train")
+    (tmp_path / "test").write_bytes(PYTHON_2)
+    assert len(cifar.read_cifar(tmp_path / "test")[0]) == 1
 
 
 def test_the_folder_of_cifar_is_used(data, monkeypatch, tmp_path):

@@ -47,8 +47,16 @@ class Array:
         self.array = np.frombuffer(data, dtype.dtype).reshape(shape, order="F" if by_columns else "C")
 
 
-def _reconstruct(cls, shape, code):
-    return Array()
+class Reconstruct:
+    """Stands for the function that begins an array; a file can call it, and not change it."""
+
+    __slots__ = ()
+
+    def __call__(self, cls, shape, code):
+        return Array()
+
+    def __setstate__(self, state):
+        raise pickle.UnpicklingError("a state for a function")
 
 
 class NumbersUnpickler(pickle.Unpickler):
@@ -58,8 +66,8 @@ class NumbersUnpickler(pickle.Unpickler):
     """
 
     ALLOWED = {
-        ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-        ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
+        ("numpy.core.multiarray", "_reconstruct"): Reconstruct(),
+        ("numpy._core.multiarray", "_reconstruct"): Reconstruct(),
         ("numpy", "ndarray"): Array,
         ("numpy", "dtype"): Dtype,
     }
@@ -81,7 +89,10 @@ def load_pickle(path):
     Raises: pickle.UnpicklingError where the file holds anything but numbers, text and containers of them.
     """
     with open(path, "rb") as file:
-        content = NumbersUnpickler(file, encoding="bytes").load()
+        try:
+            content = NumbersUnpickler(file, encoding="bytes").load()
+        except (EOFError, ValueError, TypeError, LookupError, AttributeError, RecursionError, MemoryError) as error:
+            raise pickle.UnpicklingError(f"{path} is damaged, or no file of CIFAR: {error}") from error
     if not isinstance(content, dict):
         raise pickle.UnpicklingError(f"{path}: expected a dictionary. Received: {type(content).__name__}")
     return {k: v.array if isinstance(v, Array) else v for k, v in content.items()}

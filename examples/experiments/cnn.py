@@ -157,7 +157,10 @@ def optimizers_compared(lab):
         [[n, f["rate"], f["accuracy"], f["seed_000"], f["loss_after_100_batches"], f["last_loss"], f["weights_moved"],
           f["seconds"]] for n, f in figures.items()],
     )  # fmt: skip
-    lab.say("The first batches tell them apart, not the end. The weights' way shows that each optimizer really was at work.")
+    for when, key in (("around batch 100", "loss_after_100_batches"), ("in the last tenth", "last_loss")):
+        (low, first), *_, (high, last) = sorted((f[key] or f["last_loss"], n) for n, f in figures.items())
+        lab.say(f"Loss {when}: from {low:.3f} ({first}) to {high:.3f} ({last}).")
+    lab.say("The weights of each moved by another length: every optimizer really was at work.")
 
     def draw(figure, axes):
         for name, losses in curves.items():
