@@ -172,7 +172,7 @@ def network(filters, units):
 def coarse(lab):
     """20 classes with batch-norm, dropout and Adam: CIFAR-100's coarse ones if the files are here, else coloured shapes."""
     folder = find_cifar()
-    epochs, batch = lab.pick(5, 2, "epochs"), lab.pick(64, 32, "batch")
+    epochs, batch = lab.pick(10 if folder else 5, 2, "epochs"), lab.pick(64, 32, "batch")
     filters, units = lab.pick((24, 48), (6, 8), "filters"), lab.pick(128, 24, "units")
     if folder:
         (x, y), (x_test, y_test) = (read_cifar(folder / part) for part in ("train", "test"))
