@@ -125,9 +125,9 @@ def get(identifier):
         ) from None
 
 
-def serialize(policy):
+def serialize(dtype_policy):
     """The configuration of a policy, as Keras writes it into files."""
-    return policy.serialize()
+    return dtype_policy.serialize()
 
 
 def deserialize(config, custom_objects=None):

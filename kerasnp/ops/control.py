@@ -92,7 +92,9 @@ def map(f, xs):
     return _each(lambda *parts: stack(parts), *(f(_entry(xs, i)) for i in range(n)))
 
 
-vectorized_map = map
+def vectorized_map(function, elements):
+    """`function` of every element along the first axis, stacked; the same as `map`."""
+    return map(function, elements)
 
 
 def vectorize(pyfunc, *, excluded=None, signature=None):

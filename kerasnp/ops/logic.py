@@ -12,6 +12,21 @@ def _compare(name, doc):
         a, b = (x.value if isinstance(x, Variable) else x for x in operands(x1, x2))
         return kernel(a, b)
 
+    return _titled(function, name, doc)
+
+
+def _bits(name, doc):
+    kernel = getattr(K, name)
+
+    # The arguments have other names in Keras here.
+    def function(x, y):
+        a, b = (v.value if isinstance(v, Variable) else v for v in operands(x, y))
+        return kernel(a, b)
+
+    return _titled(function, name, doc)
+
+
+def _titled(function, name, doc):
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
     return function
@@ -27,11 +42,11 @@ logical_and = _compare("logical_and", "Element by element: x1 and x2.")
 logical_or = _compare("logical_or", "Element by element: x1 or x2.")
 logical_xor = _compare("logical_xor", "Element by element: either x1 or x2.")
 floor_divide = _compare("floor_divide", "The largest integers not above x1 / x2.")
-bitwise_and = _compare("bitwise_and", "The bits set in both integers.")
-bitwise_or = _compare("bitwise_or", "The bits set in either integer.")
-bitwise_xor = _compare("bitwise_xor", "The bits set in one integer only.")
-bitwise_left_shift = _compare("left_shift", "x1 with its bits moved x2 places to the left.")
-bitwise_right_shift = _compare("right_shift", "x1 with its bits moved x2 places to the right.")
+bitwise_and = _bits("bitwise_and", "The bits set in both integers.")
+bitwise_or = _bits("bitwise_or", "The bits set in either integer.")
+bitwise_xor = _bits("bitwise_xor", "The bits set in one integer only.")
+bitwise_left_shift = _bits("left_shift", "x with its bits moved y places to the left.")
+bitwise_right_shift = _bits("right_shift", "x with its bits moved y places to the right.")
 left_shift, right_shift = bitwise_left_shift, bitwise_right_shift
 gcd = _compare("gcd", "The greatest common divisor of the integers.")
 lcm = _compare("lcm", "The least common multiple of the integers.")

@@ -162,8 +162,12 @@ def _axes(axis, ndim):
     return tuple(sorted(a % ndim for a in (axis if isinstance(axis, (list, tuple)) else (axis,))))
 
 
-def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=1e-3):
-    """x normalized by the mean and variance of every sample over `axis`, times gamma, plus beta (Ba et al., 2016)."""
+def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
+    """x normalized by the mean and variance of every sample over `axis`, times gamma, plus beta (Ba et al., 2016).
+
+    Added to the variance is `epsilon`, by default `kerasnp.config.epsilon()`.
+    """
+    epsilon = K.epsilon() if epsilon is None else epsilon
     x = convert(x)
     given = [convert(p) for p in (gamma, beta) if p is not None]
     return LayerNorm(_axes(axis, len(x.shape)), epsilon, gamma is not None, beta is not None)(x, *given)

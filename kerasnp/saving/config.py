@@ -245,9 +245,9 @@ def register_keras_serializable(package="Custom", name=None):
     return decorate
 
 
-def get_registered_name(item):
-    """The name under which `item` was registered, or its own."""
-    return next((k for k, v in registry._custom.items() if v is item), item.__name__)
+def get_registered_name(obj):
+    """The name under which `obj` was registered, or its own."""
+    return next((k for k, v in registry._custom.items() if v is obj), obj.__name__)
 
 
 def get_registered_object(name, custom_objects=None, module_objects=None):
