@@ -302,6 +302,20 @@ def test_sample_weights_frozen_layers_and_inputs():
     assert list(report) == ["free/kernel", "free/bias", "x"]
 
 
+def test_zeros_on_the_kink_of_a_relu_and_ties_of_a_pool_are_no_errors():
+    """Background of zeros and biases of zero: the slope there is a matter of taste; a bug is still found."""
+    model = kerasnp.Sequential(
+        [kerasnp.Input((8, 8, 1)), layers.Conv2D(3, 3, activation="relu", name="c"), layers.MaxPooling2D(), layers.Flatten()]
+    )
+    x = np.zeros((N, 8, 8, 1))
+    x[:, 3:5, 3:5] = rng.random((N, 2, 2, 1))
+    assert gradcheck(model, x).wrong == []
+    np.testing.assert_array_equal(model.layers[0].bias.value, 0)
+    bug = BUGS["a factor of two"][0]
+    error = caught(kerasnp.Sequential([kerasnp.Input((4,)), Spoiled(3, bug, name="mine"), layers.ReLU()]), 0 * X)
+    assert list(error.causes.values()) == ["constant factor: 2 times what it should be"]
+
+
 def test_layers_that_hand_their_input_on():
     assert gradcheck(layers.Identity(), X) == {"x": 0.0}
     assert list(gradcheck(layers.Dropout(0.0), X)) == ["x"]
