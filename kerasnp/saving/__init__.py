@@ -2,7 +2,8 @@
 
 Configurations: `config` (objects and dictionaries), `versions` (spellings of every age), `functional` (graphs).
 Files: `hdf5`, `hdf5_write` (the container), `weights` (`.weights.h5`), `legacy` (classic `.h5`), `keras_file`
-(`.keras`), `training` (compile settings, optimizer state), `fingerprint`; `model_io` is the door to all of them.
+(`.keras`), `training` (compile settings, optimizer state), `fingerprint`. `model_io` and `weights_io` are the doors to all
+of them, `inspection` and `commands` those from the shell.
 """
 
 from kerasnp.saving.config import (  # noqa: F401
@@ -15,4 +16,5 @@ from kerasnp.saving.config import (  # noqa: F401
     register_keras_serializable,
     serialize_keras_object,
 )  # fmt: skip
-from kerasnp.saving.model_io import load_model, load_weights, model_from_json, save_model, save_weights  # noqa: F401
+from kerasnp.saving.model_io import load_model, model_from_json, save_model  # noqa: F401
+from kerasnp.saving.weights_io import load_weights, save_weights  # noqa: F401

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from kerasnp.saving import limits, model_io
+from kerasnp.saving import limits, model_io, weights_io
 
 
 def inspect(args):
@@ -26,7 +26,7 @@ def convert(args):
     """Write a model in another format: .keras, classic .h5, or its weights alone as .weights.h5."""
     model = model_io.load_model(args.source)
     if args.target.endswith(".weights.h5"):
-        model_io.save_weights(model, args.target)
+        weights_io.save_weights(model, args.target)
     else:
         model_io.save_model(model, args.target)
     print(f"{args.target}: {os.path.getsize(args.target):,} bytes, {model.count_params():,} parameters")

@@ -2,7 +2,7 @@
 
 import re
 
-from kerasnp.saving import functional, hdf5, keras_file, legacy, limits, loading, model_io, training, versions, weights
+from kerasnp.saving import functional, hdf5, keras_file, legacy, limits, loading, opening, training, versions, weights
 from kerasnp.saving.config import FAMILIES
 from kerasnp.utils import registry
 from kerasnp.utils.naming import to_snake_case
@@ -29,10 +29,10 @@ def inspect_file(source):
 
     Raises: ValueError or OSError for a file that cannot be read at all.
     """
-    with model_io.opened(source) as (stream, name), limits.place(name):
+    with opening.opened(source) as (stream, name), limits.place(name):
         registry.members("models")
         report = {"file": name, "bytes": stream.seek(0, 2), "layers": [], "ignored": [], "risks": []}
-        if model_io.content(stream, name) == "zip":
+        if opening.content(stream, name) == "zip":
             _inspect_zip(stream, name, report)
         else:
             _inspect_hdf5(hdf5.open_file(stream, name), name, report)

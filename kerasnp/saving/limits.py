@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 
@@ -65,6 +66,15 @@ def _sentence(e):
     if isinstance(e, (ValueError, NotImplementedError)) and text:
         return text
     return f"it is not in the expected form ({text or type(e).__name__})."
+
+
+@contextlib.contextmanager
+def warned(name, what):
+    """Turn an error into a warning that the model is loaded but `what`."""
+    try:
+        yield
+    except Exception as e:
+        warnings.warn(f"{name}: the model is loaded, but {what}: {e}", stacklevel=5)
 
 
 def printable(text):

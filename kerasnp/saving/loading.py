@@ -12,6 +12,8 @@ _current: contextvars.ContextVar = contextvars.ContextVar("kerasnp_loading", def
 
 # The version whose spellings and numbers are kerasnp's own.
 THIS = (3, 15, 1)
+# The same as files state it.
+WRITTEN = "3.15.1"
 
 
 class Loading:

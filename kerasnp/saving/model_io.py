@@ -1,10 +1,9 @@
-"""load_model, save_model, load_weights, save_weights: one door for every file format."""
+"""load_model, save_model, model_from_json: one door for every file format."""
 
 import contextlib
 import io
 import json
 import os
-import warnings
 
 from kerasnp.saving import (
     fingerprint,
@@ -14,6 +13,7 @@ from kerasnp.saving import (
     legacy,
     limits,
     loading,
+    opening,
     training,
     versions,
     versions_out,
@@ -21,71 +21,6 @@ from kerasnp.saving import (
 )  # fmt: skip
 from kerasnp.saving.atomic import atomic_write
 from kerasnp.saving.config import custom_object_scope, deserialize_keras_object, serialize_keras_object
-
-# The layout that is written, as Keras names it.
-VERSION = "3.15.1"
-
-
-# -- opening --------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def opened(source):
-    """(stream, name) of a path or an open binary file."""
-    if hasattr(source, "read"):
-        name = getattr(source, "name", None)
-        name = name if isinstance(name, str) else type(source).__name__
-        if isinstance(source, io.TextIOBase):
-            raise ValueError(f"{name} was opened as text: open it with mode 'rb'.")
-        if not (hasattr(source, "seek") and hasattr(source, "readinto") and source.seekable()):
-            source = io.BytesIO(source.read())
-        place = source.tell()
-        try:
-            yield source, name
-        finally:
-            source.seek(place)
-        return
-    try:
-        path = os.fspath(source)
-    except TypeError:
-        raise ValueError(f"filepath must be a path or an open binary file. Received: {source!r}") from None
-    path = os.fsdecode(path)
-    if os.path.isdir(path):
-        saved_model = os.path.exists(os.path.join(path, "saved_model.pb"))
-        raise ValueError(
-            f"{path} is a folder"
-            + (
-                ", a TensorFlow SavedModel, which only TensorFlow can read: save the model as .keras or .h5."
-                if saved_model
-                else "."
-            )
-        )
-    if not os.path.exists(path):
-        raise FileNotFoundError(
-            f"File not found: filepath={path}. Check the path; the current folder is {os.getcwd()}."
-        )
-    with open(path, "rb") as stream:
-        yield stream, path
-
-
-def content(stream, name):
-    """ "zip" or "hdf5", by the first bytes."""
-    stream.seek(0)
-    head = stream.read(8)
-    if head == hdf5.SIGNATURE:
-        return "hdf5"
-    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return "zip"
-    kind = "it is empty" if not head else f"it begins with {head!r}"
-    raise ValueError(
-        f"{name} is neither a .keras file (a ZIP) nor an HDF5 file: {kind}. It may be cut off, or of another kind, "
-        "such as a "
-        "page that was downloaded instead of the file."
-    )
-
-
-# -- models ---------------------------------------------------------------------------------------------------------
-
 
 def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     """The model in a file that any Keras since 2.0 wrote: `.keras`, or `.h5` with architecture and weights.
@@ -108,9 +43,9 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 
     Raises: ValueError or OSError naming the file, the place in it and the problem.
     """
-    with opened(filepath) as (stream, name), custom_object_scope(custom_objects):
+    with opening.opened(filepath) as (stream, name), custom_object_scope(custom_objects):
         with limits.place(name):
-            if content(stream, name) == "zip":
+            if opening.content(stream, name) == "zip":
                 return load_keras_file(keras_file.KerasFile(stream, name), compile)
             return load_legacy(hdf5.open_file(stream, name), name, compile)
 
@@ -120,7 +55,7 @@ def load_keras_file(file, compile):
     with limits.place(f"{file.name}: {keras_file.CONFIG}"), file_state(file.name, file.version, root) as state:
         model = build_model(file.config)
         config = file.config.get("compile_config")
-    datasets = optimizer_datasets(root)
+    datasets = weights.optimizer_datasets(root)
     with loading.loading(state):
         plan = weights.plan_tree(model, root)
         finish(model, plan, state, config if compile else None, ([], datasets))
@@ -158,15 +93,6 @@ def read_vocabularies(model, file):
                 layer.read_vocabulary(data, where)
 
 
-def optimizer_datasets(root):
-    """The optimizer's variables in the tree; those of the inner one, where one scaled the loss for half precision."""
-    for path in ("optimizer/inner_optimizer/vars", "optimizer/vars"):
-        group = root.get(path)
-        if isinstance(group, hdf5.Group) and group.children:
-            return weights.numbered(group)
-    return []
-
-
 def load_legacy(root, name, compile):
     config = legacy.read_json(root, "model_config", name)
     if config is None:
@@ -187,21 +113,12 @@ def load_legacy(root, name, compile):
         plan = legacy.plan_layers(model, group)
         settings, optimizer_state = None, ([], [])
         if compile and "training_config" in root.attributes:
-            with warned(name, "its compile settings (optimizer, loss, metrics) are not"):
+            with limits.warned(name, "its compile settings (optimizer, loss, metrics) are not"):
                 settings = training.from_training_config(legacy.read_json(root, "training_config", name))
                 optimizer_state = legacy.optimizer_values(root)
         finish(model, plan, state, settings, optimizer_state)
     fingerprint.compare(model, root.attributes.get(fingerprint.ATTRIBUTE), name)
     return model
-
-
-@contextlib.contextmanager
-def warned(name, what):
-    """Turn an error into a warning that the model is loaded but `what`."""
-    try:
-        yield
-    except Exception as e:
-        warnings.warn(f"{name}: the model is loaded, but {what}: {e}", stacklevel=5)
 
 
 @contextlib.contextmanager
@@ -292,12 +209,12 @@ def write_keras(stream, model, include_optimizer):
         data = layer.vocabulary_bytes()
         if data is not None:
             extras.append((member, data))
-    keras_file.write_keras_file(stream, config, tree, VERSION, extras)
+    keras_file.write_keras_file(stream, config, tree, loading.WRITTEN, extras)
 
 
 def write_legacy(stream, model, include_optimizer):
     tree = hdf5_write.Node()
-    config, version = versions_out.plain_model_config(keep_vocabularies(serialize_keras_object(model), model), VERSION)
+    config, version = versions_out.plain_model_config(keep_vocabularies(serialize_keras_object(model), model), loading.WRITTEN)
     tree.attributes.update(keras_version=version, backend="numpy", model_config=json.dumps(config))
     legacy.put_layers(model, tree.group("model_weights"), version)
     if include_optimizer and model.compiled:
@@ -326,82 +243,6 @@ def model_from_json(json_string, custom_objects=None):
         model = build_model(config)
         settings = config.get("compile_config")
     if settings:
-        with warned("json_string", "its compile settings are not"):
+        with limits.warned("json_string", "its compile settings are not"):
             model.compile_from_config(training.modern(settings))
     return model
-
-
-# -- weights --------------------------------------------------------------------------------------------------------
-
-
-def save_weights(model, filepath, overwrite=True):
-    """Write the weights: to `*.weights.h5` in the layout of Keras 3, to any other `.h5` in the classic one.
-
-    Args:
-        filepath: a path, or an open binary file, which receives the layout of Keras 3.
-        overwrite: replace an existing file.
-
-    Raises: ValueError before the model is built, or for another suffix.
-    """
-    stream = filepath if hasattr(filepath, "write") else None
-    path = ".weights.h5" if stream is not None else os.fsdecode(os.fspath(filepath))
-    if not path.endswith((".h5", ".hdf5")):
-        raise ValueError(
-            f"The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: filepath={filepath}"
-        )
-    if not model.built:
-        raise ValueError(
-            f"Model {model.name!r} has no weights yet: build it first, by calling it on data or "
-            "model.build(input_shape)."
-        )
-    tree = hdf5_write.Node()
-    if path.endswith(".weights.h5"):
-        weights.put_tree(model, tree)
-    else:
-        legacy.put_layers(model, tree, VERSION)
-    with contextlib.nullcontext(stream) if stream is not None else atomic_write(path, overwrite) as target:
-        hdf5_write.Writer(tree).write(target)
-
-
-def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
-    """Read the weights of a built model from any of Keras's files; nothing changes unless all of them fit.
-
-    Args:
-        model: a built model.
-        filepath: a path or an open binary file: `.weights.h5`, classic `.h5`, or a whole model.
-        skip_mismatch: leave out layers that do not fit, with one warning that lists them.
-        by_name: match layers by name (classic `.h5` only).
-
-    Raises: ValueError listing each layer with what was expected and what the file has.
-    """
-    unknown = set(kwargs) - {"objects_to_skip"}
-    if unknown:
-        raise ValueError(f"Invalid keyword arguments: {sorted(unknown)}")
-    with opened(filepath) as (stream, name), limits.place(name):
-        if not model.built:
-            raise ValueError(
-                f"model {model.name!r} has no weights yet, so there is nothing to load into. Call it on data or "
-                "model.build(input_shape) first, or put an Input in front of its layers."
-            )
-        if content(stream, name) == "zip":
-            root = keras_file.KerasFile(stream, name).weights()
-        else:
-            root = hdf5.open_file(stream, name)
-        classic = root.get("model_weights") or root
-        state = ([], [])
-        if "layer_names" in classic.attributes or "layer_names0" in classic.attributes:
-            plan = legacy.plan_layers(model, classic, by_name)
-        elif by_name:
-            raise ValueError(
-                "by_name=True needs a classic .h5 file, in which weights are filed under the names of layers."
-            )
-        else:
-            plan = weights.plan_tree(model, root)
-            state = ([], optimizer_datasets(root))
-            if not plan.pairs and not plan.custom and model.weights and "layers" not in root and not plan.extra:
-                raise ValueError("it holds no weights of a Keras model.")
-        plan.check(name, skip_mismatch)
-        plan.read_and_assign()
-        if state[1] and getattr(model, "compiled", False) and model.optimizer is not None:
-            with warned(name, "the state of its optimizer is not"):
-                training.set_optimizer(model, *state)

@@ -94,6 +94,15 @@ def numbered(group):
     return [v for _, v in sorted(entries, key=lambda e: e[0])]
 
 
+def optimizer_datasets(root):
+    """The optimizer's variables in the tree; those of the inner one, where one scaled the loss for half precision."""
+    for path in ("optimizer/inner_optimizer/vars", "optimizer/vars"):
+        group = root.get(path)
+        if isinstance(group, Group) and group.children:
+            return numbered(group)
+    return []
+
+
 def plan_tree(model, root):
     """Which dataset goes to which weight: a Plan for the tree below `root`."""
     groups = layer_groups(root)
