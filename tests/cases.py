@@ -294,6 +294,11 @@ LAYERS = {
     # --- images
     "AugMix": [({"seed": 1, "value_range": (0, 1)}, (2, 5, 6, 3)), ({"seed": 2, "all_ops": False}, (2, 5, 6, 3))],
     "AutoContrast": [({}, (2, 4, 5, 3)), ({"value_range": (-1, 1)}, (2, 4, 5, 3))],
+    "ContrastLimitedAdaptiveHistogramEqualization": [
+        ({"value_range": (-3, 3), "tile_grid_size": (2, 3)}, (2, 9, 10, 3)),
+        ({"value_range": (-3, 3), "clip_limit": 0.0, "tile_grid_size": (2, 2), "data_format": "channels_first"}, (2, 3, 8, 6)),
+        ({"value_range": (-3, 3)}, (1, 16, 17, 1)),
+    ],
     "CutMix": [({"seed": 1}, (4, 5, 6, 3)), ({"seed": 1, "data_format": "channels_first"}, (4, 3, 5, 6))],
     "Equalization": [
         ({"value_range": (-3, 3)}, (2, 6, 7, 3)),
@@ -426,7 +431,7 @@ UNCALLED_LAYERS |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 UNCALLED_LAYERS |= {"TreeLSTMCell", "TreeRNNCell"}
 # Layers that take or put out whole numbers or text: DISCRETE below, and tests/layers/test_discrete_layers.py.
 UNCALLED_LAYERS |= {"CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"}
-UNCALLED_LAYERS |= {"IntegerLookup", "StringLookup", "TextVectorization"}
+UNCALLED_LAYERS |= {"IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"}
 # Layers of several inputs: tests/layers/test_layers_of_several_inputs.py.
 SEVERAL_INPUTS = {
     "Add": [({}, [(3, 4), (3, 4), (3, 4)]), ({}, [(3, 4, 2), (3, 1, 2), (3, 2)])],
@@ -469,6 +474,8 @@ MIXING_LAYERS = set()
 SELF_CHANGING_LAYERS = {"SpectralNormalization"}
 # Layers whose output changes in steps, which have no gradient, or that may pick such layers.
 STEPWISE_LAYERS = {"AugMix", "Equalization", "RandAugment", "RandomPosterization"}
+# Layers whose output changes in steps in inference too.
+GRADIENT_FREE_LAYERS = {"ContrastLimitedAdaptiveHistogramEqualization"}
 # Layers of integer inputs: the bound of the integers.
 INTEGER_LAYERS = {"Embedding": 7}
 # What random image layers do with a given transformation: (class, constructor arguments, shape of the images, transformation).

@@ -26,6 +26,7 @@ from kerasnp.layers.embedding import Embedding  # noqa: F401
 from kerasnp.layers.function import Identity, Lambda  # noqa: F401
 from kerasnp.layers.hashing import HashedCrossing, Hashing  # noqa: F401
 from kerasnp.layers.image_bending import RandomElasticTransform, RandomPerspective, RandomShear  # noqa: F401
+from kerasnp.layers.image_clahe import ContrastLimitedAdaptiveHistogramEqualization  # noqa: F401
 from kerasnp.layers.image_color import (  # noqa: F401
     RandomBrightness,
     RandomColorDegeneration,
@@ -48,6 +49,7 @@ from kerasnp.layers.image_tone import (  # noqa: F401
     RandomSharpness,
     Solarization,
 )  # fmt: skip
+from kerasnp.layers.index_lookup import IndexLookup  # noqa: F401
 from kerasnp.layers.input_spec import InputSpec  # noqa: F401
 from kerasnp.layers.layer import Layer  # noqa: F401
 from kerasnp.layers.lookup import IntegerLookup, StringLookup  # noqa: F401

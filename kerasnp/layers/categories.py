@@ -78,7 +78,7 @@ class CategoryEncoding(Layer):
         super().__init__(**kwargs)
         output_mode = "multi_hot" if output_mode == "binary" else output_mode
         if output_mode not in ("count", "one_hot", "multi_hot"):
-            raise ValueError(f"{self._who}: unknown arg for output_mode: {output_mode}")
+            raise ValueError(f"{self._who}: Unknown arg for output_mode: {output_mode}")
         if num_tokens is None:
             raise ValueError(
                 f"{self._who}: num_tokens must be set to use this layer. If the number of tokens is not known beforehand, "
@@ -148,11 +148,11 @@ class Discretization(Layer):
             )
         if num_bins is not None and bin_boundaries is not None:
             raise ValueError(
-                f"{self._who}: both `num_bins` and `bin_boundaries` should not be set. "
+                f"{self._who}: Both `num_bins` and `bin_boundaries` should not be set. "
                 f"Received: `num_bins={num_bins}` and `bin_boundaries={bin_boundaries}`"
             )
         if num_bins is None and bin_boundaries is None:
-            raise ValueError(f"{self._who}: you need to set either `num_bins` or `bin_boundaries`.")
+            raise ValueError(f"{self._who}: You need to set either `num_bins` or `bin_boundaries`.")
         self.bin_boundaries, self.num_bins, self.epsilon = bin_boundaries, num_bins, epsilon
         self.output_mode, self.sparse = output_mode, sparse
         self.reset_state()
@@ -168,7 +168,7 @@ class Discretization(Layer):
         """
         if self.num_bins is None:
             raise ValueError(
-                f"{self._who}: cannot adapt a Discretization layer that has been initialized with `bin_boundaries`, use "
+                f"{self._who}: Cannot adapt a Discretization layer that has been initialized with `bin_boundaries`, use "
                 "`num_bins` instead."
             )
         self.reset_state()
@@ -193,13 +193,18 @@ class Discretization(Layer):
     def call(self, inputs):
         if self.bin_boundaries is None:
             raise ValueError(
-                f"{self._who}: you need to either pass the `bin_boundaries` argument at construction time or call "
+                f"{self._who}: You need to either pass the `bin_boundaries` argument at construction time or call "
                 "`adapt(dataset)` before you can start using the `Discretization` layer."
             )
         indices = K.digitize(ops.stop_gradient(inputs), K.asarray(self.bin_boundaries, K.floatx())).astype(K.int32)
         if self.output_mode == "int":
             return indices
         return encode(indices, self.output_mode, len(self.bin_boundaries) + 1, self.compute_dtype)
+
+    @property
+    def output_dtype(self):
+        """The type of the output."""
+        return "int32" if self.output_mode == "int" else self.compute_dtype
 
     def compute_output_shape(self, input_shape):
         shape = tuple(input_shape)

@@ -39,16 +39,27 @@ class Hashing(Layer):
         super().__init__(**kwargs)
         if num_bins is None or num_bins <= 0:
             raise ValueError(
-                f"{self._who}: the `num_bins` for `Hashing` cannot be `None` or non-positive values. "
+                f"{self._who}: The `num_bins` for `Hashing` cannot be `None` or non-positive values. "
                 f"Received: num_bins={num_bins}."
             )
         if output_mode == "int" and self.dtype not in ("int32", "int64"):
             raise ValueError(
-                f'{self._who}: when `output_mode="int"`, `dtype` should be an integer type, `"int32"` or `"int64"`. '
+                f'{self._who}: When `output_mode="int"`, `dtype` should be an integer type, `"int32"` or `"int64"`. '
                 f"Received: dtype={self.dtype}"
             )
-        self.output_mode = check.one_of("output_mode", output_mode, ("int", "one_hot", "multi_hot", "count"), self._who)
+        modes = ("int", "one_hot", "multi_hot", "count")
+        if output_mode not in modes:
+            raise ValueError(
+                f"{self._who}: Invalid value for argument `output_mode`. Expected one of {modes}. "
+                f"Received: output_mode={output_mode}"
+            )
+        if sparse and output_mode == "int":
+            raise ValueError(
+                f"{self._who}: `sparse` may only be true if `output_mode` is 'one_hot', 'multi_hot' or 'count'. "
+                f"Received: sparse={sparse} and output_mode={output_mode}"
+            )
         refuse_sparse(sparse, self._who)
+        self.output_mode = output_mode
         self.num_bins, self.mask_value, self.sparse = num_bins, mask_value, sparse
         self.salt = salt_pair(salt, self._who)
         self.autocast = False
@@ -113,12 +124,12 @@ class HashedCrossing(Layer):
         shape = arrays[0].shape
         if len(shape) > 2 or (len(shape) == 2 and shape[-1] != 1) or any(a.shape != shape for a in arrays):
             raise ValueError(
-                f"{self._who}: all `HashedCrossing` inputs should have equal shape, one of `()`, `(batch_size)` or "
-                f"`(batch_size, 1)`. Received: inputs of shapes {[a.shape for a in arrays]}"
+                f"{self._who}: All `HashedCrossing` inputs should have equal shape. Their inputs should have shape `()`, "
+                f"`(batch_size)` or `(batch_size, 1)`. Received: inputs of shapes {[a.shape for a in arrays]}"
             )
         if not all(a.dtype.kind in "iu" or is_text(a) for a in arrays):
             raise ValueError(
-                f"{self._who}: all `HashedCrossing` inputs should have an integer or string dtype. "
+                f"{self._who}: All `HashedCrossing` inputs should have an integer or string dtype. "
                 f"Received: inputs of dtypes {[a.dtype.name for a in arrays]}"
             )
         features = [

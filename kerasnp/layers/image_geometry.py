@@ -14,6 +14,7 @@ class GeometricLayer(ImageLayer, abstract=True):
     """Base: images are read at other places, masks likewise but without mixing their classes."""
 
     interpolation = "bilinear"
+    moves_pixels = True
 
     def _set_reading(self, interpolation, fill_value, fill_mode=None):
         for name, value, choices in (("fill_mode", fill_mode, FILL_MODES), ("interpolation", interpolation, INTERPOLATIONS)):
@@ -25,7 +26,11 @@ class GeometricLayer(ImageLayer, abstract=True):
 
     def transform_images(self, images, transformation, training=True):
         images = self._to_float(images)
-        return self._moved(images, transformation, self.interpolation) if training else images
+        if not training:
+            return images
+        if len(images.shape) == 3:
+            return ops.squeeze(self._moved(ops.expand_dims(images, 0), transformation, self.interpolation), 0)
+        return self._moved(images, transformation, self.interpolation)
 
     def transform_segmentation_masks(self, segmentation_masks, transformation, training=True):
         return self._moved(segmentation_masks, transformation, "nearest") if training else segmentation_masks

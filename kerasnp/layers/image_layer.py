@@ -10,12 +10,14 @@ class ImageLayer(Layer, abstract=True):
     """Base of the image layers.
 
     A call on images, or on a dictionary with "images" and any of "labels" and "segmentation_masks", draws a
-    transformation and applies it to each entry. A subclass writes `get_random_transformation(data, training, seed)` and
-    `transform_images(images, transformation, training)` for batches, and where they change too `transform_labels` and
-    `transform_segmentation_masks`.
+    transformation and applies it to each entry; what stands under other keys stays. A subclass writes
+    `get_random_transformation(data, training, seed)` and `transform_images(images, transformation, training)` for
+    batches, and where they change too `transform_labels` and `transform_segmentation_masks`.
     """
 
     casts_integers = False
+    # Whether objects are elsewhere in the image afterwards, so that boxes around them would be wrong.
+    moves_pixels = False
 
     def __init__(self, bounding_box_format=None, data_format=None, **kwargs):
         super().__init__(**kwargs)
@@ -51,10 +53,16 @@ class ImageLayer(Layer, abstract=True):
         if not isinstance(data, dict):
             return self._whole_or_single(self.transform_images, data, data, transformation, training)
         if "bounding_boxes" in data:
-            raise ValueError(
-                f"{self._who}: bounding boxes are not transformed here. Received: data with the keys {sorted(data)}; "
-                "leave out 'bounding_boxes'."
-            )
+            if self.moves_pixels:
+                raise ValueError(
+                    f"{self._who}: bounding boxes are not moved along with the pixels here. "
+                    f"Received: data with the keys {sorted(data)}; leave out 'bounding_boxes'."
+                )
+            if not self.bounding_box_format:
+                raise ValueError(
+                    f"{self._who}: You passed an input with a 'bounding_boxes' key, but you didn't specify a bounding box "
+                    "format. Pass a `bounding_box_format` argument, e.g. `bounding_box_format='xyxy'`."
+                )
         methods = {
             "images": self.transform_images,
             "labels": self.transform_labels,
@@ -90,6 +98,8 @@ class ImageLayer(Layer, abstract=True):
     def _size(self, data):
         """(batch size, height, width) of the images in `data`."""
         shape = ops.shape(data["images"] if isinstance(data, dict) else data)
+        if len(shape) not in (3, 4):
+            raise ValueError(f"{self._who}: Expected the input image to be rank 3 or 4. Received: inputs.shape={shape}")
         space = shape[-2:] if self.data_format == "channels_first" else shape[-3:-1]
         return (shape[0] if self._is_batched(data["images"] if isinstance(data, dict) else data) else 1, *space)
 

@@ -82,6 +82,8 @@ class RandomErasing(_BoxLayer):
 class _MixingLayer(_BoxLayer, abstract=True):
     """Base: images and labels meet those of another sample of the batch."""
 
+    moves_pixels = True
+
     def _rng(self, seed):
         return random.generator_from(self.generator if seed is None else seed)
 

@@ -8,10 +8,13 @@ from kerasnp.layers.image_layer import ImageLayer, factor_range
 from kerasnp.layers.image_tone import AutoContrast, Equalization, RandomPosterization, RandomSharpness, Solarization
 from kerasnp.layers.layer import Layer
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+from kerasnp.utils.masks import get_mask
 
 
 class _Policy(ImageLayer, abstract=True):
     """Base: a set of image layers of one strength."""
+
+    moves_pixels = True
 
     def _make_layers(self, interpolation, **options):
         """One attribute for each layer, under Keras's names; returns the names."""
@@ -207,7 +210,7 @@ class Pipeline(Layer):
             if layer._takes_mask and mask is not None:
                 options["mask"] = mask
             inputs = layer(inputs, **options)
-            mask = None
+            mask = get_mask(inputs) if get_mask(inputs) is not None else mask
         return inputs
 
     def compute_output_shape(self, input_shape):

@@ -11,6 +11,8 @@ from kerasnp.utils import check
 class _SizedLayer(ImageLayer, abstract=True):
     """Base: images come out `height` by `width`."""
 
+    moves_pixels = True
+
     def _set_size(self, height, width):
         self.height, self.width = check.positive_int("height", height, self._who), check.positive_int("width", width, self._who)
 

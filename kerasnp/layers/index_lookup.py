@@ -8,7 +8,7 @@ from kerasnp.layers.categories import batches_of, encode, refuse_sparse
 from kerasnp.layers.layer import Layer
 from kerasnp.utils import check
 from kerasnp.utils.hashing import farm_hash, sip_hash
-from kerasnp.utils.text import vocabulary_lines
+from kerasnp.utils.text import strings, vocabulary_lines
 
 
 class Vocabulary:
@@ -19,7 +19,7 @@ class Vocabulary:
         self.index = {token: i for i, token in enumerate(self.tokens, start)}
 
 
-class IndexLookup(Layer, abstract=True):
+class IndexLookup(Layer):
     """Base of the lookups: a mask token, then `num_oov_indices` places for unknown tokens, then the vocabulary.
 
     Vocabularies are lists in memory. They are part of the configuration where they were given to the constructor, and a
@@ -27,34 +27,44 @@ class IndexLookup(Layer, abstract=True):
     """
 
     casts_integers = False
-    vocabulary_dtype = "string"
-    oov_method = "floormod"
+    encoding = "utf-8"
 
     def __init__(
         self,
-        max_tokens=None,
-        num_oov_indices=1,
-        mask_token=None,
-        oov_token=None,
+        max_tokens,
+        num_oov_indices,
+        mask_token,
+        oov_token,
+        vocabulary_dtype,
         vocabulary=None,
         idf_weights=None,
         invert=False,
         output_mode="int",
         sparse=False,
         pad_to_max_tokens=False,
-        salt=None,
+        oov_method="floormod",
         name=None,
+        salt=None,
         vocabulary_size=None,
         has_input_vocabulary=None,
         trainable=True,
         dtype=None,
+        **kwargs,
     ):
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword argument(s): {kwargs}")
         super().__init__(name=name, trainable=trainable)
+        self.vocabulary_dtype = check.one_of("vocabulary_dtype", vocabulary_dtype, ("string", "int64"), self._who)
+        self.oov_method = check.one_of("oov_method", oov_method, ("floormod", "farmhash"), self._who)
+        if salt is not None and vocabulary_dtype != "string" and oov_method != "farmhash":
+            raise ValueError(
+                f"{self._who}: `salt` can only be used when `oov_method='farmhash'`. Received: oov_method={oov_method}"
+            )
         if max_tokens is not None and max_tokens <= 1:
-            raise ValueError(f"{self._who}: if set, `max_tokens` must be greater than 1. Received: max_tokens={max_tokens}")
+            raise ValueError(f"{self._who}: If set, `max_tokens` must be greater than 1. Received: max_tokens={max_tokens}")
         if pad_to_max_tokens and max_tokens is None:
             raise ValueError(
-                f"{self._who}: if pad_to_max_tokens is True, must set `max_tokens`. Received: max_tokens={max_tokens}"
+                f"{self._who}: If pad_to_max_tokens is True, must set `max_tokens`. Received: max_tokens={max_tokens}"
             )
         if num_oov_indices < 0:
             raise ValueError(
@@ -62,6 +72,11 @@ class IndexLookup(Layer, abstract=True):
                 f"Received: num_oov_indices={num_oov_indices}"
             )
         output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
+        if sparse and output_mode == "int":
+            raise ValueError(
+                f"{self._who}: `sparse` may only be true if `output_mode` is `'one_hot'`, `'multi_hot'`, `'count'` or "
+                f"`'tf_idf'`. Received: sparse={sparse} and output_mode={output_mode}"
+            )
         check.one_of("output_mode", output_mode, ("int", "one_hot", "multi_hot", "count", "tf_idf"), self._who)
         if invert and output_mode != "int":
             raise ValueError(
@@ -75,7 +90,7 @@ class IndexLookup(Layer, abstract=True):
             )
         if output_mode == "tf_idf" and vocabulary is not None and idf_weights is None:
             raise ValueError(
-                f"{self._who}: when specifying the `vocabulary` argument, in TF-IDF output mode, the `idf_weights` argument "
+                f"{self._who}: When specifying the `vocabulary` argument, in TF-IDF output mode, the `idf_weights` argument "
                 "must also be provided."
             )
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
@@ -92,15 +107,21 @@ class IndexLookup(Layer, abstract=True):
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
 
-    # -- what a subclass knows --------------------------------------------------------------------------------------
+    # -- tokens -----------------------------------------------------------------------------------------------------
 
     def _tokens(self, data):
         """The tokens of an array in a row, as Python values."""
-        raise NotImplementedError
+        if self.vocabulary_dtype == "string":
+            return strings(data, self._who, self.encoding)
+        if data.dtype.kind not in "iub":
+            if data.dtype.kind != "f" or not (data == K.floor(data)).all():
+                raise TypeError(f"{self._who}: expected integers. Received: an array of dtype {data.dtype}")
+            data = data.astype(K.int64)
+        return data.reshape(-1).tolist()
 
     def _to_token(self, line):
         """A token from its line in a file."""
-        return line
+        return line if self.vocabulary_dtype == "string" else int(line)
 
     # -- the vocabulary ---------------------------------------------------------------------------------------------
 
@@ -147,7 +168,7 @@ class IndexLookup(Layer, abstract=True):
             )
         given = self._tokens(vocabulary if isinstance(vocabulary, K.ndarray) else K.asarray(vocabulary, self._array_type))
         if not given:
-            raise ValueError(f"{self._who}: cannot set an empty vocabulary. Received: vocabulary={vocabulary}")
+            raise ValueError(f"{self._who}: Cannot set an empty vocabulary. Received: vocabulary={vocabulary}")
         specials = self._special_tokens
         found = given[: len(specials)] == specials
         tokens = given[len(specials) :] if found else given
@@ -162,21 +183,21 @@ class IndexLookup(Layer, abstract=True):
         repeated = [token for token, n in collections.Counter(tokens).items() if n > 1]
         if repeated:
             raise ValueError(
-                f"{self._who}: the passed vocabulary has at least one repeated term. Please uniquify your dataset. "
+                f"{self._who}: The passed vocabulary has at least one repeated term. Please uniquify your dataset. "
                 f"The repeated terms are: {repeated[:20]}"
             )
         known = set(tokens)
         for what, token in (("mask", self.mask_token), ("OOV", self.oov_token if self.invert else None)):
             if token is not None and token in known:
                 raise ValueError(
-                    f"{self._who}: found reserved {what} token at unexpected location in `vocabulary`. Either remove all mask "
+                    f"{self._who}: Found reserved {what} token at unexpected location in `vocabulary`. Either remove all mask "
                     "and OOV tokens, or include them only at the start of the vocabulary in precisely this order: "
                     f"{self._special_tokens}. Received: {what.lower()}_token={token!r} at vocabulary index {given.index(token)}"
                 )
         size = self._token_start + len(tokens)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(
-                f"{self._who}: attempted to set a vocabulary larger than the maximum vocab size. Received vocabulary size is "
+                f"{self._who}: Attempted to set a vocabulary larger than the maximum vocab size. Received vocabulary size is "
                 f"{size}; `max_tokens` is {self.max_tokens}."
             )
 
@@ -185,7 +206,7 @@ class IndexLookup(Layer, abstract=True):
         size = self._token_start + len(tokens)
         if self._fixed_length and self._frozen_vocab_size not in (None, size):
             raise RuntimeError(
-                f"{self._who}: when using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, the vocabulary size "
+                f"{self._who}: When using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, the vocabulary size "
                 f"cannot be changed after the layer is called. Old vocab size is {self._frozen_vocab_size}, new vocab size "
                 f"is {size}"
             )
@@ -291,7 +312,7 @@ class IndexLookup(Layer, abstract=True):
                     found[i] = unknown
                 elif self.num_oov_indices == 0:
                     raise ValueError(
-                        f"{self._who}: when `num_oov_indices=0` all inputs should be in vocabulary, found OOV values "
+                        f"{self._who}: When `num_oov_indices=0` all inputs should be in vocabulary, found OOV values "
                         f"{[t for t in dict.fromkeys(tokens) if t not in index][:20]}, consider setting `num_oov_indices=1`."
                     )
                 else:
@@ -310,7 +331,7 @@ class IndexLookup(Layer, abstract=True):
             return indices
         if self._fixed_length and self._frozen_vocab_size is None:
             raise RuntimeError(
-                f"{self._who}: when using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, you must set the "
+                f"{self._who}: When using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, you must set the "
                 "layer's vocabulary before calling it. Either pass a `vocabulary` argument to the layer, or call `adapt` "
                 "with some sample data."
             )
@@ -318,7 +339,7 @@ class IndexLookup(Layer, abstract=True):
         if self.output_mode != "tf_idf":
             return encode(indices, self.output_mode, depth, "int64")
         if self._idf is None:
-            raise ValueError(f"{self._who}: when `output_mode` is `'tf_idf'`, `idf_weights` must be provided.")
+            raise ValueError(f"{self._who}: When `output_mode` is `'tf_idf'`, `idf_weights` must be provided.")
         return encode(indices, "count", depth, K.floatx()) * self._idf
 
     def _tokens_at(self, indices):
@@ -348,7 +369,7 @@ class IndexLookup(Layer, abstract=True):
         """The constructor arguments; a vocabulary that came later is not among them."""
         names = ("invert", "max_tokens", "num_oov_indices", "oov_token", "mask_token", "output_mode", "sparse")
         config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype_policy.serialize()}
-        config |= {name: self._config_value(name) for name in (*names, "pad_to_max_tokens")}
+        config |= {name: self._config_value(name) for name in (*names, "pad_to_max_tokens", "vocabulary_dtype")}
         config["idf_weights"] = _listed(self.input_idf_weights)
         config["vocabulary"] = _listed(self.input_vocabulary)
         return {**config, "vocabulary_size": self._frozen_vocab_size, "oov_method": self.oov_method, "salt": self.salt}
@@ -356,6 +377,11 @@ class IndexLookup(Layer, abstract=True):
     def get_build_config(self):
         """Nothing: a lookup has no weights."""
         return {}
+
+    @property
+    def idf_weights(self):
+        """The weight of each index for tf-idf, or None."""
+        return self._idf
 
     # The weights of tf-idf stand in the tree of weights under a name of their own.
     stores_itself = True
@@ -428,7 +454,7 @@ def salt_pair(salt, who):
     if isinstance(salt, int):
         return [salt, salt]
     raise ValueError(
-        f"{who}: the `salt` argument can only be a tuple of 2 integers, or a single integer. Received: salt={salt}."
+        f"{who}: The `salt` argument can only be a tuple of size 2 integers, or a single integer. Received: salt={salt}."
     )
 
 

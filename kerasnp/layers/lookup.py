@@ -1,9 +1,6 @@
 """Layers that look tokens up in a vocabulary: text or integers as indices, and back."""
 
-from kerasnp import backend as K
 from kerasnp.layers.index_lookup import IndexLookup
-from kerasnp.utils import check
-from kerasnp.utils.text import strings
 
 
 class StringLookup(IndexLookup):
@@ -50,18 +47,16 @@ class StringLookup(IndexLookup):
         **kwargs,
     ):
         self.encoding = encoding
-        self.oov_method = check.one_of("oov_method", oov_method, ("floormod", "farmhash"), type(self).__name__)
         super().__init__(
-            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert, output_mode, sparse,
-            pad_to_max_tokens, salt, name, **kwargs,
+            max_tokens, num_oov_indices, mask_token, oov_token, "string", vocabulary, idf_weights, invert, output_mode, sparse,
+            pad_to_max_tokens, oov_method, name, salt, **kwargs,
         )  # fmt: skip
-
-    def _tokens(self, data):
-        return strings(data, self._who, self.encoding)
 
     def get_config(self):
         """The constructor arguments."""
-        return {**super().get_config(), "encoding": self.encoding}
+        config = {**super().get_config(), "encoding": self.encoding}
+        del config["vocabulary_dtype"]
+        return config
 
 
 class IntegerLookup(IndexLookup):
@@ -78,8 +73,6 @@ class IntegerLookup(IndexLookup):
 
     Raises: ValueError for arguments that do not go together, or a vocabulary that is a path.
     """
-
-    vocabulary_dtype = "int64"
 
     def __init__(
         self,
@@ -104,29 +97,14 @@ class IntegerLookup(IndexLookup):
                 "Only `vocabulary_dtype='int64'` is supported at this time. "
                 f"Received: vocabulary_dtype={vocabulary_dtype}"
             )
-        self.oov_method = check.one_of("oov_method", oov_method, ("floormod", "farmhash"), type(self).__name__)
-        if salt is not None and oov_method != "farmhash":
-            raise ValueError(
-                f"`salt` can only be used when `oov_method='farmhash'`. Received: oov_method={oov_method}"
-            )
         super().__init__(
-            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert, output_mode, sparse,
-            pad_to_max_tokens, salt, name, **kwargs,
+            max_tokens, num_oov_indices, mask_token, oov_token, vocabulary_dtype, vocabulary, idf_weights, invert, output_mode,
+            sparse, pad_to_max_tokens, oov_method, name, salt, **kwargs,
         )  # fmt: skip
-
-    def _tokens(self, data):
-        if data.dtype.kind not in "iub":
-            if data.dtype.kind != "f" or not (data == K.floor(data)).all():
-                raise TypeError(f"{self._who}: expected integers. Received: an array of dtype {data.dtype}")
-            data = data.astype(K.int64)
-        return data.reshape(-1).tolist()
-
-    def _to_token(self, line):
-        return int(line)
 
     def get_config(self):
         """The constructor arguments."""
-        config = {**super().get_config(), "vocabulary_dtype": self.vocabulary_dtype}
+        config = super().get_config()
         for name in ("oov_token", "mask_token"):
             config[name] = None if config[name] is None else int(config[name])
         if config["vocabulary"] is not None:

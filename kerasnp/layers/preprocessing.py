@@ -28,6 +28,8 @@ class Rescaling(Layer):
 
     def call(self, inputs):
         scale, offset = (K.asarray(v, K.storage_dtype(self.compute_dtype)) for v in (self.scale, self.offset))
+        if scale.ndim and K.image_data_format() == "channels_first":
+            scale = scale.reshape(scale.shape + (1,) * (3 - scale.ndim))
         return inputs * scale + offset
 
     def compute_output_shape(self, input_shape):

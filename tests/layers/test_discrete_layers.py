@@ -98,8 +98,8 @@ def test_adapted_bins_hold_equally_many_numbers(count):
         (lambda: layers.Discretization([0.0], num_bins=2), "should not be set"),
         (lambda: layers.Discretization(num_bins=-1), "greater than or equal to 0"),
         (lambda: layers.Discretization([0.0], output_mode="tf_idf"), "output_mode"),
-        (lambda: layers.Discretization([0.0]).adapt([1.0]), "cannot adapt"),
-        (lambda: layers.Discretization(num_bins=2)(np.ones((1, 1))), "call `adapt"),
+        (lambda: layers.Discretization([0.0]).adapt([1.0]), "Cannot adapt"),
+        (lambda: layers.Discretization(num_bins=2)(np.ones((1, 1))), "You need to either"),
     ],
 )
 def test_errors(make, message):

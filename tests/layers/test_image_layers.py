@@ -166,6 +166,15 @@ def test_masks_and_labels_beside_images():
     assert single["images"].shape == RAMP.shape[1:]
 
 
+def test_boxes_stay_where_pixels_stay():
+    data = {"images": RAMP, "bounding_boxes": {"boxes": np.ones((64, 2, 4)), "labels": np.ones((64, 2))}}
+    out = layers.RandomBrightness(0.1, bounding_box_format="xyxy")(data, training=True)
+    np.testing.assert_array_equal(out["bounding_boxes"]["boxes"], data["bounding_boxes"]["boxes"])
+    assert not np.array_equal(out["images"], RAMP)
+    with pytest.raises(ValueError, match="didn't specify a bounding box format"):
+        layers.RandomBrightness(0.1)(data, training=True)
+
+
 def test_augmentation_trains_inside_a_model_and_rests_in_predict():
     kerasnp.utils.set_random_seed(0)
     x = np.random.default_rng(0).uniform(0, 1, (16, 8, 8, 3)).astype("float32")

@@ -102,3 +102,9 @@ def test_given_statistics_are_aligned_from_the_right():
     assert layer.mean.shape == (1, 2, 3, 1)
     assert layer.get_config()["mean"] == [1.0, 2.0, 3.0]
     assert layer(np.ones((1, 2, 3, 4), "float32"))[0, 1, :, 0].tolist() == [0, -1, -2]
+
+
+def test_rescaling_of_channels_that_come_first():
+    kerasnp.backend.set_image_data_format("channels_first")
+    y = layers.Rescaling([1.0, 2.0, 3.0])(np.ones((2, 3, 4, 5), "float32"))
+    np.testing.assert_array_equal(y[0, :, 0, 0], [1, 2, 3])
