@@ -6,6 +6,7 @@ from kerasnp.callbacks.callback import Callback, CallbackList
 from kerasnp.callbacks.checkpoint import ModelCheckpoint
 from kerasnp.callbacks.history import History
 from kerasnp.callbacks.logging import CSVLogger, LambdaCallback, RemoteMonitor
+from kerasnp.callbacks.monitor import MonitorCallback
 from kerasnp.callbacks.progress import ProgbarLogger
 from kerasnp.callbacks.schedule import LearningRateScheduler, ReduceLROnPlateau
 from kerasnp.callbacks.stopping import EarlyStopping, TerminateOnNaN
@@ -21,6 +22,7 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "MonitorCallback",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",

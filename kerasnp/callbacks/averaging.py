@@ -33,7 +33,8 @@ class SwapEMAWeights(Callback):
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if not getattr(optimizer, "use_ema", False):
             raise ValueError(
-                f"SwapEMAWeights: the optimizer must keep averages: make it with use_ema=True. Received: {optimizer!r}"
+                "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer, which then keeps averages. "
+                f"Received: {optimizer!r}"
             )
         averages = optimizer._slots.get("average", ()) if int(optimizer.iterations) else ()
         return list(zip(optimizer._trainable_variables, averages)) if averages else []

@@ -2,6 +2,7 @@
 
 import os
 import string
+import warnings
 
 from kerasnp.callbacks.monitor import MonitorCallback, find_name
 from kerasnp.utils.progress import write_line
@@ -13,7 +14,10 @@ class Every:
     def __init__(self, who, save_freq):
         self.batches = 0 if save_freq == "epoch" or save_freq is False else save_freq
         if isinstance(self.batches, bool) or not isinstance(self.batches, int) or self.batches < 0 or save_freq == 0:
-            raise ValueError(f"{who}: save_freq must be 'epoch' or a number of batches. Received: {save_freq!r}")
+            raise ValueError(
+                f"{who}: Invalid value for argument `save_freq`. Expected 'epoch' or a number of batches. "
+                f"Received: save_freq={save_freq!r}"
+            )
         self.seen = 0
 
     def due(self):
@@ -90,7 +94,11 @@ class ModelCheckpoint(MonitorCallback):
 
     def on_train_begin(self, logs=None):
         if self.save_best_only:
-            self.check_monitor()
+            try:
+                self.check_monitor()
+            except ValueError as error:
+                # A model saved too often is better than a run that never began.
+                warnings.warn(f"{error} Every model is saved.", stacklevel=2)
         if self.log_names is not None:
             given = {"epoch", "batch", *self.log_names}
             for _, name, _, _ in string.Formatter().parse(self.filepath):
@@ -129,7 +137,11 @@ class ModelCheckpoint(MonitorCallback):
         path = self.path(epoch, batch, logs)
         say = write_line if self.verbose > 0 else (lambda text: None)
         if self.save_best_only:
-            value = self.read(logs)
+            try:
+                value = self.read(logs)
+            except ValueError:
+                self._write(path)
+                return
             if value is None:
                 return
             if getattr(value, "ndim", 0):

@@ -108,9 +108,9 @@ class LambdaCallback(Callback):
         on_epoch_begin, on_epoch_end: functions of `(epoch, logs)`.
         on_train_begin, on_train_end: functions of `(logs)`.
         on_train_batch_begin, on_train_batch_end: functions of `(batch, logs)`.
-        kwargs: functions for the other hooks of Callback, by name.
+        kwargs: functions for the other hooks of Callback, by name, and for attributes of one's own.
 
-    Raises: ValueError for a name that is no hook.
+    Raises: ValueError for a name that begins like a hook and is none.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class LambdaCallback(Callback):
             **kwargs,
         }
         for name, function in hooks.items():
-            if name not in HOOKS:
+            if name not in HOOKS and name.startswith("on_"):
                 raise ValueError(f"LambdaCallback: the hooks are {', '.join(HOOKS)}. Received: {name}=...")
             if function is not None:
                 setattr(self, name, function)

@@ -2,6 +2,7 @@
 
 import warnings
 
+from kerasnp import ops
 from kerasnp.callbacks.callback import Callback
 from kerasnp.utils.naming import to_snake_case
 
@@ -30,13 +31,19 @@ class MonitorCallback(Callback):
         super().__init__()
         if mode not in ("auto", "min", "max"):
             warnings.warn(
-                f"{type(self).__name__}: mode must be 'auto', 'min' or 'max'. Received: mode={mode!r}; 'auto' is used.",
+                f"{type(self).__name__} mode {mode!r} is unknown: 'auto' is used. Expected 'auto', 'min' or 'max'.",
                 stacklevel=3,
             )
             mode = "auto"
         self.monitor, self.mode, self.min_delta = monitor, mode, abs(min_delta)
         self.best = baseline
         self._growing = None
+
+    @property
+    def monitor_op(self):
+        """`ops.greater` or `ops.less`, whichever means better; None until the direction is known."""
+        growing = self.mode == "max" if self.mode != "auto" else self._growing
+        return None if growing is None else ops.greater if growing else ops.less
 
     def check_monitor(self):
         """Before the first epoch, where the names are known: refuse a name that will never come."""

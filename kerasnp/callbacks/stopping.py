@@ -139,10 +139,9 @@ class TerminateOnNaN(Callback):
             self._stop(batch, loss, "")
 
     def _stop(self, batch, loss, why):
-        message = f"Batch {batch}: invalid loss ({loss}), terminating training{why}."
         if self.raise_error:
-            raise RuntimeError(message)
-        write_line(message)
+            raise RuntimeError(f"NaN or Inf loss encountered at batch {batch}, a loss of {loss}{why}.")
+        write_line(f"Batch {batch}: invalid loss ({loss}), terminating training{why}.")
         self.model.stop_training = True
 
 

@@ -12,6 +12,8 @@ import shutil
 import sys
 import time
 
+from kerasnp.utils import io_utils
+
 # Ten drawings a second look smooth; computing and drawing the metrics never takes more than a hundredth of the time.
 INTERVAL = 0.1
 LONGEST_INTERVAL = 2.0
@@ -39,8 +41,11 @@ def display_kind(stream=None):
 def write_line(text):
     """Print a line above any bar on the screen. False, and no exception, where standard output cannot take it.
 
-    Letters that the locale does not know become `?`.
+    Letters that the locale does not know become `?`. Where interactive logging is disabled, the log takes the line.
     """
+    if not io_utils.is_interactive_logging_enabled():
+        io_utils.print_msg(text)
+        return True
     stream = sys.stdout
     if stream is None:
         return False

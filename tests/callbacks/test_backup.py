@@ -259,7 +259,7 @@ def test_a_full_disk_is_reported_and_the_state_before_stays(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("kwargs", [{"backup_dir": ""}, {"backup_dir": "b", "save_freq": "batch"}])
 def test_arguments(kwargs):
-    with pytest.raises(ValueError, match="BackupAndRestore: (backup_dir|save_freq) must"):
+    with pytest.raises(ValueError, match="Empty `backup_dir`|Invalid value for argument `save_freq`"):
         BackupAndRestore(**kwargs)
 
 

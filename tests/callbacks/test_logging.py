@@ -151,5 +151,11 @@ def test_an_interrupted_run_keeps_its_own_weights():
 
 
 def test_an_optimizer_without_averages_is_refused():
-    with pytest.raises(ValueError, match="the optimizer must keep averages: make it with use_ema=True"):
+    with pytest.raises(ValueError, match="SwapEMAWeights must be used when `use_ema=True` is set"):
         run(compiled(), [SwapEMAWeights()])
+
+
+def test_lambda_callback_keeps_attributes_of_its_user_and_refuses_misspelt_hooks():
+    assert LambdaCallback(helper=len).helper is len
+    with pytest.raises(ValueError, match="Received: on_epoc_end="):
+        LambdaCallback(on_epoc_end=len)

@@ -155,7 +155,7 @@ def test_auto_mode_asks_where_the_name_does_not_tell():
 
 
 def test_an_unknown_mode_falls_back_with_a_warning():
-    with pytest.warns(UserWarning, match="mode must be 'auto', 'min' or 'max'. Received: mode='smallest'"):
+    with pytest.warns(UserWarning, match="EarlyStopping mode 'smallest' is unknown"):
         assert EarlyStopping("loss", mode="smallest").mode == "auto"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -211,7 +211,7 @@ def test_it_raises_on_request_and_other_callbacks_do_not_end():
     x = np.full((2, 2), np.nan, "float32")
     callbacks = [TerminateOnNaN(raise_error=True), LambdaCallback(on_train_end=lambda logs: ended.append(1))]
     model = compiled()
-    with pytest.raises(RuntimeError, match="Batch 0: invalid loss"):
+    with pytest.raises(RuntimeError, match="NaN or Inf loss encountered at batch 0"):
         model.fit(x, Y[:2], verbose=0, callbacks=callbacks)
     assert not ended and model._loss_guard is None
 
@@ -234,3 +234,15 @@ def test_good_losses_change_nothing():
     for model, callbacks in ((plain, []), (watched, [TerminateOnNaN()])):
         model.fit(X, Y, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)
     assert all((a == b).all() for a, b in zip(plain.get_weights(), watched.get_weights()))
+
+
+def test_the_direction_of_a_watched_number_is_told():
+    from kerasnp import ops
+
+    assert EarlyStopping("x", mode="max").monitor_op is ops.greater
+    stopping = EarlyStopping("loss")
+    assert stopping.monitor_op is None
+    model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit([[1.0]], [[1.0]], verbose=0, callbacks=[stopping])
+    assert stopping.monitor_op is ops.less
