@@ -7,6 +7,7 @@ import warnings
 
 from kerasnp.callbacks.callback import Callback
 from kerasnp.callbacks.checkpoint import Every
+from kerasnp.saving.atomic import named
 from kerasnp.saving.state import read_state, write_state
 from kerasnp.utils.progress import write_line
 
@@ -114,14 +115,8 @@ class BackupAndRestore(Callback):
             "callbacks": {key: callback.get_state() for key, callback in self._keyed()},
             "seen": self._every.seen,
         }
-        try:
+        with named("BackupAndRestore", self._path, "the model in memory is whole, and so is the state saved before"):
             write_state(self._path, state)
-        except OSError as error:
-            raise type(error)(
-                error.errno,
-                f"BackupAndRestore could not write {self._path!r} ({error.strerror or error}); the model in memory is "
-                "whole, and so is the state saved before",
-            ) from error
 
     def _read(self):
         for path in self._leftovers():

@@ -5,6 +5,7 @@ import string
 import warnings
 
 from kerasnp.callbacks.monitor import MonitorCallback, find_name
+from kerasnp.saving.atomic import named
 from kerasnp.utils.progress import write_line
 
 
@@ -161,18 +162,12 @@ class ModelCheckpoint(MonitorCallback):
     def _write(self, path):
         if os.path.isdir(path):
             raise IsADirectoryError(f"ModelCheckpoint: filepath must name a file, not a directory. Received: {path!r}")
-        try:
+        with named("ModelCheckpoint", path, "the model in memory is whole, and so is a file written before"):
             os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
             if self.save_weights_only:
                 self.model.save_weights(path, overwrite=True)
             else:
                 self.model.save(path, overwrite=True)
-        except OSError as error:
-            raise type(error)(
-                error.errno,
-                f"ModelCheckpoint could not write {path!r} ({error.strerror or error}); the model in memory is whole, "
-                "and so is a file written before",
-            ) from error
 
 
 class _Aliased(dict):

@@ -1,10 +1,12 @@
 """Callbacks that write down or pass on: CSVLogger, LambdaCallback, RemoteMonitor."""
 
+import contextlib
 import csv
 import os
 import warnings
 
 from kerasnp.callbacks.callback import HOOKS, Callback
+from kerasnp.saving.atomic import named
 
 
 class CSVLogger(Callback):
@@ -61,9 +63,12 @@ class CSVLogger(Callback):
         self._writer = csv.writer(self.csv_file, delimiter=self.sep)
 
     def on_epoch_end(self, epoch, logs=None):
-        logs = logs or {}
+        with named("CSVLogger", self.filename, "the model in memory is whole, and so are the lines before"):
+            self._write_line(epoch, logs or {})
+
+    def _write_line(self, epoch, logs):
         if self._columns is None:
-            if not self.append:
+            if not self.append and self.csv_file.tell():
                 self.csv_file.seek(0)
                 self.csv_file.truncate()
             self._columns = sorted(logs)
@@ -83,7 +88,9 @@ class CSVLogger(Callback):
 
     def _close(self):
         if self.csv_file is not None:
-            self.csv_file.close()
+            # Every line was flushed; what a full disk did not take, on_epoch_end has told.
+            with contextlib.suppress(OSError):
+                self.csv_file.close()
         self.csv_file = self._writer = None
 
 

@@ -1,11 +1,13 @@
 """TensorBoard: curves, histograms of weights and the model itself, as event files."""
 
+import contextlib
 import os
 import time
 import warnings
 
 from kerasnp import backend as K
 from kerasnp.callbacks.callback import Callback
+from kerasnp.saving.atomic import named
 from kerasnp.utils import events
 
 BUCKETS = 30
@@ -76,9 +78,10 @@ class TensorBoard(Callback):
         return kind == "train" and self.update_freq != "epoch"
 
     def _write(self, part, step, *values):
-        if part not in self._files:
-            self._files[part] = events.EventFile(os.path.join(self.log_dir, part))
-        self._files[part].write(step, *values)
+        with named("TensorBoard", os.path.join(self.log_dir, part)):
+            if part not in self._files:
+                self._files[part] = events.EventFile(os.path.join(self.log_dir, part))
+            self._files[part].write(step, *values)
 
     # -- hooks ------------------------------------------------------------------------------------------------------
 
@@ -121,8 +124,9 @@ class TensorBoard(Callback):
             self._write_weights(epoch)
         if self._embeddings and epoch % self.embeddings_freq == 0:
             self._write_embeddings()
-        for file in self._files.values():
-            file.flush()
+        with named("TensorBoard", self.log_dir):
+            for file in self._files.values():
+                file.flush()
 
     def on_test_end(self, logs=None):
         optimizer = self.model.optimizer
@@ -137,12 +141,15 @@ class TensorBoard(Callback):
         self._close()
 
     def on_train_interrupt(self, logs=None):
-        self.on_train_end()
+        self._in_fit = False
+        with contextlib.suppress(OSError):  # the error that ends the run is on its way already
+            self._close()
 
     def _close(self):
-        for file in self._files.values():
-            file.close()
-        self._files = {}
+        files, self._files = self._files, {}
+        with named("TensorBoard", self.log_dir), contextlib.ExitStack() as stack:
+            for file in files.values():
+                stack.callback(file.close)
 
     # -- the model --------------------------------------------------------------------------------------------------
 

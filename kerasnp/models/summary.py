@@ -1,5 +1,9 @@
 """The summary table."""
 
+import sys
+
+from kerasnp.utils.io_utils import print_msg
+
 
 def summarize(model, line_length=None, print_fn=None, expand_nested=False, show_trainable=False):
     """The table of a model's layers, shapes and parameters as text, printed and returned; nothing is cut off."""
@@ -7,7 +11,8 @@ def summarize(model, line_length=None, print_fn=None, expand_nested=False, show_
 
     header = ["Layer (type)", "Output Shape", "Param #"] + ["Trainable"] * show_trainable
     rows = list(_rows(model, expand_nested, show_trainable))
-    table = tabulate(rows, header, tablefmt="simple_outline", colalign=("left", "left", "right", "left")[: len(header)])
+    lines_of = "simple_outline" if print_fn is not None or _knows_boxes(sys.stdout) else "outline"
+    table = tabulate(rows, header, tablefmt=lines_of, colalign=("left", "left", "right", "left")[: len(header)])
     lines = [f'Model: "{model.name}"', table]
     if model.built:
         trainable, frozen = _count(model.trainable_weights), _count(model.non_trainable_weights)
@@ -22,8 +27,17 @@ def summarize(model, line_length=None, print_fn=None, expand_nested=False, show_
     else:
         lines.append(" The model is not built yet: give it an Input, call build(input_shape), or fit it to see its weights.")
     text = "\n".join(lines)
-    (print_fn or print)(text)
+    (print_fn or print_msg)(text)
     return text
+
+
+def _knows_boxes(stream):
+    """Whether the encoding of a stream has the characters of the table's lines."""
+    try:
+        "┌─┬│┤".encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def _rows(model, expand_nested, show_trainable, depth=0):

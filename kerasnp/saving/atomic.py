@@ -23,7 +23,10 @@ def atomic_write(path, overwrite=True):
     if not overwrite and os.path.exists(path):
         raise FileExistsError(f"{path!r} exists already: pass overwrite=True to replace it, or give another name.")
     target = os.path.realpath(path)  # a symbolic link goes on pointing to where it points
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".kerasnp-", suffix=".tmp")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".kerasnp-", suffix=".tmp")
+    except OSError as error:
+        raise _failure(path, error) from None
     try:
         with os.fdopen(handle, "w+b") as stream:
             yield stream
@@ -31,11 +34,33 @@ def atomic_write(path, overwrite=True):
             os.fsync(stream.fileno())
         os.chmod(temporary, _mode(target))
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno and error.filename in (None, temporary):
+            raise _failure(path, error) from error
         raise
     _sync_folder(os.path.dirname(target))
+
+
+def _failure(path, error):
+    """What a full disk or a folder that may not be written says of the file at hand, as an error of the same kind."""
+    kept = "the file that was there is whole" if os.path.exists(path) else "no part of it was left behind"
+    return OSError(error.errno, f"Cannot write {path!r} ({reason(error)}); {kept}")
+
+
+def reason(error):
+    """What the system says of an error, such as `No space left on device`."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+@contextlib.contextmanager
+def named(who, path, kept="the model in memory is whole"):
+    """`with`: a system error inside says who could not write what, and what was not lost."""
+    try:
+        yield
+    except OSError as error:
+        raise type(error)(error.errno, f"{who} could not write {path!r} ({reason(error)}); {kept}") from error
 
 
 def _mode(path):

@@ -35,6 +35,8 @@ def print_msg(message, line_break=True):
     if not _interactive:
         logging.getLogger("kerasnp").info(message)
         return
+    if sys.stdout is None:  # a program without a console
+        return
     text = f"{message}\n" if line_break else message
     try:
         sys.stdout.write(text)

@@ -337,3 +337,56 @@ def test_display_kind(monkeypatch):
     assert progress.display_kind(io.StringIO()) == "terminal"
     monkeypatch.setenv("TERM", "dumb")
     assert progress.display_kind(Screen()) == "plain"
+
+
+@pytest.mark.parametrize("call", ["model.evaluate(x, y,", "model.predict(x,", "model.fit(x, y,"])
+def test_an_error_begins_on_a_line_of_its_own(tmp_path, call):
+    kind = {"f": "train", "e": "test", "p": "predict"}[call.removeprefix("model.")[0]]
+    code = f"""
+    def fail(batch, logs):
+        time.sleep(0.15)
+        if batch == 2:
+            raise RuntimeError("mine")
+    {call} batch_size=2, callbacks=[kerasnp.callbacks.LambdaCallback(on_{kind}_batch_end=fail)])
+"""
+    text, exit_code = in_terminal(FIT + code, tmp_path)
+    assert exit_code == 1 and re.search(r"\| [1-3]/4 \[", text)
+    lines = final_lines(text)
+    assert lines[-1] == "RuntimeError: mine"
+    before = lines[: lines.index("Traceback (most recent call last):")]
+    assert [line.split(" - ")[-1] for line in before] == (["interrupted"] if kind == "train" else [])
+
+
+def test_a_warning_stands_above_the_bar(tmp_path):
+    code = """
+    from kerasnp import warnings
+    tell = kerasnp.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: time.sleep(0.15) or warnings.tell(warnings.MissingClass, str(batch)))
+    model.fit(x, y, batch_size=4, callbacks=[tell])
+"""
+    lines = final_lines(in_terminal(FIT + code, tmp_path)[0])
+    told = [line for line in lines if "MissingClass: fit:" in line]
+    assert len(told) == 2 and not any("%|" in line for line in lines) and lines[-1].startswith("Epoch 1/1 - 2/2 - ")
+
+
+def test_the_whole_of_fit_pays_less_than_a_hundredth_of_a_millisecond_per_step_for_the_bar(screen):
+    import kerasnp
+    from kerasnp.callbacks import CallbackList
+
+    screen = screen()
+    hooks = CallbackList(None, add_progbar=True, epochs=1, steps=10**6, verbose=1)
+    hooks.on_epoch_begin(0)
+    best = float("inf")
+    for _ in range(5):
+        begun = time.thread_time()
+        for n in range(3000):
+            hooks.step(n, dict)
+        best = min(best, (time.thread_time() - begun) / 3000)
+    hooks.hide_bar()
+    assert best < 10e-6 and kerasnp.__version__
+
+
+def test_a_summary_in_a_locale_without_unicode(tmp_path):
+    code = "    model.summary()\n    print('after')\n"
+    text, exit_code = in_terminal(FIT + code, tmp_path, PYTHONIOENCODING="ascii")
+    assert exit_code == 0 and "| dense (Dense)" in text and "after" in text
