@@ -157,6 +157,10 @@ LAYERS = {
         ({"equation": "...x,xy->...y", "output_shape": 4, "bias_axes": "y"}, (2, 3, 2, 5)),
         ({"equation": "ab...,bc->ac...", "output_shape": 4, "bias_axes": "c"}, (2, 3, 2, 2)),
     ],
+    "ReversibleEmbedding": [
+        ({"input_dim": 7, "output_dim": 3}, (4, 5)),
+        ({"input_dim": 7, "output_dim": 2, "tie_weights": False}, (6,)),
+    ],
     "Embedding": [({"input_dim": 7, "output_dim": 3}, (4, 5)), ({"input_dim": 7, "output_dim": 2}, (6,))],
     "Flatten": [({}, (2, 3, 4)), ({"data_format": "channels_first"}, (2, 3, 4, 5)), ({}, (3, 4)), ({}, (3,))],
     "GRU": [
@@ -477,7 +481,7 @@ STEPWISE_LAYERS = {"AugMix", "Equalization", "RandAugment", "RandomPosterization
 # Layers whose output changes in steps in inference too.
 GRADIENT_FREE_LAYERS = {"ContrastLimitedAdaptiveHistogramEqualization"}
 # Layers of integer inputs: the bound of the integers.
-INTEGER_LAYERS = {"Embedding": 7}
+INTEGER_LAYERS = {"Embedding": 7, "ReversibleEmbedding": 7}
 # What random image layers do with a given transformation: (class, constructor arguments, shape of the images, transformation).
 POINTS = [[[0.0, 0.0], [6.0, 0.0], [0.0, 5.0], [6.0, 5.0]]] * 2
 MOVED = [[[0.5, 0.2], [5.0, 1.0], [-1.0, 4.5], [5.5, 5.5]], [[0.0, 0.0], [6.5, 0.5], [1.0, 4.0], [6.0, 6.0]]]

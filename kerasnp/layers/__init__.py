@@ -22,7 +22,7 @@ from kerasnp.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D  # noqa:
 from kerasnp.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose  # noqa: F401
 from kerasnp.layers.core import Activation, Dense, Input, InputLayer  # noqa: F401
 from kerasnp.layers.einsum_dense import EinsumDense  # noqa: F401
-from kerasnp.layers.embedding import Embedding  # noqa: F401
+from kerasnp.layers.embedding import Embedding, ReversibleEmbedding  # noqa: F401
 from kerasnp.layers.function import Identity, Lambda  # noqa: F401
 from kerasnp.layers.hashing import HashedCrossing, Hashing  # noqa: F401
 from kerasnp.layers.image_bending import RandomElasticTransform, RandomPerspective, RandomShear  # noqa: F401

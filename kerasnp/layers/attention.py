@@ -2,6 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp import ops
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.layer import Layer
 from kerasnp.ops.attention import attend, causal
 from kerasnp.random import SeedGenerator
@@ -147,6 +148,14 @@ class Attention(Layer):
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[0][:-1], input_shape[1][-1])
+
+    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, **kwargs):
+        """Shape and type of the outputs, and of the weights if asked for."""
+        y = super().compute_output_spec(inputs)
+        if not return_attention_scores:
+            return y
+        query, value = (x.shape for x in inputs[:2])
+        return y, KerasTensor((*query[:2], value[1]), dtype=self.compute_dtype)
 
 
 def _boolean(mask):

@@ -2,6 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp import ops
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.layer import Layer
 from kerasnp.utils import check
 
@@ -190,6 +191,11 @@ class Discretization(Layer):
         if self.num_bins is not None:
             self.bin_boundaries = _compress(self._summary, 1.0 / self.num_bins)[0, :-1].tolist()
 
+    @property
+    def output_dtype(self):
+        """The type of the outputs: int32 for indices."""
+        return "int32" if self.output_mode == "int" else self.compute_dtype
+
     def call(self, inputs):
         if self.bin_boundaries is None:
             raise ValueError(
@@ -214,6 +220,10 @@ class Discretization(Layer):
         if self.output_mode == "one_hot":
             return (*(shape[:-1] if len(shape) > 1 and shape[-1] == 1 else shape), depth)
         return (shape[0], *shape[2:], depth) if len(shape) >= 2 else (depth,)
+
+    def compute_output_spec(self, inputs):
+        """Shape and type of the outputs."""
+        return KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.output_dtype)
 
     def get_config(self):
         """The constructor arguments, and the boundaries that `adapt` chose."""

@@ -27,7 +27,7 @@ class ConvLayer(WindowLayer, abstract=True):
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"{self._who}: `strides > 1` not supported in conjunction with `dilation_rate > 1`. "
-                f"Received: strides={self.strides}, dilation_rate={self.dilation_rate}"
+                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
 
     def _set_output(self, activation, use_bias, initializer, regularizer, constraint):

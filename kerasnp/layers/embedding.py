@@ -1,9 +1,10 @@
-"""Embedding: a vector for every integer."""
+"""Embeddings: a vector for every integer, and the way back."""
 
 import warnings
 
 from kerasnp import backend as K
 from kerasnp import constraints, initializers, ops, regularizers
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.layer import Layer
 from kerasnp.utils import check
 
@@ -87,3 +88,79 @@ class Embedding(Layer):
         config = {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
         del config["weights"]
         return config
+
+
+class ReversibleEmbedding(Embedding):
+    """An embedding that also leads back: `layer(h, reverse=True)` gives a score for every integer.
+
+    Backwards z = h @ embeddings.T (Press and Wolf, 2016), or h @ reverse_embeddings where the weights are not tied, and
+    with a cap c on the logits c * tanh(z / c).
+
+    >>> layer = ReversibleEmbedding(10, 4)
+    >>> layer(layer([[1, 2, 3]]), reverse=True).shape
+    (1, 3, 10)
+
+    Args:
+        input_dim, output_dim, embeddings_initializer, embeddings_regularizer, embeddings_constraint, mask_zero: as for
+            `Embedding`.
+        tie_weights: whether the way back uses the same weights.
+        reverse_dtype: the type that the way back computes in, the layer's by default.
+        logit_soft_cap: the cap, or None.
+
+    Shapes: inputs `(batch, ...)` and outputs `(batch, ..., output_dim)`; backwards `(batch, ..., output_dim)` and
+    `(batch, ..., input_dim)`.
+
+    Raises: ValueError for dimensions that are not positive, or an integer out of range.
+    """
+
+    def __init__(
+        self,
+        input_dim,
+        output_dim,
+        tie_weights=True,
+        embeddings_initializer="uniform",
+        embeddings_regularizer=None,
+        embeddings_constraint=None,
+        mask_zero=False,
+        reverse_dtype=None,
+        logit_soft_cap=None,
+        **kwargs,
+    ):
+        self.tie_weights, self.reverse_dtype, self.logit_soft_cap = tie_weights, reverse_dtype, logit_soft_cap
+        super().__init__(
+            input_dim, output_dim, embeddings_initializer, embeddings_regularizer, embeddings_constraint, mask_zero,
+            **kwargs,
+        )  # fmt: skip
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                (self.output_dim, self.input_dim), self.embeddings_initializer, name="reverse_embeddings"
+            )
+
+    def call(self, inputs, reverse=False):
+        if not reverse:
+            return super().call(inputs)
+        dtype = self.reverse_dtype or self.compute_dtype
+        kernel = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
+        logits = ops.matmul(ops.cast(inputs, dtype), ops.cast(kernel, dtype))
+        if self.logit_soft_cap is not None:
+            logits = ops.tanh(logits / self.logit_soft_cap) * self.logit_soft_cap
+        return logits
+
+    def _cast_output(self, y):
+        # The way back has a type of its own.
+        return y
+
+    def compute_mask(self, inputs, mask=None):
+        """Where the inputs are not 0, if `mask_zero`; none on the way back, whose inputs are vectors."""
+        return None if "float" in K.standardize_dtype(inputs.dtype) else super().compute_mask(inputs, mask)
+
+    def compute_output_shape(self, input_shape, reverse=False):
+        return (*input_shape[:-1], self.input_dim) if reverse else super().compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs, reverse=False):
+        """Shape and type of the outputs."""
+        dtype = (self.reverse_dtype if reverse else None) or self.compute_dtype
+        return KerasTensor(self.compute_output_shape(inputs.shape, reverse), dtype=dtype)

@@ -259,7 +259,7 @@ class Concatenate(_Merge):
         if all(m is None for m in mask):
             return None
         whole = [_full(x, m) for x, m in zip(inputs, mask)]
-        return K.concatenate(whole, axis=self.axis).any(axis=-1)
+        return ops.any(ops.concatenate(whole, axis=self.axis), axis=-1)
 
 
 class Dot(_Merge):
@@ -380,9 +380,10 @@ def _dtype(x):
 def _full(x, mask):
     """A mask of every element of `x`: True where there is none."""
     if mask is None:
-        return K.ones(x.shape, bool)
-    mask = ops.stop_gradient(mask)
-    return mask if mask.ndim == x.ndim else K.broadcast_to(mask[..., None], x.shape)
+        return ops.ones_like(x, dtype="bool")
+    if len(mask.shape) == len(x.shape):
+        return mask
+    return ops.logical_and(ops.expand_dims(mask, -1), ops.ones_like(x, dtype="bool"))
 
 
 def _mask_of(x):

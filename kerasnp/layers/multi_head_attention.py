@@ -76,6 +76,12 @@ class _ProjectedAttention(Layer, abstract=True):
         self._project(f"{inside}output_dense", "attention_output", output, shape, summed=2)
         self._dropout_layer = Dropout(self._own("dropout"), seed=self.seed, dtype=self.dtype_policy)
 
+    def compute_output_spec(self, *args, **kwargs):
+        """Shape and type of the outputs, and of the weights if asked for."""
+        if kwargs.get("return_attention_scores"):
+            return self._try(*args, **kwargs)
+        return super().compute_output_spec(*args, **kwargs)
+
     def _attended(self, query, value, key, attention_mask, return_attention_scores, training, causal_only):
         """Project, attend, gate and bring the heads together."""
         gate = self._gate_dense(query) if self._own("use_gate") else None

@@ -1,5 +1,7 @@
 """Normalization layers."""
 
+import math
+
 from kerasnp import backend as K
 from kerasnp import constraints, initializers, ops, regularizers
 from kerasnp.layers.input_spec import InputSpec
@@ -80,13 +82,17 @@ class BatchNormalization(_ScaleAndCenter):
         center, scale: whether beta is added, whether gamma multiplies.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: as for any weight.
-        renorm, renorm_clipping, renorm_momentum: batch renormalization, not supported; for files that name it.
+        renorm: batch renormalization (Ioffe, 2017): in training, statistics of the batch are corrected towards averages, so
+            that small batches train like large ones; y = ((x - mean) / stddev * r + d) * gamma + beta, where
+            r = stddev / renorm_stddev and d = (mean - renorm_mean) / renorm_stddev have no gradient.
+        renorm_clipping: limits `{"rmin": , "rmax": , "dmax": }` of the correction.
+        renorm_momentum: how slowly its averages follow.
         synchronized: statistics over several devices; there is one, so it changes nothing.
 
     Shapes: outputs as inputs; gamma, beta, moving_mean and moving_variance `(channels,)`. With a mask, the statistics
     leave the masked steps out.
 
-    Raises: ValueError for an axis that the input lacks, or `renorm=True`.
+    Raises: ValueError for an axis that the input lacks, or limits that make no sense.
     """
 
     def __init__(
@@ -115,8 +121,6 @@ class BatchNormalization(_ScaleAndCenter):
             (axis,) = axis
         if not isinstance(axis, int):
             raise ValueError(f"{self._who}: axis must be an integer. Received: axis={axis!r}")
-        if renorm:
-            raise ValueError(f"{self._who}: batch renormalization is not supported. Received: renorm={renorm!r}")
         self.axis, self.momentum = axis, float(momentum)
         self._set_affine(
             epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
@@ -124,7 +128,8 @@ class BatchNormalization(_ScaleAndCenter):
         )  # fmt: skip
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.renorm, self.renorm_clipping, self.renorm_momentum = renorm, renorm_clipping, renorm_momentum
+        self.renorm, self.renorm_momentum = renorm, renorm_momentum
+        self.renorm_clipping = self._clipping(renorm_clipping or {}) if renorm else renorm_clipping
         self.synchronized = synchronized
 
     def build(self, input_shape):
@@ -134,15 +139,40 @@ class BatchNormalization(_ScaleAndCenter):
         self.moving_variance = self.add_weight(
             shape, self.moving_variance_initializer, trainable=False, name="moving_variance"
         )
+        if self.renorm:
+            self._add_renorm(shape)
         ndim = len(input_shape)
         self.input_spec = InputSpec(ndim=ndim, axes={self.axis: shape[0]})
         self._axes = tuple(a for a in range(ndim) if a != self.axis % ndim)
+
+    def _clipping(self, limits):
+        """The limits of the correction, checked."""
+        unknown = sorted(set(limits) - {"rmax", "rmin", "dmax"})
+        if unknown:
+            raise ValueError(
+                f"{self._who}: renorm_clipping may hold 'rmax', 'rmin' and 'dmax'. Received invalid keys: {unknown}"
+            )
+        if limits.get("rmax", math.inf) <= limits.get("rmin", 0.0):
+            raise ValueError(f"{self._who}: rmax should be greater than rmin. Received: renorm_clipping={limits}")
+        if limits.get("dmax", math.inf) < 0:
+            raise ValueError(f"{self._who}: dmax should be non-negative. Received: renorm_clipping={limits}")
+        return limits
+
+    def _add_renorm(self, shape):
+        def deviation(shape, dtype=None):
+            return K.sqrt(ops.stop_gradient(self.moving_variance_initializer(shape, dtype=dtype)))
+
+        self.moving_stddev = self.add_weight(shape, deviation, trainable=False, name="moving_stddev")
+        self.renorm_mean = self.add_weight(shape, self.moving_mean_initializer, trainable=False, name="renorm_mean")
+        self.renorm_stddev = self.add_weight(shape, deviation, trainable=False, name="renorm_stddev")
 
     def call(self, inputs, training=None, mask=None):
         # Half precision holds neither the sums nor the small variances.
         x = ops.cast(inputs, "float32") if inputs.dtype == "float16" else inputs
         mean, variance = self.moving_mean, self.moving_variance
-        if training and self.trainable and mask is None:
+        if training and self.trainable and self.renorm:
+            y = self._renormalized(x, mask)
+        elif training and self.trainable and mask is None:
             y, mean, variance = ops.batch_normalization_training(x, self._axes, self.gamma, self.beta, self.epsilon)
         else:
             if training and self.trainable:
@@ -155,6 +185,33 @@ class BatchNormalization(_ScaleAndCenter):
                 variance = ops.stop_gradient(variance) * (n / max(n - 1, 1))
             self._move(self.moving_variance, variance)
         return ops.cast(y, self.compute_dtype) if x is not inputs else y
+
+    def _renormalized(self, x, mask):
+        """Batch renormalization (Ioffe, 2017): the batch's statistics, corrected towards the averages, as a constant."""
+        if mask is None:
+            mean, variance = ops.moments(x, self._axes)
+        else:
+            mean, variance = self._masked_moments(x, mask)
+        own_mean = ops.stop_gradient(mean)
+        own_stddev = K.sqrt(ops.stop_gradient(variance) + self.epsilon)
+        limits = self.renorm_clipping
+        r = own_stddev / self.renorm_stddev.value
+        d = (own_mean - self.renorm_mean.value) / self.renorm_stddev.value
+        r = K.clip(r, limits.get("rmin", 0.0), limits.get("rmax", math.inf))
+        d = K.clip(d, -limits.get("dmax", math.inf), limits.get("dmax", math.inf))
+        gamma = r if self.gamma is None else self.gamma * r
+        beta = d if self.gamma is None else self.gamma * d
+        beta = beta if self.beta is None else beta + self.beta
+        if mask is None:
+            y = ops.batch_normalization_training(x, self._axes, gamma, beta, self.epsilon)[0]
+        else:
+            y = ops.batch_normalization(x, mean, variance, self.axis, beta, gamma, self.epsilon)
+        self._move(self.renorm_mean, own_mean, self.renorm_momentum)
+        self._move(self.renorm_stddev, own_stddev, self.renorm_momentum)
+        self._move(self.moving_mean, own_mean)
+        self._move(self.moving_stddev, own_stddev)
+        self.moving_variance.assign(K.maximum(K.square(self.moving_stddev.value) - self.epsilon, 0))
+        return y
 
     # Keras 2 let the moving variance of images follow n / (n - 1) times the batch's; set for models from its files.
     sample_variance = False
@@ -169,8 +226,9 @@ class BatchNormalization(_ScaleAndCenter):
         variance = ops.sum(ops.square(x - mean) * kept, self._axes, keepdims=True) / total
         return ops.reshape(mean, (-1,)), ops.reshape(variance, (-1,))
 
-    def _move(self, average, value):
-        average.assign(average.value * self.momentum + ops.stop_gradient(value) * (1 - self.momentum))
+    def _move(self, average, value, momentum=None):
+        momentum = self.momentum if momentum is None else momentum
+        average.assign(average.value * momentum + ops.stop_gradient(value) * (1 - momentum))
 
 
 class LayerNormalization(_ScaleAndCenter):
@@ -296,6 +354,8 @@ class GroupNormalization(_ScaleAndCenter):
                 f"Received: groups={groups!r}"
             )
         self.groups = groups
+        # Half precision would make an infinity of what is normalized to a small number.
+        self.autocast = False
         self._set_affine(
             epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint,
@@ -315,9 +375,9 @@ class GroupNormalization(_ScaleAndCenter):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def call(self, inputs):
-        x = ops.cast(inputs, "float32") if inputs.dtype == "float16" else inputs
+        x = ops.cast(inputs, "float32" if self.compute_dtype == "float16" else self.compute_dtype)
         y = ops.group_normalization(x, self.gamma, self.beta, self.groups, self.axis, self.epsilon)
-        return ops.cast(y, self.compute_dtype) if x is not inputs else y
+        return ops.cast(y, self.compute_dtype)
 
 
 class RMSNormalization(_Normalization):

@@ -136,3 +136,28 @@ def test_errors(make, error, message):
 def test_input_length_is_accepted_with_a_warning():
     with pytest.warns(UserWarning, match="input_length has no effect"):
         layers.Embedding(3, 2, input_length=4)
+
+
+class TestReversibleEmbedding:
+    table = np.array([[0.0, 0.0], [2.0, 2.0], [3.0, 3.0]], "float32")
+
+    def test_the_way_back(self):
+        layer = layers.ReversibleEmbedding(3, 2)
+        layer.build()
+        layer.embeddings.assign(self.table)
+        assert layer(np.array([2, 1])).tolist() == [[3, 3], [2, 2]]
+        assert layer(np.ones((1, 2), "float32"), reverse=True).tolist() == [[0, 4, 6]]
+
+    def test_a_cap_on_the_logits(self):
+        layer = layers.ReversibleEmbedding(3, 2, logit_soft_cap=5, tie_weights=False)
+        layer.build()
+        layer.reverse_embeddings.assign(self.table.T)
+        np.testing.assert_allclose(layer(np.ones((1, 2)), reverse=True), 5 * np.tanh([[0, 4 / 5, 6 / 5]]), rtol=1e-6)
+
+    def test_the_mask_and_the_type_of_the_way_back(self):
+        layer = layers.ReversibleEmbedding(3, 2, mask_zero=True, reverse_dtype="float16")
+        assert get_mask(layer(np.array([1, 0]))).tolist() == [True, False]
+        back = layer(np.zeros((2, 2), "float32"), reverse=True)
+        assert back.dtype == np.float16 and get_mask(back) is None
+        symbolic = layer(kerasnp.KerasTensor((None, 2)), reverse=True)
+        assert (symbolic.shape, symbolic.dtype) == ((None, 3), "float16")

@@ -143,7 +143,9 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one():
             ValueError,
             r"axis must be an integer. Received: axis=\[1, 2\]",
         ),
-        (lambda: layers.BatchNormalization(renorm=True), ValueError, "batch renormalization is not supported"),
+        (lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"r": 1}), ValueError, "invalid keys"),
+        (lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"rmax": 0.1, "rmin": 1}), ValueError, "rmax should"),
+        (lambda: layers.BatchNormalization(renorm=True, renorm_clipping={"dmax": -1}), ValueError, "dmax should"),
         (lambda: layers.BatchNormalization(axis=4).build((None, 3)), ValueError, "axis 4 is out of range"),
         (lambda: layers.BatchNormalization().build((3, None)), ValueError, "axis -1 of the input tensor should have a defined"),
         (lambda: layers.GroupNormalization(3).build((2, 4)), ValueError, "groups must divide the number of channels"),
@@ -162,3 +164,60 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one():
 def test_errors(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_group_normalization_takes_what_half_precision_cannot_hold():
+    y = layers.GroupNormalization(groups=2, dtype="mixed_float16")(np.full((2, 4, 8), 7e4, "float32"))
+    assert y.dtype == np.float16 and np.isfinite(y).all()
+
+
+def test_layer_normalization_takes_another_number_of_axes():
+    layer = layers.LayerNormalization()
+    layer.build((2, 3, 4))
+    assert layer(np.ones((2, 5, 6, 4), "float32")).shape == (2, 5, 6, 4)
+    with pytest.raises(ValueError, match="axis -1"):
+        layer(np.ones((2, 3, 5), "float32"))
+
+
+class TestRenormalization:
+    x = np.array([[4.0, 6, 2], [8, -2, 5], [6, 4, 3]], "float32")
+
+    def layer(self, *steps, **options):
+        layer = layers.BatchNormalization(renorm=True, momentum=0.9, renorm_momentum=0.8, **options)
+        layer.build((None, *steps, 3))
+        rng = np.random.default_rng(0)
+        for w in layer.weights:
+            w.assign(np.abs(rng.normal(1, 0.3, 3)))
+        return layer
+
+    def test_the_output_is_that_of_the_averages(self):
+        """Without limits the correction undoes the batch's statistics."""
+        layer = self.layer()
+        expected = (self.x - layer.renorm_mean.numpy()) / layer.renorm_stddev.numpy() * layer.gamma.numpy() + layer.beta.numpy()
+        np.testing.assert_allclose(layer(self.x, training=True), expected, rtol=1e-4, atol=1e-5)
+
+    def test_averages_follow(self):
+        layer = self.layer()
+        before = {w.name: w.numpy() for w in layer.weights}
+        layer(self.x, training=True)
+        mean, stddev = self.x.mean(0), np.sqrt(self.x.var(0) + 1e-3)
+        for name, value, m in (
+            ("renorm_mean", mean, 0.8), ("renorm_stddev", stddev, 0.8), ("moving_mean", mean, 0.9),
+            ("moving_stddev", stddev, 0.9),
+        ):  # fmt: skip
+            np.testing.assert_allclose(getattr(layer, name), before[name] * m + value * (1 - m), rtol=1e-5)
+        np.testing.assert_allclose(layer.moving_variance, layer.moving_stddev.numpy() ** 2 - 1e-3, rtol=1e-4)
+
+    def test_limits_of_one_and_nothing_give_plain_normalization(self):
+        layer = self.layer(renorm_clipping={"rmin": 1 - 1e-7, "rmax": 1.0, "dmax": 0.0})
+        plain = layers.BatchNormalization()
+        plain.build((None, 3))
+        plain.set_weights(layer.get_weights()[:4])
+        np.testing.assert_allclose(layer(self.x, training=True), plain(self.x, training=True), rtol=1e-5, atol=1e-6)
+
+    def test_a_mask_leaves_steps_out(self):
+        layer, other = self.layer(None), self.layer(None)
+        x = self.x.reshape(1, 3, 3)
+        y = layer(x, training=True, mask=np.array([[True, True, False]]))
+        expected = other(x[:, :2], training=True)
+        np.testing.assert_allclose(y[:, :2], expected, rtol=1e-4, atol=1e-5)
