@@ -191,11 +191,6 @@ class Discretization(Layer):
         if self.num_bins is not None:
             self.bin_boundaries = _compress(self._summary, 1.0 / self.num_bins)[0, :-1].tolist()
 
-    @property
-    def output_dtype(self):
-        """The type of the outputs: int32 for indices."""
-        return "int32" if self.output_mode == "int" else self.compute_dtype
-
     def call(self, inputs):
         if self.bin_boundaries is None:
             raise ValueError(
