@@ -236,7 +236,16 @@ def shuffle(x, axis=0, seed=None):
 def set_random_seed(seed):
     """Fix every random number that follows: Python's, numpy's and kerasnp's.
 
-    Two runs that begin with the same seed end in identical bits.
+    Two runs that begin with the same seed end in identical bits, for any number of threads.
+
+    >>> from kerasnp import layers
+    >>> def weights():
+    ...     set_random_seed(7)
+    ...     layer = layers.Dense(2)
+    ...     layer.build((None, 3))
+    ...     return layer.kernel.numpy()
+    >>> bool((weights() == weights()).all())
+    True
 
     Raises: ValueError for anything but an integer.
     """

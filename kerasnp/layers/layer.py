@@ -317,7 +317,12 @@ class Layer(Registered, abstract=True):
 
     @property
     def lr_multiplier(self):
-        """A factor on the optimizer's learning rate for the weights of this layer and the layers inside."""
+        """A factor on the optimizer's learning rate for the weights of this layer and the layers inside.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(4), kerasnp.layers.Dense(1)])
+        >>> model.layers[0].lr_multiplier = 0.1  # the lower layer learns more slowly
+        """
         return self._lr_multiplier
 
     @lr_multiplier.setter
@@ -368,8 +373,44 @@ class Layer(Registered, abstract=True):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss):
-        """Add a scalar, or a list of them, to the loss of the current call."""
+        """Add a scalar, or a list of them, to the loss of the current call.
+
+        >>> import kerasnp
+        >>> class Small(Layer):
+        ...     def call(self, inputs):
+        ...         self.add_loss(0.5 * kerasnp.ops.mean(kerasnp.ops.square(inputs)))
+        ...         return inputs
+        >>> layer = Small()
+        >>> y = layer([[2.0, 0.0]])
+        >>> [float(loss) for loss in layer.losses]
+        [1.0]
+        """
         self._losses.extend(loss if isinstance(loss, (list, tuple)) else [loss])
+
+    def add_metric(self, value, name):
+        """Show the mean of a number over the batches of an epoch in the logs, under `name`.
+
+        >>> import kerasnp
+        >>> class Watched(Layer):
+        ...     def call(self, inputs):
+        ...         self.add_metric(kerasnp.ops.mean(inputs), "mean_input")
+        ...         return inputs
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), Watched(), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.fit(K.ones((4, 2)), K.ones((4, 1)), verbose=0).history["mean_input"]
+        [1.0]
+
+        Args:
+            value: a number, or an array, whose mean is taken.
+            name: of the number in the logs.
+        """
+        from kerasnp.metrics import Mean
+
+        metric = next((m for m in self._metrics if m.name == name), None)
+        if metric is None:
+            metric = Mean(name=name)
+            self._track(metric)
+        metric.update_state(getattr(value, "value", value))
 
     @property
     def losses(self):

@@ -111,6 +111,12 @@ class Model(Trainer, Layer):
     def activations_of(self, layer, x, batch_size=32):
         """What a layer of this model puts out for `x`, as an array.
 
+        >>> import kerasnp
+        >>> hidden = kerasnp.layers.Dense(3, activation="relu", name="hidden")
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), hidden, kerasnp.layers.Dense(1)])
+        >>> model.activations_of("hidden", K.ones((5, 2))).shape
+        (5, 3)
+
         Args:
             layer: a layer, its name or its index.
             x: input samples, an array.

@@ -48,6 +48,15 @@ class Steps:
     ):
         """Choose how to train.
 
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3), kerasnp.layers.Dense(1)])
+        >>> adam = kerasnp.optimizers.Adam(1e-3, gradient_accumulation_steps=4)  # one update for four batches
+        >>> model.compile(adam, "mse", metrics=["mae", kerasnp.metrics.RootMeanSquaredError()])
+        >>> model.metrics_names
+        ['loss', 'mae', 'root_mean_squared_error']
+        >>> model.layers[0].trainable = False  # freeze a layer, then compile again
+        >>> model.compile(adam, "mse")
+
         Args:
             optimizer: a name, a configuration or an Optimizer.
             loss: a name, a Loss or a function `(y_true, y_pred) -> values`; may be None if layers add losses.

@@ -40,6 +40,18 @@ class Trainer(Steps):
     ):
         """Train for a number of passes over the data; returns a History.
 
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("adam", "mse", metrics=["mae"])
+        >>> x = K.linspace(0, 1, 20).reshape(10, 2)
+        >>> history = model.fit(x, x.sum(axis=1), epochs=3, validation_split=0.2, verbose=0)
+        >>> sorted(history.history), history.epoch
+        (['loss', 'mae', 'val_loss', 'val_mae'], [0, 1, 2])
+
+        Ctrl-C ends the run after the step at hand: KeyboardInterrupt tells which step that was, the weights are those after
+        it, and `model.history` holds the epochs before. To go on later, add `callbacks.BackupAndRestore`. Mistakes that cost
+        a night are told as `kerasnp.warnings`.
+
         Args:
             x, y: arrays, lists, pandas frames, or HDF5 datasets and memmaps larger than memory, which are read in their
                 order and shuffled in blocks; or as x alone an iterable of `(x, y)` or `(x, y, sample_weight)` batches: a
@@ -129,7 +141,9 @@ class Trainer(Steps):
         """The names in the logs of an epoch, or None where only the epoch itself will tell."""
         replaced = any(getattr(type(self), n) is not getattr(Trainer, n) for n in ("test_step", "compute_metrics"))
         foreign = any(not type(m).__module__.startswith("kerasnp.") for m in self._compile_metrics.metrics)
-        if custom or replaced or foreign:
+        # A layer of the user's may add metrics when it is called.
+        foreign |= any(not type(layer).__module__.startswith("kerasnp.") for layer in self._flatten_layers())
+        if custom or replaced or foreign or self._held_metrics():
             return None
         names = self.metrics_names
         return names if validation is None else [*names, *(f"val_{name}" for name in names)]
@@ -193,6 +207,12 @@ class Trainer(Steps):
         **kwargs,
     ):
         """The loss and metrics on data, without training: a list in the order of `metrics_names`, or a dictionary.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(1, kernel_initializer="ones")])
+        >>> model.compile(loss="mse", metrics=["mae"])
+        >>> model.evaluate(K.ones((4, 2)), K.zeros((4, 1)), verbose=0, return_dict=True)
+        {'loss': 4.0, 'mae': 2.0}
 
         Raises: ValueError or TypeError for data that do not fit each other or the model.
         """

@@ -8,6 +8,15 @@ class Interruptible:
     """`with Interruptible() as interrupt:` a first Ctrl-C sets `interrupt.requested`; a second one raises at once.
 
     Outside the main thread, where Python delivers no signals, nothing changes.
+
+    >>> with Interruptible() as interrupt:
+    ...     for step in range(1000):
+    ...         if step == 3:
+    ...             interrupt._handle(signal.SIGINT, None)  # as if the user had pressed Ctrl-C
+    ...         if interrupt.requested:
+    ...             break
+    >>> step
+    3
     """
 
     requested = False
