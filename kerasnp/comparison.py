@@ -1,5 +1,6 @@
 """compare: the same seed and data for every combination of choices."""
 
+import contextlib
 import inspect
 import itertools
 import time
@@ -74,9 +75,8 @@ def compare(
             "compare: callbacks must be a function that returns a new list for each run, since callbacks keep state. "
             f"Received: {type(callbacks).__name__}"
         )
-    before = K.random.get_state(), random.global_state()
-    try:
-        runs = []
+    runs = []
+    with _randomness_kept():
         for combination in itertools.product(*(labelled.items() for labelled in names.values())):
             random.set_random_seed(seed)
             options = {name: label for name, (label, _) in zip(names, combination)}
@@ -91,10 +91,19 @@ def compare(
             )  # fmt: skip
             if verbose:
                 print(f"{run.label}: {', '.join(f'{k} {v:.4g}' for k, v in run.last.items())}, {run.seconds:.1f} s", flush=True)
-    finally:
-        K.random.set_state(before[0])
-        random.set_global_state(before[1])
     return Comparison(runs)
+
+
+@contextlib.contextmanager
+def _randomness_kept():
+    """Whatever is drawn inside, the random numbers after it are those that would have come."""
+    seeds, stream = K.random.get_state(), random.global_state()
+    try:
+        yield
+    finally:
+        # Making a stream takes a seed, so the seeds come last.
+        random.set_global_state(stream)
+        K.random.set_state(seeds)
 
 
 def _checked(build_fn, choices):
@@ -174,9 +183,8 @@ class Run:
     def train(self, x, y, batch_size, **options):
         """Measure the gradients, then fit."""
         if hasattr(x, "shape") and hasattr(y, "shape"):
-            state = random.global_state()
-            _, pairs = probe.gradients(self.model, x[:batch_size], y[:batch_size], who="compare")
-            random.set_global_state(state)
+            with _randomness_kept():
+                _, pairs = probe.gradients(self.model, x[:batch_size], y[:batch_size], who="compare")
             for weight, gradient in pairs:
                 if len(weight.shape) > 1:
                     layer = weight.path.rpartition("/")[0]

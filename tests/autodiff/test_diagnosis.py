@@ -353,6 +353,8 @@ def test_explanations_of_arrays_alone():
     assert named(kernel[::-1, ::-1], kernel) == "flipped along axis 0, 1"
     swapped = np.ascontiguousarray(kernel.transpose(0, 1, 3, 2)).reshape(kernel.shape)
     assert named(swapped, kernel).startswith("transposed (axes in the order (0, 1, 3, 2))")
+    turned = np.ascontiguousarray(kernel.transpose(3, 0, 1, 2)).reshape(kernel.shape)
+    assert named(-turned, kernel) == "transposed (axes in the order (3, 0, 1, 2)), and sign: it points the opposite way"
     assert named(kernel, 0 * kernel).startswith("a path too many")
     assert named(0 * kernel, 0 * kernel) is None and named(None, 0 * kernel) is None
 

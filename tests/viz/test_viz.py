@@ -195,6 +195,9 @@ def test_confusion_matrix_counts():
     assert [t.get_text() for t in axes.get_yticklabels()] == ["ant", "bee", "cow", "dog"]
     assert "accuracy 60 % of 5" in figure.get_suptitle()
     assert viz.confusion_matrix([0, 1], None, [0, 0], normalize=True).axes[0].texts[0].get_text() == "50"
+    logits = np.array([[5.0, 1.0], [0.0, 0.0]])
+    sure = viz.show_misclassified(logits, np.zeros((2, 4, 4)), [1, 1])
+    assert [axes.get_title() for axes in sure.axes[:2]] == ["0 (98 %), is 1", "0 (50 %), is 1"]
     binary = viz.confusion_matrix(np.array([[0.2], [0.9]]), None, [0, 1])
     assert [t.get_text() for t in binary.axes[0].texts] == ["1", "0", "0", "1"]
     with pytest.raises(ValueError, match="no samples"):
