@@ -13,8 +13,8 @@ __version__ = "0.1.0"
 
 # Names are resolved on first touch, so that `import kerasnp` costs little more than `import numpy`.
 _SUBMODULES = frozenset(
-    "activations autodiff backend callbacks config constraints data datasets initializers layers losses metrics models ops "
-    "optimizers random regularizers saving tree utils viz warnings".split()
+    "activations autodiff backend callbacks config constraints data datasets dtype_policies initializers layers losses metrics "
+    "mixed_precision models ops optimizers preprocessing random regularizers saving tree utils viz warnings".split()
 )
 _NAMES = {
     "Sequential": "models",
@@ -28,7 +28,10 @@ _NAMES = {
     "GradientTape": "autodiff",
     "compare": "comparison",
     "gradcheck": "autodiff",
+    "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
     "Initializer": "initializers",
+    "InputSpec": "layers",
     "Loss": "losses",
     "Metric": "metrics",
     "Optimizer": "optimizers",
@@ -49,6 +52,16 @@ def __getattr__(name):
         globals()[name] = value
         return value
     raise AttributeError(f"module 'kerasnp' has no attribute {name!r}")
+
+
+def version():
+    """The version of this package.
+
+    >>> import kerasnp
+    >>> kerasnp.version() == kerasnp.__version__
+    True
+    """
+    return __version__
 
 
 def __dir__():

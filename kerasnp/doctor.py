@@ -13,7 +13,7 @@ import numpy as np
 
 import kerasnp
 from kerasnp.backend import threads
-from kerasnp.datasets import mnist
+from kerasnp.datasets import cache
 from kerasnp.utils import file_utils
 
 # What kerasnp needs, and what it uses where it is there: package -> what for.
@@ -206,7 +206,7 @@ def _folder(path):
 
 
 def _mnist():
-    found = next((place for place in mnist._places("mnist.npz") if os.path.isfile(place)), None)
+    found = next((place for place in cache.places("mnist.npz") if os.path.isfile(place)), None)
     return found or "not on this machine; load_data downloads it, and kerasnp.datasets.digits needs no network"
 
 

@@ -23,9 +23,10 @@ LEVELS = [
     {"dtype_policies"},
     {"activations", "initializers", "regularizers", "constraints"},
     {"layers", "losses", "metrics", "optimizers"},
-    {"warnings"},
+    {"mixed_precision", "warnings"},
     # Batches; what reads images resizes them with ops.
     {"data"},
+    {"preprocessing"},
     # Callbacks see the model as self.model only.
     {"callbacks"},
     {"models"},

@@ -95,6 +95,15 @@ class KerasTensor:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}>"
 
 
+def is_keras_tensor(x):
+    """Whether `x` is a symbolic tensor.
+
+    >>> is_keras_tensor(KerasTensor((None, 3))), is_keras_tensor(np.ones(3))
+    (True, False)
+    """
+    return isinstance(x, KerasTensor)
+
+
 def is_symbolic(*structures):
     """Whether a symbolic tensor is among the leaves."""
     return any(isinstance(leaf, KerasTensor) for leaf in nest.flatten(structures))

@@ -53,7 +53,7 @@ from kerasnp.backend.update import (  # noqa: F401
     SMALL_UPDATE, flat, for_blocks, joined, offsets, scratch, segments, squared_norm,
 )  # fmt: skip
 from kerasnp.backend.windows import WINDOWS, window  # noqa: F401
-from kerasnp.utils import session
+from kerasnp.utils import naming, session
 from kerasnp.utils.masks import get_mask as get_keras_mask  # noqa: F401
 from kerasnp.utils.masks import set_mask as set_keras_mask  # noqa: F401
 
@@ -105,6 +105,40 @@ def clear_session(free_memory=True):
 def backend():
     """The name of the backend: `"numpy"`."""
     return "numpy"
+
+
+def is_float_dtype(dtype):
+    """Whether a type, or its name, is a floating one, bfloat16 among them.
+
+    >>> is_float_dtype("bfloat16"), is_float_dtype("int32")
+    (True, False)
+    """
+    return "float" in standardize_dtype(dtype)
+
+
+def is_int_dtype(dtype):
+    """Whether a type, or its name, is an integer one, with a sign or without.
+
+    >>> is_int_dtype("uint8"), is_int_dtype("bool")
+    (True, False)
+    """
+    return "int" in standardize_dtype(dtype)
+
+
+def is_keras_tensor(x):
+    """Whether `x` is a symbolic tensor, which has a shape and no values."""
+    from kerasnp.autodiff.symbolic import is_keras_tensor
+
+    return is_keras_tensor(x)
+
+
+def get_uid(prefix=""):
+    """How many times this has been asked for `prefix` since the last `clear_session`, from 1 on.
+
+    >>> get_uid("block of this example"), get_uid("block of this example")
+    (1, 2)
+    """
+    return naming.count(f"uid {prefix}")
 
 
 def is_float(dtype):

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from kerasnp.data.images import MODES, pillow
 from kerasnp.data.py_dataset import PyDataset
 from kerasnp.utils import check
 
@@ -104,16 +105,15 @@ def image_dataset_from_directory(
     from kerasnp.ops import image as images
 
     who = "image_dataset_from_directory"
-    pillow = _pillow(who)
-    modes = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
-    mode = modes[check.one_of("color_mode", color_mode, tuple(modes), who)]
+    image = pillow(who)
+    mode = MODES[check.one_of("color_mode", color_mode, tuple(MODES), who)]
     image_size = check.int_tuple("image_size", image_size, 2, who)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(f"{who}: only one of crop_to_aspect_ratio and pad_to_aspect_ratio may be True.")
     channels_first = K.standardize_data_format(data_format) == "channels_first"
 
     def read_one(path):
-        with pillow.open(path) as file:
+        with image.open(path) as file:
             pixels = np.asarray(file.convert(mode), "float32")
         pixels = pixels.reshape(*pixels.shape[:2], -1)
         shape = {"crop_to_aspect_ratio": crop_to_aspect_ratio, "pad_to_aspect_ratio": pad_to_aspect_ratio}
@@ -171,14 +171,6 @@ def text_dataset_from_directory(
         "text_dataset_from_directory", directory, labels, label_mode, class_names, TEXTS, read,
         batch_size, shuffle, seed, validation_split, subset, follow_links, verbose,
     )  # fmt: skip
-
-
-def _pillow(who):
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ImportError(f"{who} reads images with Pillow, which is not installed: pip install kerasnp[image]") from None
-    return Image
 
 
 def _dataset(

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnp.utils import file_utils
+from kerasnp.datasets import cache
 
 __all__ = ["installed", "load_data"]
 
@@ -45,9 +45,9 @@ def load_data(path: str | os.PathLike[str] = "mnist.npz") -> tuple[Split, Split]
         >>> x_train.shape, y_train[:3]  # doctest: +SKIP
         ((60000, 28, 28), array([5, 0, 4], dtype=uint8))
     """
-    places = _places(os.path.expanduser(os.fspath(path)))
+    places = cache.places(os.path.expanduser(os.fspath(path)))
     found = next((place for place in places if os.path.isfile(place)), None)
-    return _read(found or _download(places))
+    return _read(found or cache.download("mnist.load_data", places, ORIGIN, SHA256))
 
 
 def installed(path: str | os.PathLike[str] = "mnist.npz") -> bool:
@@ -57,28 +57,7 @@ def installed(path: str | os.PathLike[str] = "mnist.npz") -> bool:
         >>> installed("no_such_file.npz")
         False
     """
-    return any(os.path.isfile(place) for place in _places(os.path.expanduser(os.fspath(path))))
-
-
-def _places(path: str) -> list[str]:
-    """Where the file may be, best first. The first under `datasets`, or the only one, is where a download goes."""
-    if os.path.isabs(path):
-        return [path]
-    homes = [file_utils.home(), os.path.expanduser("~/.kerasnp"), os.path.expanduser("~/.keras")]
-    places = [os.path.join(home, "datasets", path) for home in dict.fromkeys(homes)]
-    return [os.path.join(homes[0], path), *places] if os.environ.get("KERASNP_HOME") else places
-
-
-def _download(places: list[str]) -> str:
-    target = places[1] if os.environ.get("KERASNP_HOME") and len(places) > 1 else places[0]
-    folder, name = os.path.split(target)
-    try:
-        return file_utils.get_file(name, ORIGIN, file_hash=SHA256, cache_dir=folder, cache_subdir="")
-    except OSError as error:
-        raise FileNotFoundError(
-            f"mnist.load_data: no file at {', '.join(places)}, and it could not be downloaded ({error}); "
-            f"save {ORIGIN} as {target}, or set KERASNP_HOME to the folder it is in."
-        ) from error
+    return any(os.path.isfile(place) for place in cache.places(os.path.expanduser(os.fspath(path))))
 
 
 def _read(path: str) -> tuple[Split, Split]:

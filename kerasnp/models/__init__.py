@@ -1,10 +1,11 @@
 """Models: the Sequential stack, training, evaluation, prediction, files."""
 
 from kerasnp import saving
+from kerasnp.models.cloning import clone_model
 from kerasnp.models.model import Model
 from kerasnp.models.sequential import Sequential
 
-__all__ = ["Model", "Sequential", "load_model", "model_from_json", "save_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
 
 
 def __getattr__(name):

@@ -28,8 +28,10 @@ def unpack_x_y_sample_weight(data):
 
 
 def pack_x_y_sample_weight(x, y=None, sample_weight=None):
-    """The shortest tuple that `unpack_x_y_sample_weight` undoes."""
-    return (x,) if y is None else (x, y) if sample_weight is None else (x, y, sample_weight)
+    """The shortest tuple that `unpack_x_y_sample_weight` undoes; of an array alone the array."""
+    if y is None:
+        return (x,) if isinstance(x, (tuple, list)) else x
+    return (x, y) if sample_weight is None else (x, y, sample_weight)
 
 
 def as_array(name, value, who):

@@ -19,11 +19,16 @@ def to_snake_case(name):
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def count(prefix):
+    """How many times `prefix` has been counted in this session, this time included."""
+    _global_counters[prefix] += 1
+    return _global_counters[prefix]
+
+
 def auto_name(prefix):
     """`prefix`, or `prefix_1`, `prefix_2`, ... where it has been given before in this session."""
-    count = _global_counters[prefix]
-    _global_counters[prefix] += 1
-    return prefix if count == 0 else f"{prefix}_{count}"
+    before = count(prefix) - 1
+    return prefix if before == 0 else f"{prefix}_{before}"
 
 
 def reset():
