@@ -86,7 +86,7 @@ class TestWindows:
     @pytest.mark.parametrize(
         "options, message",
         [
-            ({"sequence_length": 0}, "sequence_length must be a positive integer"),
+            ({"sequence_length": 0}, "`sequence_length` must be a positive integer"),
             ({"sequence_length": 21}, "a window spans 21 steps. Received: 20"),
             ({"sequence_length": 2, "start_index": 9, "end_index": 4}, "0 <= start_index < end_index <= 20"),
         ],
@@ -173,7 +173,7 @@ class TestImages:
             ({"validation_split": 0.2, "subset": "training"}, "need the same seed"),
             ({"validation_split": 0.01, "subset": "both"}, "the validation subset of 10 files .* is empty"),
             ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "only one of"),
-            ({"image_size": 0}, "image_size must be"),
+            ({"image_size": 0}, "image_size. argument must be"),
         ],
     )
     def test_mistakes(self, pets, options, message):
