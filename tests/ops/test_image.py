@@ -97,6 +97,16 @@ def test_elastic_transform_is_fixed_by_its_seed_and_bends_more_with_alpha():
     assert np.abs(little - BLOB).mean() < np.abs(a - BLOB).mean()
 
 
+def test_points_on_a_line_show_nothing_and_spare_the_other_images():
+    corners = np.array([[0, 0], [6, 0], [0, 5], [6, 5]], "float32")
+    start = np.stack([np.zeros((4, 2), "float32"), corners])
+    y = image.perspective_transform(BLOB, start, np.stack([np.zeros((4, 2), "float32"), corners]), fill_value=7.0)
+    assert (y[0] == 7).all()
+    np.testing.assert_allclose(y[1], BLOB[1], atol=1e-5)
+    with pytest.raises(TypeError, match="length 3"):
+        image.extract_patches_3d(np.zeros((4, 4, 4, 1)), (2, 2))
+
+
 @pytest.mark.parametrize(
     "fn, message",
     [
@@ -105,6 +115,7 @@ def test_elastic_transform_is_fixed_by_its_seed_and_bends_more_with_alpha():
         (lambda: image.resize(BLOB, (2, 2), fill_mode="wrap"), "`fill_mode`"),
         (lambda: image.resize(BLOB, (2, 2), crop_to_aspect_ratio=True, pad_to_aspect_ratio=True), "Only one of"),
         (lambda: image.resize(BLOB, (2, 2, 2)), "two elements"),
+        (lambda: image.resize(BLOB, (0, 2)), "`size` must have positive height and width"),
         (lambda: image.affine_transform(BLOB, np.ones((1, 1, 8))), "Invalid transform rank"),
         (lambda: image.affine_transform(BLOB, np.ones(8), fill_mode="edge"), "fill_mode"),
         (lambda: image.map_coordinates(BLOB, np.zeros((3, 2)), 1), "First dim of `coordinates`"),

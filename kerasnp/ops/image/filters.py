@@ -102,7 +102,12 @@ def extract_patches(images, size, strides=None, dilation_rate=1, padding="valid"
 
 
 def extract_patches_3d(volumes, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
-    """`extract_patches` of volumes, for which `size` may be one integer."""
+    """`extract_patches` of volumes, for which `size` may be one integer.
+
+    Raises: TypeError for a size of another length than 3.
+    """
+    if not isinstance(size, int) and len(size) != 3:
+        raise TypeError(f"Invalid `size` argument. Expected an int or a tuple of length 3. Received: size={size}")
     return _patches(volumes, size, strides, dilation_rate, padding, data_format, 3)
 
 

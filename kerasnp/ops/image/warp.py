@@ -150,7 +150,12 @@ def homography(start_points, end_points):
     rows_x = K.stack([ex, ey, one, zero, zero, zero, -sx * ex, -sx * ey], axis=-1)
     rows_y = K.stack([zero, zero, zero, ex, ey, one, -sy * ex, -sy * ey], axis=-1)
     system = K.concatenate([rows_x, rows_y], axis=1)
-    return K.linalg.solve(system, K.concatenate([sx, sy], axis=1)[..., None])[..., 0]
+    # Points on a line determine nothing: every place is then far outside.
+    flat = K.linalg.det(system) == 0
+    system[flat] = K.eye(8)
+    t = K.linalg.solve(system, K.concatenate([sx, sy], axis=1)[..., None])[..., 0]
+    t[flat] = (0, 0, -1e6, 0, 0, -1e6, 0, 0)
+    return t
 
 
 def perspective_transform(images, start_points, end_points, interpolation="bilinear", fill_value=0, data_format=None):
