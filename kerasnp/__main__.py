@@ -1,11 +1,15 @@
 """`python -m kerasnp COMMAND`."""
 
 import argparse
+import importlib
 import sys
 
-from kerasnp.bench.command import add_command as add_bench
-from kerasnp.doctor import add_command as add_doctor
-from kerasnp.saving.commands import add_commands
+# Where the other commands are described: only that of the one that is asked for is imported.
+HOMES = {
+    "bench": "kerasnp.bench.command",
+    "doctor": "kerasnp.doctor",
+    **dict.fromkeys(("inspect", "convert", "predict"), "kerasnp.saving.commands"),
+}
 
 
 def demo(args):
@@ -76,6 +80,7 @@ def draw_predictions(x, y, predicted, path, count=24):
 
 def main(argv=None):
     """Run a command; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m kerasnp", description="The Keras Sequential API in pure NumPy.")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("demo", help=demo.__doc__, description=demo.__doc__)
@@ -84,9 +89,9 @@ def main(argv=None):
     command.add_argument("--weights", default="kerasnp_demo.weights.h5", help="where the weights go (default %(default)s)")
     command.add_argument("--picture", default="kerasnp_demo.png", help="where the picture goes (default %(default)s)")
     command.set_defaults(run=demo)
-    add_commands(commands)
-    add_bench(commands)
-    add_doctor(commands)
+    asked = argv[0] if argv else None
+    for home in [HOMES[asked]] if asked in HOMES else dict.fromkeys(HOMES.values()) if asked != "demo" else ():
+        importlib.import_module(home).add_commands(commands)
     args = parser.parse_args(argv)
     args.run(args)
     return 0

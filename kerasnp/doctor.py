@@ -233,7 +233,7 @@ def doctor(args):
     sys.stdout.flush()
 
 
-def add_command(commands):
+def add_commands(commands):
     """Add it to the subparsers of `python -m kerasnp`."""
     command = commands.add_parser("doctor", help=doctor.__doc__, description=doctor.__doc__)
     command.add_argument("--json", action="store_true", help="as JSON")

@@ -4,6 +4,7 @@ Every stream is fixed by a pair (seed, counter), so a saved state of two integer
 threads never matters. `SFC64` fills arrays fastest of numpy's generators here; a 64-bit mix spreads neighbouring pairs.
 """
 
+import os
 import random as _python_random
 
 import numpy as np
@@ -23,7 +24,7 @@ def set_global_seed(seed):
 def make_seed():
     """A fresh seed: the next of a fixed sequence after `set_global_seed`, otherwise from the operating system."""
     if _global["seed"] is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
+        return int.from_bytes(os.urandom(4), "little")
     _global["made"] += 1
     return int(np.random.SeedSequence([_global["seed"], _global["made"]]).generate_state(1)[0])
 

@@ -53,7 +53,7 @@ def bench(args):
         chart(report, args.chart)
 
 
-def add_command(commands):
+def add_commands(commands):
     """Add it to the subparsers of `python -m kerasnp`."""
     command = commands.add_parser("bench", help=bench.__doc__, description=bench.__doc__)
     command.add_argument("workloads", nargs="*", help=f"some of {', '.join(SIZES)}; default all")
