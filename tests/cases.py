@@ -432,7 +432,7 @@ UNCALLED_LAYERS = {"InputLayer"}
 # Layers that make one step and want states: the layers around them are in the table.
 UNCALLED_LAYERS |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 # Layers that want trees beside their input: tests/layers/test_tree.py.
-UNCALLED_LAYERS |= {"TreeLSTMCell", "TreeRNNCell"}
+UNCALLED_LAYERS |= {"Tree", "TreeLSTMCell", "TreeRNNCell"}
 # Layers that take or put out whole numbers or text: DISCRETE below, and tests/layers/test_discrete_layers.py.
 UNCALLED_LAYERS |= {"CategoryEncoding", "Discretization", "HashedCrossing", "Hashing"}
 UNCALLED_LAYERS |= {"IndexLookup", "IntegerLookup", "StringLookup", "TextVectorization"}

@@ -126,6 +126,7 @@ from kerasnp.layers.separable_conv import (  # noqa: F401
 )  # fmt: skip
 from kerasnp.layers.text import TextVectorization  # noqa: F401
 from kerasnp.layers.tree import TreeLSTMCell, TreeRNNCell  # noqa: F401
+from kerasnp.layers.tree_batch import Tree  # noqa: F401
 from kerasnp.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D  # noqa: F401
 from kerasnp.layers.wrapper import SpectralNormalization, Wrapper  # noqa: F401
 

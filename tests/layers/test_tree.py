@@ -155,6 +155,69 @@ def test_learns_to_evaluate_formulas(cls):
     assert max(values[held].mean(), 1 - values[held].mean()) < 0.7
 
 
+def stack(cls, **options):
+    return kerasnp.Sequential([
+        kerasnp.Input((2 * LEAVES - 1, 2), dtype="int32"),
+        layers.Tree(cls(16, **options), embedding=layers.Embedding(len(WORDS), 8)),
+        layers.Dense(2, activation="softmax"),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_fit_learns_to_evaluate_formulas(cls, tmp_path):
+    """The same task through a stack: fit, evaluate, predict, and a file."""
+    kerasnp.utils.set_random_seed(1)
+    words, trees, values = formulas(np.random.default_rng(0), 600, 2)
+    x = layers.Tree.pack(words, trees)
+    assert x.shape == (600, 2 * LEAVES - 1, 2)
+    model = stack(cls)
+    model.compile(kerasnp.optimizers.Adam(0.02), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x[:450], values[:450], batch_size=150, epochs=34, verbose=0)
+    assert model.history.history["accuracy"][-1] > 0.95
+    assert model.evaluate(x[450:], values[450:], verbose=0)[1] > 0.9
+    model.save(tmp_path / "trees.keras")
+    again = kerasnp.models.load_model(tmp_path / "trees.keras")
+    np.testing.assert_array_equal(again.predict(x[450:], verbose=0), model.predict(x[450:], verbose=0))
+
+
+@pytest.mark.parametrize("cls", BOTH)
+def test_a_stack_is_its_cell(cls):
+    x = np.random.default_rng(0).standard_normal((4, 3, 4)).astype("float32")
+    cell, rising = cls(3), [*PAIRS[:2], (0, 2), 2]
+    packed = layers.Tree.pack(x, rising)
+    np.testing.assert_array_equal(packed[:, :, -1], [*PARENTS[:2], [3, -2, 3, -1, -2], PARENTS[3]])
+    layer = layers.Tree(cell)
+    np.testing.assert_allclose(layer(packed), cell(x, rising), rtol=1e-6)
+    assert layer.compute_output_shape((None, 5, 5)) == layer(kerasnp.Input((5, 5))).shape == (None, 3)
+    twin = layers.Tree.from_config(json.loads(json.dumps(layer.get_config())))
+    assert twin.get_config() == layer.get_config()
+    kerasnp.backend.set_floatx("float64")
+    cell = cls(3, bias_initializer="random_normal")
+    layer = layers.Tree(cell)
+    layer(packed.astype("float64"))
+
+    def state(x, *_):
+        parents = packed[:, :, -1:].astype("float64")
+        return layer(kerasnp.ops.concatenate([x, parents], axis=-1))
+
+    gradcheck(state, packed[:, :, :-1].astype("float64"), *cell.weights)
+
+
+@pytest.mark.parametrize("call, text", [
+    (lambda: layers.Tree(layers.LSTMCell(2)), "TreeRNNCell or TreeLSTMCell"),
+    (lambda: layers.Tree(layers.TreeRNNCell(2), embedding=layers.Dense(2)), "an Embedding layer"),
+    (lambda: layers.Tree(layers.TreeRNNCell(2)).build((None, 4, 3)), "2 . leaves - 1"),
+    (lambda: layers.Tree(layers.TreeRNNCell(2)).build((None, 5, 1)), "2 . leaves - 1"),
+    (lambda: layers.Tree(layers.TreeRNNCell(2), layers.Embedding(3, 2)).build((None, 5, 3)), "its word and its parent"),
+    (lambda: layers.Tree(layers.TreeRNNCell(2))(np.zeros((1, 5, 3))), "one binary tree"),
+    (lambda: layers.Tree.pack(np.zeros((1, 3)), [((0, 2), (1, 0))]), "the left one must have the first leaf"),
+    (lambda: layers.Tree.pack(np.zeros((2, 3)), [(0, 1)]), "2, 3, 1. and 1 trees"),
+])  # fmt: skip
+def test_mistakes_with_packed_trees(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
+
+
 @pytest.mark.parametrize("trees, text", [
     ([(0, 1, 2)], "two children"),
     ([(0, 3)], "from 0 to 2"),
