@@ -271,7 +271,7 @@ def test_prefetch_is_the_iterable_itself_only_sooner():
     assert int(m.optimizer.iterations) == 12 and not loaders()
     with pytest.raises(ZeroDivisionError):
         list(prefetch(1 / (2 - i) for i in range(4)))
-    with pytest.raises(ValueError, match="ahead must be a positive integer"):
+    with pytest.raises(ValueError, match="`ahead` must be a positive integer"):
         prefetch([], ahead=0)
 
 

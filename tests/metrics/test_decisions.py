@@ -219,11 +219,11 @@ def test_area_tells_its_thresholds_and_writes_those_it_was_given():
         (lambda: metrics.IoU(2, [2]), r"Target class id 2 is out of range, which is \[0, 2\)"),
         (lambda: metrics.Precision(class_id=2)([0, 1], [0.0, 1.0]), "When class_id is provided, y_pred must be a 2D array"),
         (lambda: metrics.MeanIoU(2)([0, 1], [[0, 1, 1]]), "one class number per place"),
-        (lambda: metrics.MeanIoU(0), "num_classes must be a positive integer"),
+        (lambda: metrics.MeanIoU(0), "`num_classes` must be a positive integer"),
         (lambda: metrics.R2Score("x"), "Invalid value for argument `class_aggregation`"),
         (lambda: metrics.R2Score(num_regressors=-1), "Expected a value >= 0"),
         (lambda: metrics.R2Score()([1.0], [1.0]), "R2Score expects 2D inputs"),
-        (lambda: metrics.TopKCategoricalAccuracy(k=0), "k must be a positive integer"),
+        (lambda: metrics.TopKCategoricalAccuracy(k=0), "`k` must be a positive integer"),
     ],
 )
 def test_wrong_arguments_are_named(make, message):
