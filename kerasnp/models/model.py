@@ -4,9 +4,11 @@ import json
 
 from kerasnp import backend as K
 from kerasnp import saving
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.layer import Layer
 from kerasnp.models.summary import summarize
 from kerasnp.models.trainer import Trainer
+from kerasnp.utils import nest
 
 
 class Model(Trainer, Layer):
@@ -43,6 +45,41 @@ class Model(Trainer, Layer):
         Trainer.__init__(self)
         # Layers inside make their weights at the first call, so the model counts as built only then.
         self.built = False
+
+    def build(self, input_shape=None):
+        """Make the weights of the layers inside, for inputs of `input_shape`, by calling the model on arrays of ones.
+
+        Raises: ValueError without a shape, or where `call` does not take arrays of that shape.
+        """
+        if input_shape is None:
+            raise ValueError(f"Model '{self.name}' needs an input shape to be built: call build(input_shape).")
+        inputs = nest.map_shapes(lambda s: KerasTensor(s, dtype=self.compute_dtype), input_shape)
+        try:
+            self._try(inputs)
+        except Exception as error:
+            self.built = False
+            raise ValueError(
+                f"Model '{self.name}' cannot be built for input_shape={input_shape}: its call() fails on an array of ones "
+                f"({error}); call the model on data instead."
+            ) from error
+
+    def build_from_config(self, config):
+        """Build the model as `get_build_config` says; a `call` that takes no arrays of ones leaves that to the first call."""
+        try:
+            super().build_from_config(config)
+        except ValueError:
+            if type(self).build is not Model.build:
+                raise
+
+    def _build_for(self, args, kwargs):
+        if type(self).build is not Model.build:
+            super()._build_for(args, kwargs)
+            return
+        # The layers inside are built by the call that is about to come; its shape is noted for files.
+        tensors = list(self._tensor_arguments(args, kwargs).values())
+        if len(tensors) == 1 and self._build_shape is None:
+            self._build_shape = nest.map_structure(lambda x: (None, *x.shape[1:]) if x.shape else (), tensors[0])
+        self.built = True
 
     @property
     def layers(self):

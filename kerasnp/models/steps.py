@@ -6,6 +6,7 @@ import warnings
 
 from kerasnp import backend as K
 from kerasnp import optimizers
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.tape import Tape, stop_recording
 from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
@@ -256,10 +257,15 @@ class Steps:
         """Make the weights for data like `x`, so that optimizer and summary know them before the first step."""
         if type(self).__name__ == "Sequential" or hasattr(self, "_output_shape"):
             self.build(x.shape)
-        else:
+            return
+        self._build_shape = (None, *x.shape[1:])
+        try:
+            self._try(KerasTensor(self._build_shape, dtype=x.dtype))
+        except Exception:
+            # A call that wants real values; an error of its own shows here.
             with stop_recording():
                 self(x[:1], training=False)
-            self.built = True
+        self.built = True
 
 
 @functools.cache

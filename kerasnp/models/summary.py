@@ -41,8 +41,12 @@ def _knows_boxes(stream):
 
 
 def _rows(model, expand_nested, show_trainable, depth=0):
+    stack = hasattr(model, "_output_shape")
     shape = model._build_shape
     for layer in model.layers:
+        if not stack:
+            shape = layer._build_shape
+            shape = (None, *shape[1:]) if isinstance(shape, tuple) and shape else shape
         try:
             shape = layer.compute_output_shape(shape) if shape is not None else None
         except Exception:

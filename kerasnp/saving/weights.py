@@ -13,9 +13,15 @@ from kerasnp.saving.hdf5 import Dataset, Group
 from kerasnp.utils.naming import to_snake_case
 
 # Attributes by which a layer or model keeps its books; what they hold is reached by another name, or is no weight.
-SKIPPED = frozenset("_weights _layers _seed_generators _losses _metrics _input_layer _functional".split())
+SKIPPED = frozenset(
+    "_weights _layers _seed_generators _losses _metrics _containers _parts _steps _compile_config _input_layer "
+    "_functional".split()
+)
 # Older Keras 2.x writes the second, on Windows with backslashes.
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
+
+
+CONTAINERS = (list, tuple, set, dict)
 
 
 def is_layer(value):
@@ -40,13 +46,20 @@ def walk(model):
         for name, value in attributes(layer):
             if is_layer(value):
                 visit(value, join(path, name))
-            elif isinstance(value, (list, tuple, set, dict)):
-                counts = {}
-                for item in value.values() if isinstance(value, dict) else value:
-                    if is_layer(item):
-                        key = to_snake_case(class_name(item))
-                        n = counts[key] = counts.get(key, -1) + 1
-                        visit(item, join(path, name, f"{key}_{n}" if n else key))
+            elif isinstance(value, CONTAINERS):
+                visit_container(value, join(path, name))
+
+    def visit_container(container, path):
+        if id(container) in seen:
+            return
+        seen.add(id(container))
+        counts = {}
+        for item in list(container.values()) if isinstance(container, dict) else container:
+            if not is_layer(item) and not isinstance(item, CONTAINERS):
+                continue
+            key = to_snake_case(class_name(item)) if is_layer(item) else "container"
+            n = counts[key] = counts.get(key, -1) + 1
+            (visit if is_layer(item) else visit_container)(item, join(path, f"{key}_{n}" if n else key))
 
     visit(model, "")
     return found

@@ -1,0 +1,64 @@
+"""Subclassed models: their weights from a shape, from data, and from files."""
+
+import numpy as np
+import pytest
+
+import kerasnp
+from kerasnp import layers
+
+
+@kerasnp.saving.register_keras_serializable("tests")
+class Nested(kerasnp.Model):
+    """Layers in a list, in a dictionary and inside another layer."""
+
+    def __init__(self, units=3, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.stack = [layers.Dense(units), layers.Dense(units)]
+        self.heads = {"a": layers.Dense(2), "b": (layers.Dense(2),)}
+        self.calls = self.add_weight(name="calls", trainable=False, initializer="zeros")
+
+    def call(self, x):
+        self.calls.assign_add(1)
+        for layer in self.stack:
+            x = layer(x)
+        return self.heads["a"](x) + self.heads["b"][0](x)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def test_weights_come_from_a_shape_without_a_trace():
+    model = Nested()
+    model.build((None, 5))
+    assert model.built and model.count_params() == 18 + 12 + 8 + 8 + 1
+    assert float(model.calls) == 0
+    with pytest.raises(ValueError, match="cannot be built for input_shape=.*call the model on data instead"):
+        Nested().build((None, 5, 6, 7)[:0])
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
+def test_a_saved_model_predicts_the_same(tmp_path, suffix):
+    x = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    model = Nested()
+    model.compile("sgd", "mse")
+    model.fit(x, np.ones((4, 2)), verbose=0)
+    assert float(model.calls) == 1
+    path = str(tmp_path / f"nested{suffix}")
+    if suffix == ".keras":
+        model.save(path)
+        again = kerasnp.models.load_model(path)
+        assert again.compiled and again.built
+    else:
+        model.save_weights(path)
+        again = Nested()
+        again.build((None, 5))
+        again.load_weights(path)
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_the_table_shows_the_shape_that_each_layer_saw():
+    model, lines = Nested(), []
+    model.build((None, 5))
+    model.summary(print_fn=lines.append)
+    assert lines[0].count("(None, 3)") == 2 and lines[0].count("(None, 2)") == 2
