@@ -429,6 +429,8 @@ LAYERS = {
 
 # Layers that no data pass through.
 UNCALLED_LAYERS = {"InputLayer"}
+# Layers too, once kerasnp.models is imported: tests/models.
+UNCALLED_LAYERS |= {"Model", "Sequential"}
 # Layers that make one step and want states: the layers around them are in the table.
 UNCALLED_LAYERS |= {"GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"}
 # Layers that want trees beside their input: tests/layers/test_tree.py.
