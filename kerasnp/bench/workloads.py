@@ -22,7 +22,8 @@ def images(workload):
         (x, y), _ = datasets.mnist.load_data()
     except OSError:
         (x, y), _ = datasets.digits.load_data(n, 10)
-    x, y = (x[:n] / 255).astype("float32"), y[:n].astype("int32")
+    x, y = x[:n].astype("float32"), y[:n].astype("int32")
+    x /= 255
     if workload == "lstm":
         return x, y
     return (x.reshape(n, 784) if workload.startswith("mlp") else x[..., None]), y
