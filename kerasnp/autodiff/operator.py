@@ -107,7 +107,7 @@ class Operator:
             return None
         variable = self.inputs[i]
         # Once only: a second gradient of the same weight is added to the first, so it needs memory of its own.
-        if id(variable) in self.leaf_grads or any(x is variable for j, x in enumerate(self.inputs) if j != i):
+        if id(variable) in self.leaf_grads or [id(x) for x in self.inputs].count(id(variable)) > 1:
             return None
         return getattr(variable, "grad_buffer", None)
 

@@ -115,5 +115,13 @@ def standardize_dtype(dtype):
 
 def storage_dtype(dtype):
     """The numpy dtype that holds values of `dtype`; bfloat16, which numpy lacks, is held as float32."""
-    name = standardize_dtype(dtype)
-    return np.dtype("float32" if name == "bfloat16" else "object" if name == "string" else name)
+    held = _held.get(dtype) if type(dtype) is str else None
+    if held is None:
+        name = standardize_dtype(dtype)
+        held = np.dtype("float32" if name == "bfloat16" else "object" if name == "string" else name)
+        if type(dtype) is str:
+            _held[dtype] = held
+    return held
+
+
+_held: dict = {}  # what names were found to mean

@@ -129,12 +129,12 @@ def as_float(x, dtype=None):
     else:
         x = K.tensor(x)
         held = x.dtype
-    wanted = K.floatx() if dtype is None else K.storage_dtype(dtype).name
+    wanted = K.storage_dtype(dtype or K.floatx())
     if held == wanted:
         return x
     if dtype is None and held.kind == "f":
-        wanted = K.result_type(held, wanted).name
-    return ops.cast(x, wanted)
+        wanted = K.result_type(held, wanted)
+    return ops.cast(x, wanted.name)
 
 
 def as_labels(y, dtype=None):
