@@ -16,4 +16,5 @@ def round_to_bfloat16(x):
     >>> float(round_to_bfloat16(np.float32(1.001)))
     1.0
     """
-    return (bfloat16_bits(x).astype(np.uint32) << 16).view(np.float32)
+    # NumPy 1 takes a scalar array times a Python number for 64 bits.
+    return np.asarray(bfloat16_bits(x).astype(np.uint32) << np.uint32(16), np.uint32).view(np.float32)
