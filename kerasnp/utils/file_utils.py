@@ -172,19 +172,21 @@ def _fetch(origin: str, file: IO[bytes], digest: hashlib._Hash, title: str) -> N
     from urllib.error import URLError
     from urllib.request import urlopen
 
-    from tqdm import tqdm
+    from kerasnp.utils.progress import INTERVAL, Bar, write_line
 
     received = 0
+    write_line(f"Downloading data from {origin}")
     try:
         with urlopen(origin, timeout=PATIENCE) as response:
             length = response.headers.get("Content-Length")
             total = int(length) if length and length.isdigit() else None
-            with tqdm(total=total, desc=title, unit="B", unit_scale=True) as bar:
+            with Bar(unit="B") as bar:
+                bar.begin(total, title, delay=INTERVAL)
                 while block := response.read(BLOCK):
                     file.write(block)
                     digest.update(block)
                     received += len(block)
-                    bar.update(len(block))
+                    bar.step(received)
     except (OSError, HTTPException) as error:
         reason = error.reason if type(error) is URLError else error
         raise OSError(f"get_file: the download from {origin} failed: {reason}") from error

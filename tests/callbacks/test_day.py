@@ -16,6 +16,7 @@ import pytest
 import kerasnp
 
 SCRIPT = """
+    import importlib.util
     import sys
     import time
     import numpy as np
@@ -27,6 +28,8 @@ SCRIPT = """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(64, 4)).astype("float32")
     y = (x.sum(axis=1) > 0).astype("int32")
+    x_val = rng.normal(size=(64, 4)).astype("float32")
+    y_val = (x_val.sum(axis=1) > 0).astype("int32")
     layers = kerasnp.layers
     model = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(8, "relu"), layers.Dropout(0.2), layers.Dense(2)])
     loss = kerasnp.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -40,7 +43,7 @@ SCRIPT = """
 
     stopping = callbacks.EarlyStopping("val_acc", patience=2, min_delta=1.0, verbose=1)
     backup = callbacks.BackupAndRestore(folder, save_freq=1)
-    data = {"batch_size": 16, "epochs": 6, "validation_data": (x, y)}
+    data = {"batch_size": 16, "epochs": 6, "validation_data": (x_val, y_val)}
     try:
         model.fit(x, y, callbacks=[Watch(), stopping, backup], **data)
     except KeyboardInterrupt as error:
@@ -48,9 +51,11 @@ SCRIPT = """
         assert model.history.epoch == list(range(len(model.history.history["loss"])))
         print(error)
         sys.exit(3)
-    value = model.evaluate(x, y, return_dict=True)
+    value = model.evaluate(x_val, y_val, batch_size=16, return_dict=True)
     assert model.predict(x).shape == (64, 2)
     assert value["loss"] == model.history.history["val_loss"][-1]
+    if importlib.util.find_spec("matplotlib"):
+        kerasnp.viz.plot_history(model.history, path=folder + ".png")
     print("history", model.history.history)
 """
 
@@ -94,6 +99,34 @@ def test_train_interrupt_resume_stop_evaluate_predict_on_a_terminal(tmp_path):
     assert code == 0
     assert re.search(r"Resuming at epoch 2, step [2-5] from ", resumed)
     assert resumed.splitlines()[-1] == straight.splitlines()[-1] and "'val_loss'" in straight.splitlines()[-1]
+
+
+def test_the_same_day_in_a_plain_file(tmp_path):
+    script = tmp_path / "day.py"
+    script.write_text(textwrap.dedent(SCRIPT))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def run(folder, pause, interrupt=False):
+        out = tmp_path / f"{folder} {interrupt}.txt"
+        with open(out, "wb") as file:
+            command = [sys.executable, "-u", script, tmp_path / folder, str(pause)]
+            process = subprocess.Popen(command, stdout=file, stderr=file, env=environment, start_new_session=True)
+            while interrupt and b"Epoch 1/6" not in out.read_bytes() and process.poll() is None:
+                time.sleep(0.02)
+            if interrupt:
+                process.send_signal(signal.SIGINT)
+            code = process.wait()
+        assert not re.search(rb"[\r\b\x1b]", out.read_bytes())
+        return out.read_text().splitlines(), code
+
+    straight, code = run("straight", 0)
+    assert code == 0
+    assert [line.split(" - ")[0] for line in straight[:4]] == ["Epoch 1/6", "Epoch 2/6", "Epoch 3/6", "Epoch 3: early stopping"]
+    broken, code = run("backup", 0.1, interrupt=True)
+    assert code == 3 and broken[-1].startswith("fit was interrupted after step")
+    resumed, code = run("backup", 0)
+    assert code == 0 and any(line.startswith("Resuming at epoch") for line in resumed)
+    assert resumed[-1] == straight[-1]
 
 
 def test_a_long_run_grows_neither_memory_nor_threads_nor_open_files(tmp_path):

@@ -1,6 +1,9 @@
 """Loading ahead: order, overlap, exceptions, and nothing left behind."""
 
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 import traceback
@@ -149,6 +152,47 @@ def test_ctrl_c_stops_after_the_step_and_leaves_no_thread():
     assert not loaders()
 
 
+CHILDREN = """
+    import os, signal, sys, threading, time
+    import numpy as np
+    import kerasnp
+    from kerasnp import layers
+
+    class Slow(kerasnp.utils.PyDataset):
+        def __len__(self):
+            return 1000
+
+        def __getitem__(self, index):
+            time.sleep(0.01)
+            return np.ones((2, 1), "float32"), np.ones((2, 1), "float32")
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    model = kerasnp.Sequential([kerasnp.Input((1,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    press = kerasnp.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: os.killpg(os.getpgrp(), signal.SIGINT) if batch == 3 else None)
+    try:
+        model.fit(Slow(workers=2, use_multiprocessing=True), verbose=0, callbacks=[press])
+    except KeyboardInterrupt as error:
+        print(error)
+    import multiprocessing
+    print("children", multiprocessing.active_children(), "threads", threading.active_count())
+"""
+
+
+def test_ctrl_c_in_a_terminal_reaches_loading_processes_too(tmp_path):
+    """The terminal sends it to all of them; they leave it to their parent, who ends them without a word."""
+    if sys.platform != "linux":
+        pytest.skip("processes are forked on Linux")
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(CHILDREN))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KERASNP_NUM_THREADS": "1"}
+    command = [sys.executable, script]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, start_new_session=True, timeout=60)
+    assert "fit was interrupted after step" in done.stdout and "children [] threads 1" in done.stdout, done.stderr
+    assert done.stderr == ""
+
+
 def test_fit_draws_the_batches_in_a_new_order_each_epoch_for_any_number_of_workers():
     class Recording(Numbered):
         def __init__(self, **options):
@@ -178,7 +222,6 @@ def test_fit_draws_the_batches_in_a_new_order_each_epoch_for_any_number_of_worke
         orders.append(seen)
         assert data.begun == data.ended == 2
         assert sorted(seen[:12]) == list(range(12)) != seen[:12] != seen[12:]
-        seen.clear() if workers == 0 else None
         m.fit(data, shuffle=False, verbose=0)
         assert seen[24:] == list(range(12))
     assert orders[0] == orders[1]

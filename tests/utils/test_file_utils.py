@@ -371,3 +371,30 @@ def test_importing_it_imports_no_network_and_no_progress_bar():
     root = os.path.dirname(os.path.dirname(os.path.dirname(file_utils.__file__)))
     result = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert {"urllib.request", "tarfile", "tqdm"}.isdisjoint(result.stdout.split())
+
+
+def test_a_long_download_says_where_from_and_shows_a_bar_on_a_terminal(tmp_path, monkeypatch, capsys):
+    import io
+
+    from kerasnp.utils import progress
+
+    class Screen(io.StringIO):
+        encoding = "utf-8"
+
+        def isatty(self):
+            return True
+
+    source = tmp_path / "source.bin"
+    source.write_bytes(bytes(3 << 20))
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen()
+    monkeypatch.setattr("sys.stdout", screen)
+    file_utils.get_file("a.bin", source.as_uri(), cache_dir=tmp_path / "one", cache_subdir="")
+    assert screen.getvalue().startswith(f"Downloading data from {source.as_uri()}\n")
+    assert "a.bin:" in screen.getvalue() and "/3.00M" in screen.getvalue()
+    plain = io.StringIO()
+    monkeypatch.setattr("sys.stdout", plain)
+    file_utils.get_file("a.bin", source.as_uri(), cache_dir=tmp_path / "two", cache_subdir="")
+    assert plain.getvalue() == f"Downloading data from {source.as_uri()}\n"
+    assert capsys.readouterr().err == ""

@@ -390,3 +390,21 @@ def test_a_summary_in_a_locale_without_unicode(tmp_path):
     code = "    model.summary()\n    print('after')\n"
     text, exit_code = in_terminal(FIT + code, tmp_path, PYTHONIOENCODING="ascii")
     assert exit_code == 0 and "| dense (Dense)" in text and "after" in text
+
+
+def test_a_notebook_is_known_by_its_kernel(monkeypatch):
+    import types
+
+    shell = type("ZMQInteractiveShell", (), {})()
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert progress.display_kind() == "notebook"
+    # Without ipywidgets the bar is drawn in characters.
+    monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
+    progress._tqdm_class.cache_clear()
+    try:
+        assert progress._tqdm_class("notebook").__mro__[1].__module__ == "tqdm.std"
+    finally:
+        progress._tqdm_class.cache_clear()
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: None))
+    assert progress.display_kind(io.StringIO()) == "plain"
