@@ -74,7 +74,8 @@ def get_file(
         >>> import pathlib, tempfile
         >>> folder = pathlib.Path(tempfile.mkdtemp())
         >>> _ = (folder / "source.txt").write_text("hello")
-        >>> path = get_file("copy.txt", (folder / "source.txt").as_uri(), cache_dir=folder)
+        >>> path = get_file("copy.txt", (folder / "source.txt").as_uri(), cache_dir=folder)  # doctest: +ELLIPSIS
+        Downloading data from file://...
         >>> pathlib.Path(path).relative_to(folder).as_posix(), pathlib.Path(path).read_text()
         ('datasets/copy.txt', 'hello')
     """
