@@ -9,7 +9,7 @@ import numpy as np
 from kerasnp import backend as K
 from kerasnp.data.loading import read_ahead
 from kerasnp.data.py_dataset import in_order
-from kerasnp.utils import check
+from kerasnp.utils import check, nest
 from kerasnp.utils.text import is_text
 
 
@@ -49,6 +49,25 @@ def as_array(name, value, who):
     if hasattr(value, "to_numpy"):
         value = _from_frame(name, value, who)
     return _numeric(name, np.asarray(getattr(value, "value", value) if hasattr(value, "creator") else value), who)
+
+
+def as_input(value, who):
+    """The inputs of a model: one array, or a list, tuple or dictionary of several, each an array."""
+    if _is_several(value):
+        return nest.map_structure(lambda v: as_array("x", v, who), value)
+    return as_array("x", value, who)
+
+
+def _is_several(value):
+    """Whether `value` holds an array for each input, and not the numbers of one array."""
+    if isinstance(value, dict):
+        return len(value) > 1
+    return isinstance(value, (list, tuple)) and len(value) > 1 and all(getattr(v, "shape", ()) or _is_several(v) for v in value)
+
+
+def rows(x):
+    """How many samples there are in one input or several."""
+    return len(nest.flatten(x)[0])
 
 
 def _numeric(name, array, who):
@@ -130,21 +149,23 @@ class ArrayData:
     BLOCK_BYTES = 1 << 25  # but no more than this
 
     def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, who="fit"):
-        self.x = as_array("x", x, who)
+        self.x = as_input(x, who)
         self.y = None if y is None else as_array("y", y, who)
         self.sample_weight = None if sample_weight is None else as_array("sample_weight", sample_weight, who)
-        if self.x.ndim == 0:
+        inputs = nest.flatten(self.x)
+        if any(a.ndim == 0 for a in inputs):
             raise ValueError(f"{who}: x must be an array with a batch axis. Received: a scalar")
-        given = {"x": self.x, "y": self.y, "sample_weight": self.sample_weight}
+        given = {f"input {i}" if i else "x": a for i, a in enumerate(inputs)}
+        given.update({"y": self.y, "sample_weight": self.sample_weight})
         check.same_length(who, **{k: v for k, v in given.items() if v is not None})
-        self.size = len(self.x)
+        self.size = rows(self.x)
         self.batch_size = check.positive_int("batch_size", 32 if batch_size is None else batch_size, who)
         self.shuffle = shuffle
         self.num_batches = -(-self.size // self.batch_size)
         if class_weight is not None:
             labels, weights = (a.read() if isinstance(a, FileRows) else a for a in (self.y, self.sample_weight))
             self.sample_weight = weigh_classes(labels, class_weight, weights, who)
-        self._files = [a for a in (self.x, self.y, self.sample_weight) if isinstance(a, FileRows)]
+        self._files = [a for a in (*inputs, self.y, self.sample_weight) if isinstance(a, FileRows)]
 
     @property
     def in_memory(self):
@@ -160,8 +181,8 @@ class ArrayData:
         order = None if rng is None else self._order(rng)
         for start in range(first * self.batch_size, self.size, self.batch_size):
             stop = min(start + self.batch_size, self.size)
-            rows = slice(start, stop) if order is None else order[start:stop]
-            yield self._take(self.x, rows), self._take(self.y, rows), self._take(self.sample_weight, rows)
+            chosen = slice(start, stop) if order is None else order[start:stop]
+            yield self._take(self.x, chosen), self._take(self.y, chosen), self._take(self.sample_weight, chosen)
 
     def _order(self, rng):
         if self.shuffle != "batch":
@@ -180,21 +201,25 @@ class ArrayData:
         blocks = read_ahead(lambda start: self._read(start, min(start + block, self.size)), map(int, starts), 1, 1)
         with contextlib.closing(blocks):
             for parts in blocks:
-                n = len(parts[0])
+                n = rows(parts[0])
                 order = None if rng is None or self.shuffle == "batch" else rng.permutation(n)
                 for start in range(0, n, self.batch_size):
-                    rows = slice(start, min(start + self.batch_size, n))
-                    yield tuple(self._take(a, rows if order is None else order[rows]) for a in parts)
+                    chosen = slice(start, min(start + self.batch_size, n))
+                    yield tuple(self._take(a, chosen if order is None else order[chosen]) for a in parts)
 
     def _read(self, start, stop):
-        arrays = (self.x, self.y, self.sample_weight)
-        return [a.read(start, stop) if isinstance(a, FileRows) else None if a is None else a[start:stop] for a in arrays]
+        def read(a):
+            return a.read(start, stop) if isinstance(a, FileRows) else None if a is None else a[start:stop]
+
+        return [nest.map_structure(read, a) for a in (self.x, self.y, self.sample_weight)]
 
     @staticmethod
-    def _take(array, rows):
-        if array is None:
+    def _take(arrays, chosen):
+        if arrays is None:
             return None
-        return array[rows] if isinstance(rows, slice) else array.take(rows, axis=0)
+        if isinstance(arrays, np.ndarray):
+            return arrays[chosen] if isinstance(chosen, slice) else arrays.take(chosen, axis=0)
+        return nest.map_structure(lambda a: ArrayData._take(a, chosen), arrays)
 
     def pass_over(self, count, ended):
         """As if so many passes had been made after the first batch of one; the next order does not depend on them."""
@@ -223,12 +248,12 @@ class IterableData:
 
     def _batch(self, item):
         x, y, weight = unpack_x_y_sample_weight(item)
-        x = as_array("x", x, self.who)
+        x = as_input(x, self.who)
         y = None if y is None else as_array("y", y, self.who)
         weight = None if weight is None else as_array("sample_weight", weight, self.who)
         if self.class_weight is not None:
             weight = weigh_classes(y, self.class_weight, weight, self.who)
-        return tuple(a.read() if isinstance(a, FileRows) else a for a in (x, y, weight))
+        return tuple(nest.map_structure(lambda a: a.read() if isinstance(a, FileRows) else a, part) for part in (x, y, weight))
 
     def pass_over(self, count, ended):
         """As if so many passes had been made after the first batch of one."""
@@ -308,13 +333,20 @@ def split_validation(x, y, sample_weight, validation_split):
     """The first part for training, the last `validation_split` of the samples for validation, as Keras cuts them."""
     if not 0 < validation_split < 1:
         raise ValueError(f"`validation_split` must be between 0 and 1. Received: validation_split={validation_split}")
-    arrays = [None if a is None else as_array(n, a, "fit") for n, a in (("x", x), ("y", y), ("sample_weight", sample_weight))]
-    check.same_length("fit", **{n: a for n, a in zip(("x", "y", "sample_weight"), arrays) if a is not None})
-    cut = int(len(arrays[0]) * (1 - validation_split) + 1e-9)
-    if cut == 0 or cut == len(arrays[0]):
+    arrays = [None if a is None else as_array(n, a, "fit") for n, a in (("y", y), ("sample_weight", sample_weight))]
+    arrays = [as_input(x, "fit"), *arrays]
+    firsts = [None if a is None else nest.flatten(a)[0] for a in arrays]
+    check.same_length("fit", **{n: a for n, a in zip(("x", "y", "sample_weight"), firsts) if a is not None})
+    size = rows(arrays[0])
+    cut = int(size * (1 - validation_split) + 1e-9)
+    if cut == 0 or cut == size:
         raise ValueError(
-            f"Training data contains {len(arrays[0])} samples, which is not sufficient to split it into a validation and "
+            f"Training data contains {size} samples, which is not sufficient to split it into a validation and "
             f"training set as specified by `validation_split={validation_split}`. Either provide more data, or a "
             "different value for the `validation_split` argument."
         )
-    return tuple(None if a is None else a[:cut] for a in arrays), tuple(None if a is None else a[cut:] for a in arrays)
+
+    def part(of):
+        return tuple(nest.map_structure(lambda a: None if a is None else a[of], a) for a in arrays)
+
+    return part(slice(None, cut)), part(slice(cut, None))

@@ -1,6 +1,7 @@
 """Outputs: what predict collects."""
 
 from kerasnp import backend as K
+from kerasnp.utils import nest
 
 
 class Outputs:
@@ -59,7 +60,7 @@ class Outputs:
             return self.array[: self.filled]
         if not self.parts:
             if self.size == 0:
-                x = data.x.read() if hasattr(data.x, "read") else data.x
+                x = nest.map_structure(lambda a: a.read() if hasattr(a, "read") else a, data.x)
                 return K.array(model(x, training=False))
             raise ValueError("predict: the data hold no samples; pass at least one batch.")
         first = self.parts[0]

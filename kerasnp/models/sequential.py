@@ -191,11 +191,20 @@ class Sequential(Model):
             inputs = self._fit_rank(inputs)
         return super().__call__(inputs, training=training, **kwargs)
 
+    def only_input(self, x):
+        """`x`, unless it is a structure of several inputs, which a stack cannot take."""
+        if isinstance(x, dict) or (isinstance(x, (list, tuple)) and len(x) > 1 and all(getattr(v, "shape", ()) for v in x)):
+            raise ValueError(
+                f"Sequential model '{self.name}' takes one input. Received: {len(x)} of them, as a {type(x).__name__}; "
+                "join them into one array, or subclass Model."
+            )
+        return x
+
     def _fit_rank(self, x):
         """Check an input against the declared shape; a missing or extra last axis of size one is mended, as in Keras."""
         shape = getattr(x, "shape", None)
         if shape is None:
-            x = ops.convert_to_tensor(x)
+            x = ops.convert_to_tensor(self.only_input(x))
             shape = x.shape
         declared = self._build_shape
         if tuple(shape[1:]) == declared[1:] or (self._shape_seen and len(shape) == len(declared)):

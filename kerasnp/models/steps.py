@@ -10,9 +10,9 @@ from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.tape import Tape, stop_recording
 from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
-from kerasnp.models.data import unpack_x_y_sample_weight
+from kerasnp.models.data import rows, unpack_x_y_sample_weight
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
-from kerasnp.utils import check
+from kerasnp.utils import check, nest
 
 
 class Steps:
@@ -198,7 +198,7 @@ class Steps:
             target = self.optimizer.scale_loss(loss)
         loss_value = getattr(loss, "value", loss)
         if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss_value), x, y):
-            self._loss_tracker.update_state(loss_value, sample_weight=len(x))
+            self._loss_tracker.update_state(loss_value, sample_weight=rows(x))
             return
         if weights:
             # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
@@ -213,13 +213,13 @@ class Steps:
                 "set `layer.trainable = True` on the layers to train.",
                 stacklevel=2,
             )
-        self._loss_tracker.update_state(loss_value, sample_weight=len(x))
+        self._loss_tracker.update_state(loss_value, sample_weight=rows(x))
         self._metrics_after(x, y, y_pred, sample_weight)
 
     def _test_on(self, x, y, sample_weight):
         y_pred = self(x, training=False)
         loss = self._loss_of(x, y, y_pred, sample_weight, False)
-        self._loss_tracker.update_state(loss, sample_weight=len(x))
+        self._loss_tracker.update_state(loss, sample_weight=rows(x))
         self._metrics_after(x, y, y_pred, sample_weight)
 
     def _metrics_after(self, x, y, y_pred, sample_weight):
@@ -256,15 +256,15 @@ class Steps:
     def _build_from(self, x):
         """Make the weights for data like `x`, so that optimizer and summary know them before the first step."""
         if type(self).__name__ == "Sequential" or hasattr(self, "_output_shape"):
-            self.build(x.shape)
+            self.build(self.only_input(x).shape)
             return
-        self._build_shape = (None, *x.shape[1:])
+        self._build_shape = nest.map_structure(lambda a: (None, *a.shape[1:]), x)
         try:
-            self._try(KerasTensor(self._build_shape, dtype=x.dtype))
+            self._try(nest.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), dtype=a.dtype), x))
         except Exception:
             # A call that wants real values; an error of its own shows here.
             with stop_recording():
-                self(x[:1], training=False)
+                self(nest.map_structure(lambda a: a[:1], x), training=False)
         self.built = True
 
 

@@ -5,7 +5,9 @@ import itertools
 
 from kerasnp import backend as K
 from kerasnp import callbacks as callbacks_module
-from kerasnp.models.data import make_data, pack_x_y_sample_weight, split_validation, unpack_x_y_sample_weight
+from kerasnp.models.data import (
+    as_input, make_data, pack_x_y_sample_weight, rows, split_validation, unpack_x_y_sample_weight,
+)  # fmt: skip
 from kerasnp.models.outputs import Outputs
 from kerasnp.models.resuming import Run, restore_training_state, training_state
 from kerasnp.models.steps import Steps, numbers
@@ -333,7 +335,8 @@ class Trainer(Steps):
 
     def _on_batch(self, who, step, x, y, sample_weight, class_weight, return_dict):
         self._begin(who)
-        data = make_data(x, y, sample_weight, max(len(x), 1), class_weight=class_weight, who=who)
+        x = as_input(x, who)
+        data = make_data(x, y, sample_weight, max(rows(x), 1), class_weight=class_weight, who=who)
         batch = next(data.batches(), (data.x, data.y, data.sample_weight))
         self._begin(who, batch[0])
         self.reset_metrics()
@@ -343,7 +346,8 @@ class Trainer(Steps):
 
     def predict_on_batch(self, x):
         """The output for one batch, as an array."""
-        data = make_data(x, batch_size=max(len(x), 1), who="predict_on_batch")
+        x = as_input(x, "predict_on_batch")
+        data = make_data(x, batch_size=max(rows(x), 1), who="predict_on_batch")
         y = self.predict_step((next(data.batches(), (data.x,))[0],))
         return K.array(y) if isinstance(y, K.ndarray) else y
 

@@ -189,7 +189,7 @@ def test_a_dictionary_of_one_input():
     m = model()
     np.testing.assert_array_equal(m.predict({"in": x}, verbose=0), m.predict(x, verbose=0))
     m.fit({"in": x}, np.ones((8, 1)), verbose=0)
-    with pytest.raises(ValueError, match="one input. Received: x as a dictionary of 2 entries"):
+    with pytest.raises(ValueError, match="one input. Received: 2 of them, as a dict"):
         m.predict({"a": x, "b": x}, verbose=0)
 
 

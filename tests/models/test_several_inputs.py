@@ -1,0 +1,88 @@
+"""Models that take several arrays: lists, tuples and dictionaries of them through fit, evaluate and predict."""
+
+import numpy as np
+import pytest
+
+import kerasnp
+from kerasnp import layers, ops
+
+N = 24
+
+
+class Pair(kerasnp.Model):
+    def __init__(self):
+        super().__init__()
+        self.left, self.right = layers.Dense(1), layers.Dense(1)
+
+    def call(self, inputs):
+        a, b = (inputs["a"], inputs["b"]) if isinstance(inputs, dict) else inputs
+        return self.left(a) + self.right(b)
+
+
+def arrays():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((N, 3)).astype("float32"), rng.standard_normal((N, 2)).astype("float32")
+    return a, b, a.sum(1, keepdims=True) - b[:, :1]
+
+
+def model():
+    kerasnp.utils.set_random_seed(1)
+    made = Pair()
+    made.compile(kerasnp.optimizers.SGD(0.1), "mse")
+    return made
+
+
+A, B, Y = arrays()
+
+
+@pytest.mark.parametrize("x", [[A, B], (A, B), {"a": A, "b": B}], ids=["list", "tuple", "dictionary"])
+def test_every_structure_trains_alike(x):
+    m = model()
+    losses = m.fit(x, Y, batch_size=5, epochs=8, validation_split=0.25, verbose=0).history
+    assert losses["loss"][-1] < 0.2 * losses["loss"][0] and losses["val_loss"][-1] < losses["val_loss"][0]
+    y = m.predict(x, batch_size=7, verbose=0)
+    np.testing.assert_allclose(y, m(x), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(m.evaluate(x, Y, verbose=0), np.mean((y - Y) ** 2), rtol=1e-5)
+
+
+def test_shuffled_rows_stay_together():
+    class Check(kerasnp.Model):
+        def train_step(self, data):
+            x, y = data
+            assert np.array_equal(x[0][:, 0], x[1][:, 0]) and np.array_equal(x[0][:, :1], y)
+            return {"loss": 0.0}
+
+        def call(self, inputs):
+            return ops.add(*inputs)
+
+    m = Check()
+    m.compile("sgd", "mse")
+    numbers = np.arange(20.0, dtype="float32")[:, None]
+    m.fit([numbers, numbers], numbers, batch_size=6, shuffle=True, verbose=0)
+
+
+def test_batches_that_hold_several():
+    m, stepwise = model(), model()
+    batches = [((A[i : i + 6], B[i : i + 6]), Y[i : i + 6]) for i in range(0, N, 6)]
+    m.fit(iter(batches), verbose=0)
+    for x, y in batches:
+        stepwise.train_on_batch(list(x), y)
+    np.testing.assert_allclose(m.predict_on_batch([A, B]), stepwise.predict_on_batch([A, B]), rtol=1e-6)
+
+
+def test_arrays_in_files(tmp_path):
+    np.save(tmp_path / "a.npy", A)
+    stored = np.load(tmp_path / "a.npy", mmap_mode="r")
+    m, in_memory = model(), model()
+    for each, x in ((m, [stored, B]), (in_memory, [A, B])):
+        each.fit(x, Y, batch_size=5, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(m.predict([stored, B], verbose=0), in_memory.predict([A, B], verbose=0))
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="x has 24, input 1 has 10"):
+        model().fit([A, B[:10]], Y, verbose=0)
+    stack = kerasnp.Sequential([layers.Dense(1)])
+    stack.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="takes one input. Received: 2"):
+        stack.fit([A, B], Y, verbose=0)
