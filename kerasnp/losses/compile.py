@@ -19,7 +19,10 @@ class CompileLoss:
     """
 
     def __init__(self, loss, loss_weights=None):
-        self.loss = resolve(loss)
+        name = only(loss, "loss")
+        # Which cross-entropy it is, the first labels and predictions tell.
+        self._by_shape = isinstance(name, str) and name in ("crossentropy", "ce")
+        self.loss = None if self._by_shape else resolve(loss)
         weight = only(loss_weights, "loss_weights")
         if weight is not None and (isinstance(weight, bool) or not isinstance(weight, (int, float))):
             raise ValueError(
@@ -29,6 +32,8 @@ class CompileLoss:
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The weighted loss, or None without one."""
+        if self._by_shape and self.loss is None:
+            self.loss = crossentropy_for(y_true.shape, y_pred.shape)
         if self.loss is None:
             return None
         value = self.loss(y_true, y_pred, sample_weight)
@@ -39,6 +44,14 @@ def resolve(loss):
     """A Loss from whatever `compile` accepts, or None."""
     loss = losses.get(only(loss, "loss"))
     return loss if loss is None or isinstance(loss, Loss) else LossFunctionWrapper(loss)
+
+
+def crossentropy_for(true_shape, shape):
+    """The cross-entropy for labels and predictions of these shapes: of one unit, of class numbers, or of one-hot rows."""
+    if len(shape) < 2 or shape[-1] == 1:
+        return losses.BinaryCrossentropy()
+    sparse = len(true_shape) < len(shape) or true_shape[-1] == 1
+    return losses.SparseCategoricalCrossentropy() if sparse else losses.CategoricalCrossentropy()
 
 
 def only(value, argument):

@@ -260,6 +260,27 @@ class Sequential(Model):
         return self._output_shape
 
     @property
+    def inputs(self):
+        """The symbolic input, in a list.
+
+        Raises: AttributeError before the input shape is known.
+        """
+        if self._input_layer is None:
+            raise AttributeError(f"Sequential model '{self.name}' has no defined inputs yet.")
+        return [self._input_layer.output]
+
+    @property
+    def outputs(self):
+        """The symbolic output, in a list.
+
+        Raises: AttributeError before the input shape is known.
+        """
+        x = self.inputs[0]
+        for layer in self._layers:
+            x = layer(x)
+        return [x]
+
+    @property
     def input_dtype(self):
         """The type that the input layer declares."""
         return self._input_layer.dtype if self._input_layer is not None else None

@@ -48,3 +48,16 @@ def test_no_loss():
 def test_what_does_not_name_a_loss_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         CompileLoss(*arguments)
+
+
+@pytest.mark.parametrize(
+    "y_true, y_pred, name",
+    [
+        ([[1.0]], [[0.3]], "BinaryCrossentropy"),
+        ([2], [[0.2, 0.3, 0.5]], "SparseCategoricalCrossentropy"),
+        ([[0.0, 0.0, 1.0]], [[0.2, 0.3, 0.5]], "CategoricalCrossentropy"),
+    ],
+)
+def test_crossentropy_is_chosen_by_the_shapes(y_true, y_pred, name):
+    y_true, y_pred = np.array(y_true), np.array(y_pred, "float32")
+    assert CompileLoss("crossentropy")(y_true, y_pred) == getattr(losses, name)()(y_true, y_pred)

@@ -50,3 +50,12 @@ def test_branches_are_refused():
 
     with pytest.raises(ValueError, match="writes call\\(inputs\\) instead"):
         Own(x, y)
+
+
+def test_a_stack_tells_its_symbolic_ends():
+    stack = kerasnp.Sequential([kerasnp.Input((3,)), layers.Dense(4), layers.Dense(2)])
+    assert stack.inputs[0].shape == (None, 3) and stack.outputs[0].shape == (None, 2)
+    whole = kerasnp.Model(stack.inputs, stack.outputs)
+    assert whole.layers[1:] == stack.layers
+    with pytest.raises(AttributeError, match="has no defined inputs yet"):
+        _ = kerasnp.Sequential([layers.Dense(2)]).inputs
