@@ -81,7 +81,10 @@ def plain(value, listed=True):
         return {"class_name": "Lambda", "config": {**plain(config), "function": config.get("function")}}
     if isinstance(config, dict):
         renamed = RENAMED.get(name, {})
-        config = {renamed.get(k, k): plain(v, k == "layers") for k, v in config.items() if not left_out(name, k, v)}
+        stack = name != "Pipeline"  # whose layers are arguments: Keras finds them by their modules
+        config = {
+            renamed.get(k, k): plain(v, stack and k == "layers") for k, v in config.items() if not left_out(name, k, v)
+        }
     if listed or value.get("module") in PLAIN_MODULES:
         return {"class_name": name, "config": config}
     return {k: value.get(k) for k in ("module", "class_name", "registered_name")} | {"config": config}
