@@ -1,9 +1,11 @@
 """Optimizers, under the names of `keras.optimizers`."""
 
 from kerasnp.optimizers import schedules
-from kerasnp.optimizers.adam import Adam, Adamax, AdamW, Nadam
+from kerasnp.optimizers.adam import Adam, Adamax, AdamW, Nadam, ScheduleFreeAdamW
 from kerasnp.optimizers.ftrl import Ftrl
 from kerasnp.optimizers.loss_scale import LossScaleOptimizer
+from kerasnp.optimizers.multi import MultiOptimizer, OptimizerMap
+from kerasnp.optimizers.muon import Muon
 from kerasnp.optimizers.optimizer import Optimizer
 from kerasnp.optimizers.rms import Adadelta, AdaGrad, Adagrad, RMSProp, RMSprop
 from kerasnp.optimizers.sgd import SGD, Momentum, Nesterov
@@ -14,7 +16,8 @@ from kerasnp.utils import registry
 
 __all__ = [
     "Adadelta", "Adafactor", "AdaGrad", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion",
-    "LossScaleOptimizer", "Momentum", "Nadam", "Nesterov", "Optimizer", "RMSProp", "RMSprop", "SGD", "deserialize",
+    "LossScaleOptimizer", "Momentum", "MultiOptimizer", "Muon", "Nadam", "Nesterov", "Optimizer", "OptimizerMap",
+    "RMSProp", "RMSprop", "SGD", "ScheduleFreeAdamW", "deserialize",
     "get", "schedules", "serialize",
 ]  # fmt: skip
 

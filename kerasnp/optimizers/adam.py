@@ -72,6 +72,53 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)
 
 
+class ScheduleFreeAdamW(Optimizer):
+    """AdamW that needs no schedule: gradients are taken between the newest weights z and the mean x of all so far.
+
+    v as in Adam;   z = z - lr * g / (sqrt(v / (1 - beta_2^t)) + epsilon);   x = x + (z - x) / t
+    w = (1 - beta_1) * z + beta_1 * x
+
+    Files keep z as "momentum"; x is told by w and z.
+
+    Args:
+        learning_rate: a number, a schedule, or a function.
+        beta_1: where between z and x the gradients are taken.
+        beta_2: the share of the old mean square that stays.
+        epsilon: keeps the division finite.
+        warmup_steps: updates in which the learning rate rises from nothing.
+
+    Reference: Defazio et al. (2024), The road less scheduled, arXiv:2405.15682.
+    """
+
+    slots = ("momentum", "velocity")
+
+    def __init__(self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.beta_1, self.beta_2, self.epsilon, self.warmup_steps = beta_1, beta_2, epsilon, warmup_steps
+
+    def make_slot(self, variable, name):
+        slot = super().make_slot(variable, name)
+        if name == "momentum":
+            slot.value[...] = variable.value
+        return slot
+
+    def step(self, lr, t, real):
+        warm = min(t / self.warmup_steps, 1.0) if self.warmup_steps else 1.0
+        b2 = real(self.beta_2)
+        return lr * warm, 1 - b2, math.sqrt(1 - real(b2**t)), 1 / t
+
+    def update(self, w, g, z, v, step):
+        lr, c2, root, share = step
+        d, e = K.scratch(w), K.scratch(w, 1)
+        v += K.multiply(K.subtract(K.square(g, d), v, d), c2, d)
+        # beta_1 * x before z moves.
+        w -= K.multiply(z, 1 - self.beta_1, d)
+        K.add(K.divide(K.sqrt(v, d), root, d), self.epsilon, d)
+        z -= K.multiply(K.divide(g, d, d), lr, d)
+        w *= 1 - share
+        w += K.multiply(z, self.beta_1 * share + (1 - self.beta_1), e)
+
+
 class Adamax(Optimizer):
     """Adamax: Adam with the decayed maximum of |g| in place of the root mean square.
 

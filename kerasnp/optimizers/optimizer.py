@@ -254,12 +254,13 @@ class Optimizer(State, abstract=True):
             real = p.w.dtype.type
             rate = float(real(lr * p.multiplier))
             step = self.step(rate, t, lambda x: float(real(x)))  # noqa: B023
-            keep = 1 - rate * self.weight_decay if self.weight_decay is not None and p.decays else 1
+            decay, update = self.decay_of(p), self.rule_of(p)
+            keep = 1 - rate * decay if decay is not None and p.decays else 1
 
             def rule(w, g, *slots):
                 if keep != 1:  # noqa: B023
                     w *= keep  # noqa: B023
-                self.update(w, g, *slots, step)  # noqa: B023
+                update(w, g, *slots, step)  # noqa: B023
 
             arrays = [p.w, p.g, *[p.slots[n] for n in self._names]]
             if self.blockwise:
@@ -269,6 +270,14 @@ class Optimizer(State, abstract=True):
             if t % 64 == 0 and p.w.itemsize >= 4:
                 for slot in arrays[2:]:
                     for_blocks(_drop_denormals, [slot])
+
+    def decay_of(self, piece):
+        """The weight decay of a piece, the same for all unless a rule wants it otherwise."""
+        return self.weight_decay
+
+    def rule_of(self, piece):
+        """The rule for a piece, `update` unless there are several."""
+        return self.update
 
     def before_update(self, t):
         """Called once in each update, before the rule sees the blocks."""

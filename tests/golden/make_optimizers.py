@@ -49,6 +49,19 @@ CASES = {
     "lamb": ("Lamb", {"learning_rate": 0.02}),
     "adafactor": ("Adafactor", {"learning_rate": 0.02}),
     "adafactor_absolute": ("Adafactor", {"learning_rate": 0.9, "relative_step": False, "clip_threshold": 0.5}),
+    "muon": ("Muon", {"learning_rate": 0.02}),
+    "muon_all": (
+        "Muon",
+        {
+            "learning_rate": 0.05, "nesterov": False, "ns_steps": 3, "rms_rate": None, "adam_lr_ratio": 0.5,
+            "exclude_layers": ["w5"], "weight_decay": 0.1, "adam_weight_decay": 0.2, "clipnorm": 1.0,
+        },
+    ),
+    "schedule_free": ("ScheduleFreeAdamW", {"learning_rate": 0.02}),
+    "schedule_free_all": (
+        "ScheduleFreeAdamW",
+        {"learning_rate": 0.05, "beta_1": 0.8, "beta_2": 0.95, "warmup_steps": 3, "weight_decay": 0.1},
+    ),
     "clipnorm": ("Adam", {"clipnorm": 0.5}),
     "clipvalue": ("SGD", {"clipvalue": 0.3, "momentum": 0.9}),
     "global_clipnorm": ("SGD", {"global_clipnorm": 1.3}),

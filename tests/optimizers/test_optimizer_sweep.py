@@ -15,6 +15,7 @@ from kerasnp.utils import registry
 
 CLASSES = [c for c in registry.members("optimizers") if inspect.isclass(c) and issubclass(c, Optimizer)]
 CLASSES.remove(optimizers.LossScaleOptimizer)
+CLASSES.remove(optimizers.MultiOptimizer)  # test_multi_optimizer.py
 SHAPES = [(11, 7), (), (5,), (2, 3, 2, 4), (1,), (300, 150)]  # the last is more than one block
 ALL_OPTIONS = {"learning_rate": 0.01, "clipnorm": 0.7, "weight_decay": 0.03, "use_ema": True, "ema_momentum": 0.8}
 
@@ -44,7 +45,7 @@ def same_bits(a, b):
 def test_the_registry_has_them_all():
     assert {c.__name__ for c in CLASSES} == {
         "SGD", "Momentum", "Nesterov", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Ftrl",
-        "Lion", "Lamb", "Adafactor",
+        "Lion", "Lamb", "Adafactor", "Muon", "ScheduleFreeAdamW",
     }  # fmt: skip
 
 
@@ -143,7 +144,7 @@ def test_configuration(cls):
 def test_descends(cls):
     """The loss |w - target|^2 falls by half or more."""
     target = np.array([[1.5, -2.0, 0.5]], "float32")
-    rate = {"Adadelta": 50.0, "Ftrl": 1.0, "Lamb": 0.05, "Adagrad": 0.5}.get(cls.__name__, 0.05)
+    rate = {"Adadelta": 50.0, "Ftrl": 1.0, "Lamb": 0.05, "Adagrad": 0.5, "Muon": 0.5}.get(cls.__name__, 0.05)
     optimizer, w = cls(learning_rate=rate), kerasnp.Variable(np.array([[0.3, 0.2, -0.4]], "float32"))
     first = float(((w.value - target) ** 2).sum())
     for _ in range(60):
