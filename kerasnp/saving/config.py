@@ -35,6 +35,13 @@ def serialize_value(value):
         return value.item() if value.ndim == 0 else value.tolist()
     if isinstance(value, np.dtype):
         return value.name
+    if isinstance(value, bytes):
+        return {"class_name": "__bytes__", "config": {"value": value.decode("utf-8")}}
+    if value is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
+    if isinstance(value, slice):
+        ends = {name: serialize_value(getattr(value, name)) for name in ("start", "stop", "step")}
+        return {"class_name": "__slice__", "config": ends}
     if getattr(value, "creator", False) is None:
         return value.numpy().tolist()
     if isinstance(value, types.FunctionType):
@@ -66,7 +73,8 @@ def serialize_keras_object(obj):
     """
     if isinstance(obj, PLAIN):
         return obj
-    if isinstance(obj, (list, tuple, dict, np.generic, np.ndarray, np.dtype)) or getattr(obj, "creator", False) is None:
+    values = (list, tuple, dict, bytes, slice, type(...), np.generic, np.ndarray, np.dtype)
+    if isinstance(obj, values) or getattr(obj, "creator", False) is None:
         return serialize_value(obj)
     if isinstance(obj, types.FunctionType):
         name = serialize_function(obj)
@@ -157,7 +165,9 @@ def build_object(config, name, inner, family):
         if state is not None and hasattr(cls, "add_weight"):
             state.count_layer()
         if not isinstance(inner, dict):
-            raise TypeError(f"Could not parse the config of {name}: it must be a dictionary. Received: {_short(inner)}")
+            raise TypeError(
+                f"Could not parse the config of {name}. Expected 'config' to be a dict. Received: {_short(inner)}"
+            )
         if cls.__module__.startswith("kerasnp."):
             inner = versions.modernize(cls, name, inner)
         obj = cls.from_config(dict(inner))
@@ -186,6 +196,9 @@ VALUES = {
     "__tuple__": lambda inner: tuple(deserialize_keras_object(v) for v in inner["value"]),
     "__numpy__": array_value,
     "__tensor__": array_value,
+    "__bytes__": lambda inner: inner["value"].encode("utf-8"),
+    "__ellipsis__": lambda inner: ...,
+    "__slice__": lambda inner: slice(*(deserialize_keras_object(inner[k]) for k in ("start", "stop", "step"))),
     "__lambda__": refuse_lambda,
 }
 
@@ -203,7 +216,10 @@ def find(name, config, family=None):
         if custom is not None:
             return custom
     if not isinstance(name, str):
-        raise TypeError(f"Could not parse config: a function must be given by its name. Received: {_short(name)}")
+        raise TypeError(
+            "Could not parse config of a function. Expected 'config' to be a non-null str, its name. "
+            f"Received: {_short(name)}"
+        )
     name = versions.rename_class(name.rpartition(">")[2])
     module = str(config.get("module") or "")
     named = [f for f in FAMILIES if f in module.split(".")]

@@ -120,7 +120,10 @@ def _describe_layers(config, state, report, find, path="", depth=0):
 
 MODELS = ("Sequential", "Functional", "Model")
 # Entries that are values, not objects of a family.
-PLAIN = ("__tuple__", "__numpy__", "__tensor__", "__keras_tensor__", "DTypePolicy", "Policy")
+PLAIN = (
+    "__tuple__", "__bytes__", "__ellipsis__", "__slice__", "__numpy__", "__tensor__", "__keras_tensor__", "DTypePolicy",
+    "Policy",
+)  # fmt: skip
 
 
 def _note_oddities(entry, state, report, inside=True):

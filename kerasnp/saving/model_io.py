@@ -166,13 +166,18 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True, zipped=N
         filepath: a path ending in `.keras`, `.h5` or `.hdf5`, or an open binary file, which receives a `.keras`.
         overwrite: replace an existing file.
         include_optimizer: write compile settings and the optimizer's state too.
-        zipped: accepted; `.keras` is always a ZIP.
+        zipped: None or True; `.keras` is always a ZIP.
 
-    Raises: ValueError for another suffix, OSError where the file cannot be written.
+    Raises: ValueError for another suffix or `zipped=False`, OSError where the file cannot be written.
     """
     unknown = set(kwargs) - {"save_format", "save_traces", "options", "signatures"}
     if unknown:
         raise ValueError(f"The following argument(s) are not supported: {sorted(unknown)}.")
+    if zipped is False:
+        raise ValueError(
+            "zipped=False writes a folder, whose name should not end in `.keras`, and is not supported: "
+            f"leave it out and a single file is written. Received: filepath={filepath}"
+        )
     if not getattr(model, "built", True) and not model.layers:
         raise ValueError(f"Model {model.name!r} has no layers to save.")
     suffix = ".keras" if hasattr(filepath, "write") else os.path.splitext(os.fsdecode(os.fspath(filepath)))[1].lower()
@@ -180,6 +185,11 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True, zipped=N
         write = write_keras
     elif suffix in (".h5", ".hdf5"):
         write = write_legacy
+    elif kwargs.get("save_format"):
+        raise ValueError(
+            "The `save_format` argument is deprecated: the file's name decides, ending in `.keras` or `.h5`. "
+            f"Received: save_format={kwargs['save_format']!r} and filepath={filepath}"
+        )
     else:
         raise ValueError(
             "Invalid filepath extension for saving. Please add either a `.keras` or `.h5` extension. Received: "

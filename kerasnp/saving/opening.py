@@ -7,6 +7,10 @@ import os
 from kerasnp.saving import hdf5
 
 
+class MissingFile(FileNotFoundError, ValueError):
+    """There is no such file: an OSError by its nature, a ValueError in Keras."""
+
+
 @contextlib.contextmanager
 def opened(source):
     """(stream, name) of a path or an open binary file."""
@@ -39,8 +43,9 @@ def opened(source):
             )
         )
     if not os.path.exists(path):
-        raise FileNotFoundError(
-            f"File not found: filepath={path}. Check the path; the current folder is {os.getcwd()}."
+        strange = "" if path.endswith((".keras", ".h5", ".hdf5")) else " File format not supported by this name either."
+        raise MissingFile(
+            f"File not found: filepath={path}. Check the path; the current folder is {os.getcwd()}.{strange}"
         )
     with open(path, "rb") as stream:
         yield stream, path
