@@ -1,0 +1,238 @@
+"""What a layer holds: weights, layers inside, seed generators and metrics, found by assignment."""
+
+from kerasnp import backend as K
+from kerasnp import constraints, initializers, regularizers
+from kerasnp.autodiff.variable import Variable
+from kerasnp.random import SeedGenerator
+from kerasnp.saving import loading
+from kerasnp.utils import check
+from kerasnp.utils.registry import Registered
+
+_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape",
+              "_build_shapes", "_checked", "_parts", "_compile_config", "_compile_metrics", "_loss_tracker",
+              "loss"}  # fmt: skip
+
+
+class Weights:
+    """The part of `Layer` that knows its weights and those of the layers inside."""
+
+    def add_weight(
+        self,
+        shape=None,
+        initializer=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        aggregation="none",
+        overwrite_with_gradient=False,
+        name=None,
+    ):
+        """Make a weight of this layer.
+
+        Args:
+            shape: its shape, `()` by default.
+            initializer: a name or initializer; Glorot uniform for floats by default, zeros for other types.
+            dtype: its type, the layer's variable type by default.
+            trainable: whether the optimizer may change it.
+            regularizer: added to the loss.
+            constraint: applied after each update.
+            name: its name in files and messages.
+
+        Returns: the Variable.
+        """
+        if isinstance(shape, str):
+            raise ValueError(
+                f"{self._who}: the first argument of add_weight is the shape; pass the name by the keyword argument, "
+                f"as in add_weight(shape=..., name={shape!r})."
+            )
+        dtype = K.standardize_dtype(self.variable_dtype if dtype is None else dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if "float" in dtype else "zeros"
+        shape = () if shape is None else check.shape(shape, "shape", self._who)
+        if None in shape:
+            raise ValueError(f"{self._who}: the shape of a weight must be fully defined. Received: shape={shape}")
+        unset = loading.initializer_for(self, name, shape)
+        variable = Variable(
+            unset or initializers.get(initializer), shape, dtype, trainable, autocast, aggregation, name=name
+        )
+        if unset:
+            loading.made(variable)
+        variable.path = f"{self.path}/{variable.name}"
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        if overwrite_with_gradient:
+            variable.overwrite_with_gradient = True
+        self._track(variable)
+        return variable
+
+    def _track(self, value):
+        """Note a weight, layer, seed generator or metric that became part of this layer."""
+        if isinstance(value, Variable):
+            if value.creator is None and not any(value is w for w in self._weights):
+                self._weights.append(value)
+                value.__dict__.setdefault("_made_trainable", value.trainable)
+                if not self._trainable:
+                    value.trainable = False
+        elif isinstance(value, Weights):
+            if not any(value is layer for layer in self._layers):
+                self._layers.append(value)
+        elif isinstance(value, SeedGenerator):
+            if not any(value is g for g in self._seed_generators):
+                self._seed_generators.append(value)
+        elif getattr(value, "family", None) == "metrics":
+            if not any(value is m for m in self._metrics):
+                self._metrics.append(value)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                self._track(item)
+        elif isinstance(value, dict):
+            for item in value.values():
+                self._track(item)
+
+    def __setattr__(self, name, value):
+        if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
+            self._track(value)
+            if isinstance(value, (list, dict)):
+                self._containers[name] = value
+        object.__setattr__(self, name, value)
+
+    def _track_containers(self):
+        """Note what was put into lists and dictionaries after they became attributes."""
+        for container in self._containers.values():
+            self._track(container)
+
+    def _flatten_layers(self, recursive=True, include_self=True):
+        self._track_containers()
+        if include_self:
+            yield self
+        for layer in self._layers:
+            yield layer
+            if recursive:
+                yield from layer._flatten_layers(include_self=False)
+
+    @property
+    def weights(self):
+        """Every weight of the layer and the layers inside, its own first."""
+        found = {id(w): w for layer in self._flatten_layers() for w in layer._own_weights()}
+        return list(found.values())
+
+    def _own_weights(self):
+        """The layer's own weights, those made trainable first."""
+        own = self._weights
+        return [w for w in own if w.__dict__.get("_made_trainable", True)] + [
+            w for w in own if not w.__dict__.get("_made_trainable", True)
+        ]
+
+    @property
+    def variables(self):
+        """The weights and, after each layer's own, the states of its seed generators."""
+        found = {}
+        for layer in self._flatten_layers():
+            for v in (*layer._own_weights(), *(g.state for g in layer._seed_generators)):
+                found[id(v)] = v
+        return list(found.values())
+
+    @property
+    def trainable_weights(self):
+        """The weights that training changes; none if the layer is not trainable."""
+        return [w for w in self.weights if w.trainable] if self._trainable else []
+
+    @property
+    def non_trainable_weights(self):
+        """The weights that training leaves alone."""
+        return [w for w in self.weights if not w.trainable] if self._trainable else self.weights
+
+    @property
+    def trainable_variables(self):
+        """The variables that training changes."""
+        return [v for v in self.variables if v.trainable] if self._trainable else []
+
+    @property
+    def non_trainable_variables(self):
+        """The variables that training leaves alone, states of seed generators among them."""
+        return [v for v in self.variables if not v.trainable] if self._trainable else self.variables
+
+    @property
+    def metrics(self):
+        """The metrics that are attributes of the layer or of the layers inside."""
+        return [metric for layer in self._flatten_layers() for metric in layer._metrics]
+
+    @property
+    def metrics_variables(self):
+        """The variables of the metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    def _untrack_variable(self, variable):
+        """Forget a weight; returns None, to be assigned to its attribute."""
+        self._weights[:] = [w for w in self._weights if w is not variable]
+
+    @property
+    def trainable(self):
+        """Whether the weights take part in training; setting it reaches the layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = bool(value)
+        for w in self._weights:
+            if w.__dict__.get("_made_trainable", True):
+                w.trainable = value
+        for layer in self._layers:
+            layer.trainable = value
+
+    @property
+    def lr_multiplier(self):
+        """A factor on the optimizer's learning rate for the weights of this layer and the layers inside.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(4), kerasnp.layers.Dense(1)])
+        >>> model.layers[0].lr_multiplier = 0.1  # the lower layer learns more slowly
+        """
+        return self._lr_multiplier
+
+    @lr_multiplier.setter
+    def lr_multiplier(self, value):
+        self._lr_multiplier = float(value)
+        for w in self._weights:
+            w.lr_multiplier = self._lr_multiplier
+        for layer in self._layers:
+            layer.lr_multiplier = value
+
+    def get_weights(self):
+        """Copies of all weights, in the order of `weights`."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights):
+        """Set all weights from a list of arrays in the order of `weights`; nothing changes if one does not fit.
+
+        Raises: ValueError for another number of arrays, or another shape.
+        """
+        own = self.weights
+        if len(own) != len(weights):
+            raise ValueError(
+                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length {len(weights)}, "
+                f"but the layer was expecting {len(own)} weights."
+            )
+        arrays = [K.asarray(getattr(w, "value", w)) for w in weights]
+        for variable, array in zip(own, arrays):
+            if variable.shape != array.shape:
+                raise ValueError(
+                    f"Layer {self.name} weight shape {variable.shape} is not compatible with provided weight shape "
+                    f"{array.shape}: pass an array of shape {variable.shape} for {variable.path!r}."
+                )
+        for variable, array in zip(own, arrays):
+            variable.assign(array)
+
+    def count_params(self):
+        """The number of elements in all weights.
+
+        Raises: ValueError before the layer is built.
+        """
+        if not self.built:
+            raise ValueError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. "
+                f"Build it first via: `layer.build(input_shape)`."
+            )
+        return sum(w.size for w in self.weights)
