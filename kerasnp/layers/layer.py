@@ -38,11 +38,13 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     family = "layers"
     supports_masking = False
-    # Numeric layers compute in their own float type and convert what they are given; embeddings and lookups do not.
-    casts_integers = True
+    # Layers of kerasnp that compute with numbers convert integers to their float type; embeddings, lookups and layers of
+    # users get them as they are.
+    casts_integers = False
 
     # Until `__init__` has run.
-    _begun = built = False
+    _begun = built = autocast = False
+    _compute_type = input_spec = _checked = None
     _trainable = True
 
     def __new__(cls, *args, **kwargs):
@@ -90,6 +92,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
+        if cls.__bases__ == (Layer,) and cls.__module__.startswith("kerasnp.layers."):
+            cls.casts_integers = vars(cls).get("casts_integers", True)
         if "build" in vars(cls):
             cls.build = _wrap_build(cls.build)
         parameters = inspect.signature(cls.call).parameters
