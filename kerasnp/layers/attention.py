@@ -37,7 +37,12 @@ class Attention(Layer):
     def __init__(self, use_scale=False, score_mode="dot", dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.use_scale = use_scale
-        self.score_mode = check.one_of("score_mode", score_mode, ("dot", "concat"), self._who)
+        if score_mode not in ("dot", "concat"):
+            raise ValueError(
+                f"{self._who}: Invalid value for argument score_mode. Expected one of {{'dot', 'concat'}}. "
+                f"Received: score_mode={score_mode!r}"
+            )
+        self.score_mode = score_mode
         self.dropout = check.fraction("dropout", dropout, self._who)
         self.seed = seed
         if dropout > 0:

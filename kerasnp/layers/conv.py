@@ -95,7 +95,9 @@ class _Conv(ConvLayer, abstract=True):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = check.count("filters", filters, self._who)
-        self.groups = check.count("groups", groups, self._who)
+        if isinstance(groups, bool) or not hasattr(groups, "__index__") or groups <= 0:
+            raise ValueError(f"{self._who}: The number of groups must be a positive integer. Received: groups={groups!r}.")
+        self.groups = int(groups)
         if self.filters % self.groups:
             raise ValueError(
                 f"{self._who}: The number of filters must be evenly divisible by the number of groups. "
