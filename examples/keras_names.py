@@ -417,7 +417,9 @@ def main(argv=None):
         return 0 if current else 1
     TABLE.write_text(text, encoding="utf-8")
     if noted.get("keras") and "keras" in sys.modules:
-        NOTED.write_text(json.dumps(noted, separators=(",", ":")) + "\n", encoding="utf-8")
+        # A line for each name, so that a change of versions can be read.
+        text = json.dumps(noted, separators=(",", ":"))
+        NOTED.write_text(re.sub(r'("\w+":(\{"arguments"|null))', r"\n\1", text) + "\n", encoding="utf-8")
     print(f"wrote {TABLE}")
     return 0
 

@@ -220,6 +220,9 @@ def sparsemax(x, axis=-1):
     return ops.maximum(x - tau, 0)
 
 
+# Keras's second names.
+swish, hard_swish = silu, hard_silu
+
 # Fused into the dense and convolution kernels; sigmoid is not, so that it can lend its logits.
 relu.fused, tanh.fused, elu.fused = K.fused["relu"], K.fused["tanh"], K.fused["elu"]
 selu.fused, exponential.fused, softplus.fused = K.fused["selu"], K.fused["exponential"], K.fused["softplus"]

@@ -53,7 +53,10 @@ class Variable:
         aggregation="none",
         synchronization="auto",
         name=None,
+        layout=None,
     ):
+        if layout is not None:
+            raise ValueError(f"Variable: `layout` is for several devices, and there is one. Received: layout={layout!r}")
         self.name = name or auto_name("variable")
         if "/" in self.name:
             raise ValueError(f"Argument `name` must be a string without `/`. Received: name={name!r}")

@@ -45,7 +45,7 @@ class ArrayDataset(PyDataset):
         return tuple(a[rows] for a in self.arrays) if isinstance(self.arrays, tuple) else self.arrays[rows]
 
 
-def split_dataset(dataset, left_size=None, right_size=None, shuffle=False, seed=None):
+def split_dataset(dataset, left_size=None, right_size=None, shuffle=False, seed=None, preferred_backend=None):
     """Two datasets of samples from one; `left.batch(32)` is ready for `fit`.
 
     >>> left, right = split_dataset(np.arange(10), left_size=0.8)
@@ -57,9 +57,11 @@ def split_dataset(dataset, left_size=None, right_size=None, shuffle=False, seed=
         left_size, right_size: a share in [0, 1] or a number of samples; one may be left out.
         shuffle: draw the samples in random order before the cut.
         seed: of that order.
+        preferred_backend: None or "numpy".
 
     Raises: TypeError or ValueError for sizes that are neither, or do not fit the samples.
     """
+    check.one_of("preferred_backend", preferred_backend, (None, "numpy"), "split_dataset")
     arrays = _as_arrays(dataset)
     total = len(arrays[0] if isinstance(arrays, tuple) else arrays)
     left, right = _sizes(left_size, right_size, total)

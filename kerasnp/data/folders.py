@@ -64,6 +64,7 @@ def image_dataset_from_directory(
     crop_to_aspect_ratio=False,
     pad_to_aspect_ratio=False,
     data_format=None,
+    format="tf",
     verbose=True,
 ):
     """Batches of images from folders, one per class: x float32 (batch, height, width, channels) from 0 to 255, and labels.
@@ -99,8 +100,11 @@ def image_dataset_from_directory(
         data_format: `"channels_last"` or `"channels_first"`.
         verbose: print how many files were found.
 
+    `format` chooses between kinds of datasets in Keras; either word, "tf" or "grain", gives this one.
+
     Raises: ImportError without Pillow; ValueError for a folder without images, or arguments that do not fit each other.
     """
+    check.one_of("format", format, ("tf", "grain"), "image_dataset_from_directory")
     from kerasnp import backend as K
     from kerasnp.ops import image as images
 
@@ -140,6 +144,7 @@ def text_dataset_from_directory(
     validation_split=None,
     subset=None,
     follow_links=False,
+    format="tf",
     verbose=True,
 ):
     """Batches of texts (`.txt`, UTF-8) from folders, one per class: x an object array of strings (batch,), and labels.
@@ -157,8 +162,11 @@ def text_dataset_from_directory(
         directory, labels, label_mode, class_names, batch_size, shuffle, seed, validation_split, subset, follow_links,
             verbose: see `image_dataset_from_directory`.
 
+    `format` chooses between kinds of datasets in Keras; either word, "tf" or "grain", gives this one.
+
     Raises: ValueError for a folder without texts, or arguments that do not fit each other.
     """
+    check.one_of("format", format, ("tf", "grain"), "text_dataset_from_directory")
 
     def read(paths):
         texts = np.empty(len(paths), object)

@@ -87,6 +87,7 @@ def timeseries_dataset_from_array(
     seed=None,
     start_index=None,
     end_index=None,
+    format="tf",
 ):
     """Windows of a series as a dataset: x (batch, sequence_length, ...) and the target of each window's first step.
 
@@ -110,8 +111,11 @@ def timeseries_dataset_from_array(
         seed: of that order.
         start_index, end_index: the part of the series to use.
 
+    `format` chooses between kinds of datasets in Keras; either word, "tf" or "grain", gives this one.
+
     Raises: ValueError for numbers that leave no window.
     """
+    check.one_of("format", format, ("tf", "grain"), "timeseries_dataset_from_array")
     who = "timeseries_dataset_from_array"
     numbers = {"sequence_length": sequence_length, "sequence_stride": sequence_stride, "sampling_rate": sampling_rate}
     for name, number in numbers.items():

@@ -129,6 +129,25 @@ from kerasnp.layers.tree import TreeLSTMCell, TreeRNNCell  # noqa: F401
 from kerasnp.layers.tree_batch import Tree  # noqa: F401
 from kerasnp.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D  # noqa: F401
 from kerasnp.layers.wrapper import SpectralNormalization, Wrapper  # noqa: F401
+from kerasnp.saving.config import deserialize_keras_object as _deserialize
+from kerasnp.saving.config import serialize_keras_object as _serialize
+
+
+def serialize(layer):
+    """The configuration of a layer."""
+    return _serialize(layer)
+
+
+def deserialize(config, custom_objects=None):
+    """The layer that `serialize` described.
+
+    Raises: ValueError for what is no layer.
+    """
+    layer = _deserialize(config, custom_objects, family="layers")
+    if not isinstance(layer, Layer):
+        raise ValueError(f"`keras.layers.deserialize` was passed a `config` object that is not a Layer. Received: {config}")
+    return layer
+
 
 # Keras's second names.
 GroupQueryAttention = GroupedQueryAttention

@@ -134,3 +134,10 @@ class Conv3DTranspose(_ConvTranspose, aliases=("Convolution3DTranspose",)):
     """
 
     rank = 3
+
+    # Two arguments stand in another order here, as in Keras.
+    def __init__(
+        self, filters, kernel_size, strides=(1, 1, 1), padding="valid", data_format=None, output_padding=None,
+        dilation_rate=(1, 1, 1), **kwargs,
+    ):  # fmt: skip
+        super().__init__(filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate, **kwargs)

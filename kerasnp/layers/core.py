@@ -120,7 +120,8 @@ class InputLayer(Layer):
 
 
 def Input(
-    shape=None, batch_size=None, dtype=None, sparse=None, batch_shape=None, name=None, tensor=None, optional=False
+    shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, name=None, tensor=None,
+    optional=False,
 ):  # noqa: N802
     """The first entry of a Sequential: what one sample looks like, as a symbolic tensor.
 
@@ -133,7 +134,7 @@ def Input(
     See `InputLayer` for the arguments.
     """
     return InputLayer(
-        shape, batch_size, dtype, sparse, batch_shape=batch_shape, name=name, input_tensor=tensor, optional=optional
+        shape, batch_size, dtype, sparse, ragged, batch_shape, input_tensor=tensor, optional=optional, name=name
     ).output
 
 
@@ -171,11 +172,11 @@ class Dense(Layer):
         bias_constraint=None,
         lora_rank=None,
         lora_alpha=None,
+        quantization_config=None,
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if lora_rank is not None or lora_alpha is not None:
-            raise ValueError(f"{self._who}: lora_rank and lora_alpha are not supported; leave them None.")
+        check.unset(self._who, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
         self.units = check.positive_int("units", units, self._who)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -185,7 +186,7 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = self.lora_alpha = None
+        self.lora_rank = self.lora_alpha = self.quantization_config = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -215,7 +216,8 @@ class Dense(Layer):
 
     def get_config(self):
         config = super().get_config()
-        del config["lora_rank"], config["lora_alpha"]
+        # Left out, so that older versions of Keras 3 read the files as well.
+        del config["lora_rank"], config["lora_alpha"], config["quantization_config"]
         return config
 
 

@@ -5,6 +5,7 @@ import re
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp.layers.layer import Layer
+from kerasnp.utils import check
 
 
 class EinsumDense(Layer):
@@ -39,9 +40,18 @@ class EinsumDense(Layer):
         bias_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
+        gptq_unpacked_column_size=None,
+        quantization_config=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check.unset(
+            self._who, lora_rank=lora_rank, lora_alpha=lora_alpha, gptq_unpacked_column_size=gptq_unpacked_column_size,
+            quantization_config=quantization_config,
+        )  # fmt: skip
+        self.lora_rank = self.lora_alpha = self.gptq_unpacked_column_size = self.quantization_config = None
         self.equation = equation
         self._inputs, self._kernel, self._outputs = self._parse(equation)
         self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
@@ -161,4 +171,5 @@ class EinsumDense(Layer):
 
     def get_config(self):
         """The constructor arguments; Keras writes `activity_regularizer` even where there is none."""
-        return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
+        config = {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
+        return {k: v for k, v in config.items() if not k.startswith(("lora_", "gptq_", "quantization_"))}

@@ -39,11 +39,16 @@ class Embedding(Layer):
         embeddings_constraint=None,
         mask_zero=False,
         weights=None,
+        lora_rank=None,
+        lora_alpha=None,
+        quantization_config=None,
         **kwargs,
     ):
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Embedding: the argument input_length has no effect any more; leave it out.", stacklevel=2)
         super().__init__(**kwargs)
+        check.unset(self._who, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        self.lora_rank = self.lora_alpha = self.quantization_config = None
         self.input_dim = check.positive_int("input_dim", input_dim, self._who)
         self.output_dim = check.positive_int("output_dim", output_dim, self._who)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -86,7 +91,7 @@ class Embedding(Layer):
     def get_config(self):
         """The constructor arguments; the first values of the weights are not among them."""
         config = {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
-        del config["weights"]
+        del config["weights"], config["lora_rank"], config["lora_alpha"], config["quantization_config"]
         return config
 
 

@@ -97,3 +97,10 @@ def same_length(who, **sequences):
     if len(set(lengths.values())) > 1:
         listing = ", ".join(f"{name} has {n}" for name, n in lengths.items())
         raise ValueError(f"{who}: all arrays must hold the same number of samples. Received: {listing}.")
+
+
+def unset(who, **values):
+    """Raise for arguments of Keras that have no meaning here, unless they are None."""
+    for name, value in values.items():
+        if value is not None:
+            raise ValueError(f"{who}: `{name}` is not supported; leave it None. Received: {name}={value!r}")

@@ -258,3 +258,14 @@ class TestSplit:
 
 def test_the_older_name():
     assert Sequence is PyDataset
+
+
+def test_kinds_of_datasets_of_other_frameworks():
+    """Words that choose between them in Keras are taken, others refused."""
+    windows = timeseries_dataset_from_array(np.arange(5), None, 2, format="grain")
+    assert len(windows) == 1
+    with pytest.raises(ValueError, match="format"):
+        timeseries_dataset_from_array(np.arange(5), None, 2, format="torch")
+    assert len(split_dataset(np.arange(4), 0.5, preferred_backend="numpy")[0]) == 2
+    with pytest.raises(ValueError, match="preferred_backend"):
+        split_dataset(np.arange(4), 0.5, preferred_backend="tensorflow")

@@ -223,3 +223,15 @@ def test_frozen_layer_has_no_trainable_weights(cls, arguments, shape):
     if cls.__name__ not in cases.SELF_CHANGING_LAYERS:
         for a, b in zip(before, layer.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("make", [
+    lambda **k: kerasnp.layers.Dense(2, **k), lambda **k: kerasnp.layers.Embedding(3, 2, **k),
+    lambda **k: kerasnp.layers.EinsumDense("ab,bc->ac", 2, **k),
+])  # fmt: skip
+def test_arguments_without_meaning_must_be_neutral(make):
+    neutral = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
+    assert not neutral.keys() & make(**neutral).get_config().keys()
+    for name in neutral:
+        with pytest.raises(ValueError, match=f"`{name}` is not supported"):
+            make(**{name: 4})
