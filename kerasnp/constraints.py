@@ -12,7 +12,18 @@ def _norms(w, axis):
 
 
 class Constraint(Registered, abstract=True):
-    """Base: a subclass writes `__call__(w)`, which returns the projected weights, an array."""
+    """Base: a subclass writes `__call__(w)`, which returns the projected weights, an array.
+
+    >>> import kerasnp
+    >>> class SumsToOne(Constraint):
+    ...     def __call__(self, w):
+    ...         return w / w.sum()
+    >>> layer = kerasnp.layers.Dense(1, kernel_constraint=SumsToOne())
+    >>> layer.build((None, 2))
+    >>> kerasnp.optimizers.SGD(1.0).apply([[[0.0], [1.0]]], [layer.kernel])
+    >>> round(float(layer.kernel.numpy().sum()), 4)
+    1.0
+    """
 
     family = "constraints"
 
@@ -22,7 +33,11 @@ class Constraint(Registered, abstract=True):
 
 
 class MaxNorm(Constraint, aliases=("max_norm",)):
-    """Scale w down to at most `max_value` in norm along `axis` (Srivastava et al., 2014)."""
+    """Scale w down to at most `max_value` in norm along `axis` (Srivastava et al., 2014).
+
+    >>> MaxNorm(2.5)([[3.0], [4.0]]).round(4).tolist()  # a column of length 5
+    [[1.5], [2.0]]
+    """
 
     def __init__(self, max_value=2, axis=0):
         self.max_value, self.axis = max_value, axis
@@ -34,7 +49,11 @@ class MaxNorm(Constraint, aliases=("max_norm",)):
 
 
 class NonNeg(Constraint, aliases=("non_neg",)):
-    """max(w, 0)."""
+    """max(w, 0).
+
+    >>> NonNeg()([-1.0, 2.0])
+    array([-0.,  2.])
+    """
 
     def __call__(self, w):
         w = K.asarray(w)
@@ -42,7 +61,12 @@ class NonNeg(Constraint, aliases=("non_neg",)):
 
 
 class UnitNorm(Constraint, aliases=("unit_norm",)):
-    """w divided by its norm along `axis`."""
+    """w divided by its norm along `axis`.
+
+    >>> UnitNorm()([[3.0], [4.0]]).round(4)
+    array([[0.6],
+           [0.8]])
+    """
 
     def __init__(self, axis=0):
         self.axis = axis
@@ -53,7 +77,12 @@ class UnitNorm(Constraint, aliases=("unit_norm",)):
 
 
 class MinMaxNorm(Constraint, aliases=("min_max_norm",)):
-    """Bring the norm of w along `axis` towards [min_value, max_value], by the share `rate` of the way."""
+    """Bring the norm of w along `axis` towards [min_value, max_value], by the share `rate` of the way.
+
+    >>> MinMaxNorm(min_value=1.0, max_value=2.5, rate=0.5)([[0.0], [4.5]]).round(4)  # half of the way from 4.5 to 2.5
+    array([[0. ],
+           [3.5]])
+    """
 
     def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
         self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
@@ -69,15 +98,27 @@ max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNo
 
 
 def get(identifier):
-    """A constraint from its name, configuration, class or instance; None stays None."""
+    """A constraint from its name, configuration, class or instance; None stays None.
+
+    >>> get("max_norm").get_config()
+    {'max_value': 2, 'axis': 0}
+    """
     return registry.get("constraints", identifier)
 
 
 def serialize(constraint):
-    """The configuration of a constraint."""
+    """The configuration of a constraint.
+
+    >>> serialize(UnitNorm(axis=1))["config"]
+    {'axis': 1}
+    """
     return serialize_value(constraint)
 
 
 def deserialize(config, custom_objects=None):
-    """The constraint that `serialize` described."""
+    """The constraint that `serialize` described.
+
+    >>> deserialize(serialize(UnitNorm(axis=1))).axis
+    1
+    """
     return deserialize_keras_object(config, custom_objects, family="constraints")

@@ -7,7 +7,17 @@ from kerasnp.utils.registry import Registered
 
 
 class Regularizer(Registered, abstract=True):
-    """Base: a subclass writes `__call__(x)`, the scalar penalty, and stores its arguments."""
+    """Base: a subclass writes `__call__(x)`, the scalar penalty, and stores its arguments.
+
+    >>> import kerasnp
+    >>> class Cubes(Regularizer):
+    ...     def __call__(self, x):
+    ...         return kerasnp.ops.sum(kerasnp.ops.abs(x) ** 3)
+    >>> layer = kerasnp.layers.Dense(1, kernel_initializer="ones", kernel_regularizer=Cubes())
+    >>> y = layer(kerasnp.ops.ones((1, 2)))
+    >>> float(layer.losses[0])
+    2.0
+    """
 
     family = "regularizers"
 
@@ -18,6 +28,13 @@ class Regularizer(Registered, abstract=True):
 
 def validate_float_arg(value, name):
     """`value` as a float; None, infinities and negative numbers are refused.
+
+    >>> validate_float_arg(2, "l1")
+    2.0
+    >>> validate_float_arg(-1.0, "l1")
+    Traceback (most recent call last):
+        ...
+    ValueError: Invalid value for argument l1: expected a non-negative float, finite. Received: l1=-1.0
 
     Raises: ValueError naming the argument.
     """
@@ -50,7 +67,11 @@ class L1L2(Regularizer, aliases=("l1_l2",)):
 
 
 class L1(Regularizer):
-    """l1 * sum(|x|): drives weights to exactly zero."""
+    """l1 * sum(|x|): drives weights to exactly zero.
+
+    >>> float(L1(0.5)([1.0, -2.0]))
+    1.5
+    """
 
     def __init__(self, l1=0.01):
         self.l1 = validate_float_arg(0.01 if l1 is None else l1, "l1")
@@ -60,7 +81,11 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """l2 * sum(x^2): weight decay."""
+    """l2 * sum(x^2): weight decay.
+
+    >>> float(L2(0.5)([1.0, -2.0]))
+    2.5
+    """
 
     def __init__(self, l2=0.01):
         self.l2 = validate_float_arg(0.01 if l2 is None else l2, "l2")
@@ -72,9 +97,18 @@ class L2(Regularizer):
 class OrthogonalRegularizer(Regularizer):
     """factor times the mean of |cosine| between the rows (or columns) of a matrix (Brock et al., 2017).
 
+    >>> import kerasnp
+    >>> penalty = OrthogonalRegularizer(factor=1.0)
+    >>> float(penalty(kerasnp.ops.array([[1.0, 0.0], [0.0, 3.0]])))  # perpendicular rows cost nothing
+    0.0
+    >>> float(penalty(kerasnp.ops.array([[1.0, 0.0], [3.0, 0.0]])))
+    1.0
+
     Args:
         factor: a non-negative number.
         mode: `"rows"` or `"columns"`.
+
+    Raises: ValueError for another mode, and for weights of other than two axes.
     """
 
     def __init__(self, factor=0.01, mode="rows"):
@@ -97,15 +131,29 @@ l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 
 def get(identifier):
-    """A regularizer from its name, configuration, class or instance; None stays None."""
+    """A regularizer from its name, configuration, class or instance; None stays None.
+
+    >>> get("l2").get_config()
+    {'l2': 0.01}
+    >>> print(get(None))
+    None
+    """
     return registry.get("regularizers", identifier)
 
 
 def serialize(regularizer):
-    """The configuration of a regularizer."""
+    """The configuration of a regularizer.
+
+    >>> serialize(L1(0.5))["config"]
+    {'l1': 0.5}
+    """
     return serialize_value(regularizer)
 
 
 def deserialize(config, custom_objects=None):
-    """The regularizer that `serialize` described."""
+    """The regularizer that `serialize` described.
+
+    >>> deserialize({"class_name": "L1", "config": {"l1": 0.5}}).l1
+    0.5
+    """
     return deserialize_keras_object(config, custom_objects, family="regularizers")

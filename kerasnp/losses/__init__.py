@@ -37,10 +37,20 @@ def get(identifier):
 
 
 def serialize(loss):
-    """The configuration of a loss."""
+    """The configuration of a loss.
+
+    >>> import kerasnp
+    >>> kerasnp.losses.serialize(kerasnp.losses.Huber(delta=2.0))["config"]["delta"]
+    2.0
+    """
     return serialize_keras_object(loss)
 
 
 def deserialize(name, custom_objects=None):
-    """The loss that `serialize` described."""
+    """The loss that `serialize` described.
+
+    >>> import kerasnp
+    >>> kerasnp.losses.deserialize("mse").__name__
+    'mean_squared_error'
+    """
     return deserialize_keras_object(name, custom_objects, family="losses")

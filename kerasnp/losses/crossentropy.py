@@ -125,7 +125,13 @@ class SparseCategoricalCrossentropy(Loss):
 
 @function("losses", "bce")
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
-    """-(t * log(p) + (1 - t) * log(1 - p)), averaged over `axis`.     (n, ..., d), (n, ..., d)   ->   (n, ...)"""
+    """-(t * log(p) + (1 - t) * log(1 - p)), averaged over `axis`.     (n, ..., d), (n, ..., d)   ->   (n, ...)
+
+    >>> binary_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).round(4)
+    array([0.6931], dtype=float32)
+    >>> binary_crossentropy([[1.0]], [[0.0]], from_logits=True).round(4)  # sigmoid(0) is 0.5
+    array([0.6931], dtype=float32)
+    """
     y_true, y_pred = aligned("binary_crossentropy", y_true, y_pred)
     if y_true.shape != y_pred.shape:
         raise ValueError(
@@ -144,7 +150,11 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
 
 @function("losses", "cce")
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
-    """-sum(t * log(p)) over the classes.     t (n, ..., classes)   p (n, ..., classes)   ->   (n, ...)"""
+    """-sum(t * log(p)) over the classes.     t (n, ..., classes)   p (n, ..., classes)   ->   (n, ...)
+
+    >>> categorical_crossentropy([[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [1.0, 0.0]]).round(4)
+    array([0.6931, 0.    ], dtype=float32)
+    """
     y_pred = as_float(y_pred)
     y_true = as_labels(y_true, K.result_type(y_pred.dtype))
     shape = y_pred.shape
@@ -168,7 +178,13 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
 
 @function("losses", "scce")
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
-    """-log(p[label]).     labels (n, ...) or (n, ..., 1)   p (n, ..., classes)   ->   (n, ...)"""
+    """-log(p[label]).     labels (n, ...) or (n, ..., 1)   p (n, ..., classes)   ->   (n, ...)
+
+    >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.25, 0.75]]).round(4)
+    array([0.6931, 1.3863], dtype=float32)
+    >>> sparse_categorical_crossentropy([1, -1], [[0.5, 0.5], [0.25, 0.75]], ignore_class=-1).round(4)
+    array([0.6931, 0.    ], dtype=float32)
+    """
     y_pred = as_float(y_pred)
     y_true = as_labels(y_true)
     y_true = y_true.value if isinstance(y_true, Variable) else y_true

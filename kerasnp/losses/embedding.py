@@ -50,6 +50,9 @@ class Circle(Loss):
 def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal=True, gamma=80, margin=0.4):
     """The circle loss of each embedding against all references.     labels (n,)   embeddings (n, d)   ->   (n,)
 
+    >>> circle([0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], gamma=1).round(4)  # the last has no other of its class
+    array([0.5459, 0.5459, 0.    ], dtype=float32)
+
     Args:
         y_true: class numbers `(batch,)` or `(batch, 1)`.
         y_pred: embeddings of unit length `(batch, d)`.
@@ -57,6 +60,8 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
         remove_diagonal: whether a sample is no positive of itself.
         gamma: the scale.
         margin: the margin.
+
+    Reference: Sun et al. (2020), Circle loss, arXiv:2002.10857.
     """
     y_pred = as_float(y_pred)
     labels = ops.stop_gradient(as_labels(y_true)).astype(K.int64).reshape(-1)

@@ -63,21 +63,35 @@ def signed(y_true):
 
 @function("losses")
 def hinge(y_true, y_pred):
-    """mean(max(1 - y_true * y_pred, 0)) over the last axis.     (n, ..., d) twice   ->   (n, ...)"""
+    """mean(max(1 - y_true * y_pred, 0)) over the last axis.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> hinge([[1.0], [-1.0]], [[0.5], [-2.0]])
+    array([0.5, 0. ], dtype=float32)
+    >>> hinge([[1.0], [0.0]], [[0.5], [-2.0]])  # labels 0 and 1 mean the same
+    array([0.5, 0. ], dtype=float32)
+    """
     y_true, y_pred = aligned("hinge", y_true, y_pred)
     return HingeError()(signed(y_true), y_pred)
 
 
 @function("losses")
 def squared_hinge(y_true, y_pred):
-    """mean(max(1 - y_true * y_pred, 0)^2) over the last axis.     (n, ..., d) twice   ->   (n, ...)"""
+    """mean(max(1 - y_true * y_pred, 0)^2) over the last axis.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> squared_hinge([[1.0], [-1.0]], [[0.5], [-2.0]])
+    array([0.25, 0.  ], dtype=float32)
+    """
     y_true, y_pred = aligned("squared_hinge", y_true, y_pred)
     return SquaredHingeError()(signed(y_true), y_pred)
 
 
 @function("losses")
 def categorical_hinge(y_true, y_pred):
-    """max(max((1 - y_true) * y_pred) - sum(y_true * y_pred) + 1, 0).     (n, ..., classes) twice   ->   (n, ...)"""
+    """max(max((1 - y_true) * y_pred) - sum(y_true * y_pred) + 1, 0).     (n, ..., classes) twice   ->   (n, ...)
+
+    >>> categorical_hinge([[0.0, 1.0, 0.0]], [[0.5, 0.75, 0.25]])  # 1 + 0.5 - 0.75
+    array([0.75], dtype=float32)
+    """
     y_true, y_pred = aligned("categorical_hinge", y_true, y_pred)
     right = ops.sum(y_true * y_pred, axis=-1)
     wrong = ops.max((1.0 - y_true) * y_pred, axis=-1)

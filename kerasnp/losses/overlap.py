@@ -54,7 +54,11 @@ class Tversky(Loss):
 
 @function("losses")
 def dice(y_true, y_pred, axis=None):
-    """1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred)) over the axes."""
+    """1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred)) over the axes.
+
+    >>> round(float(dice([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])), 4)  # 1 - 2 * 1 / (2 + 1)
+    0.3333
+    """
     y_true, y_pred = aligned("dice", y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis=axis)
     sizes = ops.sum(y_true, axis=axis) + ops.sum(y_pred, axis=axis)
@@ -64,7 +68,11 @@ def dice(y_true, y_pred, axis=None):
 
 @function("losses")
 def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
-    """1 - both / (both + alpha * false negatives + beta * false positives) over the axes."""
+    """1 - both / (both + alpha * false negatives + beta * false positives) over the axes.
+
+    >>> float(tversky([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]], alpha=1.0, beta=1.0).round(4))  # 1 - 1 / (1 + 1 + 0)
+    0.5
+    """
     y_true, y_pred = aligned("tversky", y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis=axis)
     false_positives = ops.sum((1.0 - y_true) * y_pred, axis=axis)

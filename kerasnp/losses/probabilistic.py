@@ -40,13 +40,23 @@ class Poisson(Loss):
 
 @function("losses", "kld", "kullback_leibler_divergence")
 def kl_divergence(y_true, y_pred):
-    """sum(y_true * log(y_true / y_pred)) over the last axis, both within [eps, 1].     (n, ..., d) twice -> (n, ...)"""
+    """sum(y_true * log(y_true / y_pred)) over the last axis, both within [eps, 1].     (n, ..., d) twice -> (n, ...)
+
+    >>> kl_divergence([[0.5, 0.5]], [[0.5, 0.5]])
+    array([0.], dtype=float32)
+    >>> kl_divergence([[0.5, 0.5]], [[0.25, 0.75]]).round(4)
+    array([0.1438], dtype=float32)
+    """
     return Divergence()(*aligned("kl_divergence", y_true, y_pred))
 
 
 @function("losses")
 def poisson(y_true, y_pred):
-    """mean(y_pred - y_true * log(y_pred + eps)) over the last axis.     (n, ..., d) twice   ->   (n, ...)"""
+    """mean(y_pred - y_true * log(y_pred + eps)) over the last axis.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> poisson([[0.0], [2.0]], [[1.0], [1.0]]).round(4)
+    array([1., 1.], dtype=float32)
+    """
     return PoissonError()(*aligned("poisson", y_true, y_pred))
 
 

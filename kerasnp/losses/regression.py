@@ -136,43 +136,71 @@ class CosineSimilarity(Loss):
 
 @function("losses", "mse")
 def mean_squared_error(y_true, y_pred):
-    """mean((y_true - y_pred)^2) over the last axis.     (n, ..., d), (n, ..., d)   ->   (n, ...)"""
+    """mean((y_true - y_pred)^2) over the last axis.     (n, ..., d), (n, ..., d)   ->   (n, ...)
+
+    >>> mean_squared_error([[0.0, 1.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 2.0]])
+    array([2.5, 0. ], dtype=float32)
+    """
     return SquaredError()(*aligned("mean_squared_error", y_true, y_pred))
 
 
 @function("losses", "mae")
 def mean_absolute_error(y_true, y_pred):
-    """mean(|y_true - y_pred|) over the last axis.     (n, ..., d), (n, ..., d)   ->   (n, ...)"""
+    """mean(|y_true - y_pred|) over the last axis.     (n, ..., d), (n, ..., d)   ->   (n, ...)
+
+    >>> mean_absolute_error([[0.0, 1.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 2.0]])
+    array([1.5, 0. ], dtype=float32)
+    """
     return AbsoluteError()(*aligned("mean_absolute_error", y_true, y_pred))
 
 
 @function("losses", "mape")
 def mean_absolute_percentage_error(y_true, y_pred):
-    """100 * mean(|y_true - y_pred| / max(|y_true|, eps)) over the last axis.     (n, ..., d) twice   ->   (n, ...)"""
+    """100 * mean(|y_true - y_pred| / max(|y_true|, eps)) over the last axis.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> mean_absolute_percentage_error([[2.0, 4.0]], [[1.0, 5.0]])
+    array([37.5], dtype=float32)
+    """
     return AbsolutePercentageError()(*aligned("mean_absolute_percentage_error", y_true, y_pred))
 
 
 @function("losses", "msle")
 def mean_squared_logarithmic_error(y_true, y_pred):
-    """mean((log(1 + y_true) - log(1 + y_pred))^2) over the last axis.     (n, ..., d) twice   ->   (n, ...)"""
+    """mean((log(1 + y_true) - log(1 + y_pred))^2) over the last axis.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> mean_squared_logarithmic_error([[0.0, 3.0]], [[0.0, 1.0]]).round(4)  # log(2)^2 / 2
+    array([0.2402], dtype=float32)
+    """
     return SquaredLogarithmicError()(*aligned("mean_squared_logarithmic_error", y_true, y_pred))
 
 
 @function("losses", "huber_loss")
 def huber(y_true, y_pred, delta=1.0):
-    """d^2 / 2 or delta * (|d| - delta / 2), averaged over the last axis.     (n, ..., d) twice   ->   (n, ...)"""
+    """d^2 / 2 or delta * (|d| - delta / 2), averaged over the last axis.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> huber([[0.0], [0.0]], [[1.0], [3.0]], delta=2.0)  # 1^2 / 2 and 2 * (3 - 1)
+    array([0.5, 4. ], dtype=float32)
+    """
     return HuberError(delta)(*aligned("huber", y_true, y_pred))
 
 
 @function("losses", "logcosh")
 def log_cosh(y_true, y_pred):
-    """mean(log(cosh(y_pred - y_true))) over the last axis.     (n, ..., d) twice   ->   (n, ...)"""
+    """mean(log(cosh(y_pred - y_true))) over the last axis.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> log_cosh([[0.0], [0.0]], [[0.0], [2.0]]).round(4)
+    array([0.   , 1.325], dtype=float32)
+    """
     return LogCoshError()(*aligned("log_cosh", y_true, y_pred))
 
 
 @function("losses")
 def cosine_similarity(y_true, y_pred, axis=-1):
-    """Minus the cosine of the angle between the vectors along `axis`.     (n, ..., d) twice   ->   (n, ...)"""
+    """Minus the cosine of the angle between the vectors along `axis`.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> cosine_similarity([[0.0, 2.0], [1.0, 0.0]], [[0.0, 5.0], [-3.0, 0.0]])
+    array([-1.,  1.], dtype=float32)
+    """
     return CosineProximity(axis)(*aligned("cosine_similarity", y_true, y_pred))
 
 

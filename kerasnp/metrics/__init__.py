@@ -50,12 +50,22 @@ def get(identifier):
 
 
 def serialize(metric):
-    """The configuration of a metric."""
+    """The configuration of a metric.
+
+    >>> import kerasnp
+    >>> kerasnp.metrics.serialize(kerasnp.metrics.Mean(name="average"))["config"]["name"]
+    'average'
+    """
     return serialize_keras_object(metric)
 
 
 def deserialize(config, custom_objects=None):
-    """The metric that `serialize` described."""
+    """The metric that `serialize` described.
+
+    >>> import kerasnp
+    >>> kerasnp.metrics.deserialize({"class_name": "Mean", "config": {"name": "average"}}).name
+    'average'
+    """
     return deserialize_keras_object(config, custom_objects, family="metrics")
 
 

@@ -8,19 +8,30 @@ from kerasnp.utils import check
 
 
 def accuracy(y_true, y_pred):
-    """1 where y_pred equals y_true, else 0.     (n, ...), (n, ...)   ->   (n, ...)"""
+    """1 where y_pred equals y_true, else 0.     (n, ...), (n, ...)   ->   (n, ...)
+
+    >>> accuracy([[1], [2]], [[1], [3]]).tolist()
+    [[1.0], [0.0]]
+    """
     y_true, y_pred = squeeze_or_expand_to_same_rank(array(y_true), array(y_pred))
     return K.asarray(y_true == y_pred).astype(K.floatx())
 
 
 def binary_accuracy(y_true, y_pred, threshold=0.5):
-    """1 where y_pred > threshold agrees with the label 0 or 1, else 0.     (n, ...), (n, ...)   ->   (n, ...)"""
+    """1 where y_pred > threshold agrees with the label 0 or 1, else 0.     (n, ...), (n, ...)   ->   (n, ...)
+
+    >>> binary_accuracy([[1.0], [0.0]], [[0.6], [0.9]]).tolist()
+    [[1.0], [0.0]]
+    """
     y_true, y_pred = aligned("binary_accuracy", array(y_true), array(y_pred))
     return K.asarray(y_true == (y_pred > threshold)).astype(K.floatx())
 
 
 def categorical_accuracy(y_true, y_pred):
     """1 where the largest score has the place of the largest label.     (n, ..., classes) twice   ->   (n, ...)
+
+    >>> categorical_accuracy([[0.0, 1.0], [1.0, 0.0]], [[0.2, 0.8], [0.3, 0.7]]).tolist()
+    [1.0, 0.0]
 
     Raises: ValueError where y_true has no axis of classes.
     """
@@ -39,6 +50,9 @@ def sparse_categorical_accuracy(y_true, y_pred):
 
     labels (n, ...) or (n, ..., 1)   scores (n, ..., classes)   ->   (n, ...)
 
+    >>> sparse_categorical_accuracy([1, 0], [[0.2, 0.8], [0.3, 0.7]]).tolist()
+    [1.0, 0.0]
+
     Raises: ValueError where the shapes do not fit.
     """
     y_true, y_pred = array(y_true), array(y_pred)
@@ -47,7 +61,11 @@ def sparse_categorical_accuracy(y_true, y_pred):
 
 
 def top_k_categorical_accuracy(y_true, y_pred, k=5):
-    """1 where the largest label is among the k largest scores.     (n, ..., classes) twice   ->   (n, ...)"""
+    """1 where the largest label is among the k largest scores.     (n, ..., classes) twice   ->   (n, ...)
+
+    >>> top_k_categorical_accuracy([[0, 0, 1], [1, 0, 0]], [[0.2, 0.5, 0.3], [0.1, 0.5, 0.4]], k=2).tolist()
+    [1.0, 0.0]
+    """
     return _in_top_k(array(y_true).argmax(axis=-1), array(y_pred), k)
 
 
@@ -56,6 +74,9 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False
 
     With `from_sorted_ids=True`, y_pred holds class numbers, the best first.
     labels (n, ...) or (n, ..., 1)   scores (n, ..., classes)   ->   (n, ...)
+
+    >>> sparse_top_k_categorical_accuracy([2, 0], [[0.2, 0.5, 0.3], [0.1, 0.5, 0.4]], k=2).tolist()
+    [1.0, 0.0]
     """
     y_true, y_pred = array(y_true), array(y_pred)
     y_true = _labels("sparse_top_k_categorical_accuracy", y_true, y_pred)

@@ -92,13 +92,22 @@ def pearson_correlation(y_true, y_pred, axis=-1):
     """The covariance over the product of the standard deviations, along `axis`; 0 where one of them is 0.
 
     (n, ..., d), (n, ..., d)   ->   (n, ...)
+
+    >>> pearson_correlation([[1.0, 2.0, 3.0]], [[2.0, 3.0, 4.0]]).round(4)  # a shift costs nothing
+    array([1.], dtype=float32)
     """
     t, p, _ = _centred("pearson_correlation", y_true, y_pred, axis)
     return no_nan((t * p).mean(axis=axis), K.sqrt((t * t).mean(axis=axis) * (p * p).mean(axis=axis)))
 
 
 def concordance_correlation(y_true, y_pred, axis=-1):
-    """2 * cov(t, p) / (var(t) + var(p) + (mean(t) - mean(p))^2) along `axis`.     (n, ..., d) twice   ->   (n, ...)"""
+    """2 * cov(t, p) / (var(t) + var(p) + (mean(t) - mean(p))^2) along `axis`.     (n, ..., d) twice   ->   (n, ...)
+
+    >>> concordance_correlation([[1.0, 2.0, 3.0]], [[2.0, 3.0, 4.0]]).round(4)  # all one too high: 2 * 2/3 / (2/3 + 2/3 + 1)
+    array([0.5714], dtype=float32)
+
+    Reference: Lin (1989), A concordance correlation coefficient to evaluate reproducibility.
+    """
     t, p, gap = _centred("concordance_correlation", y_true, y_pred, axis)
     spread = (t * t).mean(axis=axis) + (p * p).mean(axis=axis) + gap * gap
     return K.asarray(2 * (t * p).mean(axis=axis) / (spread + K.epsilon()))

@@ -42,10 +42,20 @@ def get(identifier):
 
 
 def serialize(optimizer):
-    """The configuration of an optimizer."""
+    """The configuration of an optimizer.
+
+    >>> import kerasnp
+    >>> kerasnp.optimizers.serialize(kerasnp.optimizers.SGD(0.5))["config"]["learning_rate"]
+    0.5
+    """
     return serialize_keras_object(optimizer)
 
 
 def deserialize(config, custom_objects=None):
-    """The optimizer that `serialize` described."""
+    """The optimizer that `serialize` described.
+
+    >>> import kerasnp
+    >>> kerasnp.optimizers.deserialize({"class_name": "SGD", "config": {"momentum": 0.9}}).momentum
+    0.9
+    """
     return deserialize_keras_object(config, custom_objects, family="optimizers")

@@ -52,6 +52,12 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with weight decay apart from the gradient: first w = w - lr * weight_decay * w.
 
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([1.0])
+    >>> AdamW(learning_rate=0.1, weight_decay=0.5).apply([[5.0]], [w])
+    >>> w.numpy().round(4)  # 1 - 0.1 * 0.5 * 1, then Adam's step of 0.1
+    array([0.85], dtype=float32)
+
     Args:
         learning_rate: a number, a schedule, or a function.
         weight_decay: the decay, a number.
@@ -79,6 +85,12 @@ class ScheduleFreeAdamW(Optimizer):
     w = (1 - beta_1) * z + beta_1 * x
 
     Files keep z as "momentum"; x is told by w and z.
+
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([1.0])
+    >>> ScheduleFreeAdamW(learning_rate=0.1).apply([[5.0]], [w])
+    >>> w.numpy().round(4)
+    array([0.9], dtype=float32)
 
     Args:
         learning_rate: a number, a schedule, or a function.
@@ -124,6 +136,12 @@ class Adamax(Optimizer):
 
     m = m + (1 - beta_1) * (g - m);   u = max(beta_2 * u, |g|);   w = w - lr / (1 - beta_1^t) * m / (u + epsilon)
 
+    >>> import kerasnp
+    >>> w, optimizer = kerasnp.Variable([1.0]), Adamax(learning_rate=0.1)
+    >>> optimizer.apply([[5.0]], [w])
+    >>> w.numpy().round(4)
+    array([0.9], dtype=float32)
+
     Args:
         learning_rate: a number, a schedule, or a function.
         beta_1, beta_2: decay of the mean and of the maximum.
@@ -154,6 +172,12 @@ class Nadam(Optimizer):
 
     m and v as in Adam;   n = mu_(t+1) * m / (1 - p_(t+1)) + (1 - mu_t) * g / (1 - p_t)
     w = w - lr * n / (sqrt(v / (1 - beta_2^t)) + epsilon)
+
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([1.0])
+    >>> Nadam(learning_rate=0.1).apply([[5.0]], [w])
+    >>> w.numpy().round(3)
+    array([0.894], dtype=float32)
 
     Args:
         learning_rate: a number, a schedule, or a function.

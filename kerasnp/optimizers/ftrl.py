@@ -10,6 +10,12 @@ class Ftrl(Optimizer):
     s = g + 2 * shrinkage * w;   n' = n + g^2;   sigma = (n'^-power - n^-power) / lr;   z = z + s - sigma * w
     w = (clip(z, -l1, l1) - z) / (n'^-power / lr + 2 * (l2 + beta / (2 * lr)))
 
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([0.0, 0.0])
+    >>> Ftrl(learning_rate=1.0, l1_regularization_strength=1.0).apply([[0.5, 3.0]], [w])
+    >>> w.numpy().round(2)  # a gradient below l1 leaves exactly 0
+    array([ 0.  , -0.66], dtype=float32)
+
     Args:
         learning_rate: a number, a schedule, or a function.
         learning_rate_power: how the rate falls over time, not positive; 0 keeps it.

@@ -9,6 +9,14 @@ class Adagrad(Optimizer):
 
     a = a + g^2;   w = w - lr * g / sqrt(a + epsilon)
 
+    >>> import kerasnp
+    >>> w, optimizer = kerasnp.Variable([1.0]), Adagrad(learning_rate=0.1, initial_accumulator_value=0.0)
+    >>> for _ in range(2):
+    ...     optimizer.apply([[5.0]], [w])
+    ...     print(w.numpy().round(4))  # steps of 0.1 and 0.1 / sqrt(2)
+    [0.9]
+    [0.8293]
+
     Args:
         learning_rate: a number, a schedule, or a function.
         initial_accumulator_value: what a starts from, not negative.
@@ -47,6 +55,12 @@ class RMSprop(Optimizer):
     """RMSprop: steps divided by a moving root mean square of the gradient.
 
     v = rho * v + (1 - rho) * g^2;   m = momentum * m + lr * g / sqrt(v + epsilon);   w = w - m
+
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([1.0, 1.0])
+    >>> RMSprop(learning_rate=0.1, rho=0.75).apply([[5.0, 0.5]], [w])
+    >>> w.numpy().round(4)  # as far for a small gradient as for a large one
+    array([0.8, 0.8], dtype=float32)
 
     Args:
         learning_rate: a number, a schedule, or a function.
@@ -95,6 +109,12 @@ class Adadelta(Optimizer):
 
     v = rho * v + (1 - rho) * g^2;   d = g * sqrt(u + epsilon) / sqrt(v + epsilon)
     u = rho * u + (1 - rho) * d^2;   w = w - lr * d
+
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([1.0])
+    >>> Adadelta(learning_rate=1.0, epsilon=1e-2).apply([[5.0]], [w])
+    >>> w.numpy().round(3)
+    array([0.555], dtype=float32)
 
     Args:
         learning_rate: a number, a schedule, or a function; 1.0 is the paper's.

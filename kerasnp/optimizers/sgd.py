@@ -51,6 +51,14 @@ class SGD(Optimizer):
 class Momentum(SGD):
     """SGD with momentum 0.9; saved as SGD.
 
+    >>> import kerasnp
+    >>> w, optimizer = kerasnp.Variable([1.0]), Momentum(learning_rate=0.1)
+    >>> for _ in range(2):
+    ...     optimizer.apply([[1.0]], [w])
+    ...     print(w.numpy().round(4))  # steps of 0.1 and 0.1 + 0.9 * 0.1
+    [0.9]
+    [0.71]
+
     Args:
         learning_rate: a number, a schedule, or a function.
         momentum: share of the last step that goes into the next, in [0, 1].
@@ -67,6 +75,12 @@ class Momentum(SGD):
 
 class Nesterov(SGD):
     """SGD with Nesterov's momentum 0.9; saved as SGD.
+
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([1.0])
+    >>> Nesterov(learning_rate=0.1).apply([[1.0]], [w])
+    >>> w.numpy().round(4)  # 1 - 0.1 * (1 + 0.9)
+    array([0.81], dtype=float32)
 
     Args:
         learning_rate: a number, a schedule, or a function.

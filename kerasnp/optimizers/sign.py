@@ -9,6 +9,12 @@ class Lion(Optimizer):
 
     w = w - lr * sign(beta_1 * m + (1 - beta_1) * g);   m = beta_2 * m + (1 - beta_2) * g
 
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([1.0, 1.0])
+    >>> Lion(learning_rate=0.25).apply([[5.0, -0.5]], [w])
+    >>> w.numpy()
+    array([0.75, 1.25], dtype=float32)
+
     Args:
         learning_rate: a number, a schedule, or a function; a tenth to a third of Adam's.
         beta_1: share of the momentum in the step, in (0, 1].

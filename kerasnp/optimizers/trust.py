@@ -13,6 +13,12 @@ class Lamb(Optimizer):
 
     m and v as in Adam;   r = m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon);   w = w - lr * |w| / |r| * r
 
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([3.0, 4.0])
+    >>> Lamb(learning_rate=0.1).apply([[5.0, 5.0]], [w])
+    >>> w.numpy().round(3)  # a step of 0.1 * 5, the length of w
+    array([2.646, 3.646], dtype=float32)
+
     Args:
         learning_rate: a number, a schedule, or a function.
         beta_1, beta_2: shares of the old means that stay.
@@ -49,6 +55,12 @@ class Adafactor(Optimizer):
     row = b * row + (1 - b) * mean(s, -1);   column = b * column + (1 - b) * mean(s, -2);   v = row * column / mean(row)
     (for vectors v = b * v + (1 - b) * s);   u = g / sqrt(v)
     w = w - max(epsilon_2, rms(w)) * min(lr, 1 / sqrt(t)) * u / max(1, rms(u) / clip_threshold)
+
+    >>> import kerasnp
+    >>> w = kerasnp.Variable([[1.0, 1.0], [1.0, 1.0]])
+    >>> Adafactor(learning_rate=0.25).apply([[[5.0, 5.0], [0.5, 0.5]]], [w])
+    >>> w.numpy().round(4).tolist()  # the share of rms(w) that the rate says, however large the gradient
+    [[0.75, 0.75], [0.75, 0.75]]
 
     Args:
         learning_rate: a number, a schedule, or a function.
