@@ -21,6 +21,6 @@ setup(
     extras_require={
         "viz": ["matplotlib"],
         "image": ["pillow"],
-        "test": ["pytest", "pytest-xdist", "ruff", "matplotlib", "pillow", "hypothesis"],
+        "test": ["pytest", "pytest-xdist", "ruff", "matplotlib", "pillow", "pandas", "hypothesis"],
     },
 )
