@@ -18,6 +18,12 @@ _settings = {"traceback_filtering": True}
 def set_backend(backend):  # noqa: F811
     """Accept `"numpy"`, the only backend there is.
 
+    >>> set_backend("numpy")
+    >>> set_backend("jax")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: set_backend: kerasnp computes with numpy alone. Expected 'numpy'. Received: ...
+
     Raises: ValueError for another.
     """
     if backend != "numpy":
@@ -25,22 +31,42 @@ def set_backend(backend):  # noqa: F811
 
 
 def enable_traceback_filtering():
-    """Remember that tracebacks should be short; they are always shown whole, since few frames lie in between."""
+    """Remember that tracebacks should be short; they are always shown whole, since few frames lie in between.
+
+    >>> enable_traceback_filtering()
+    >>> is_traceback_filtering_enabled()
+    True
+    """
     _settings["traceback_filtering"] = True
 
 
 def disable_traceback_filtering():
-    """Remember that tracebacks should be whole, as they always are."""
+    """Remember that tracebacks should be whole, as they always are.
+
+    >>> disable_traceback_filtering()
+    >>> is_traceback_filtering_enabled()
+    False
+    >>> enable_traceback_filtering()
+    """
     _settings["traceback_filtering"] = False
 
 
 def is_traceback_filtering_enabled():
-    """What was last asked for by `enable_traceback_filtering` or `disable_traceback_filtering`; True at first."""
+    """What was last asked for by `enable_traceback_filtering` or `disable_traceback_filtering`; True at first.
+
+    >>> is_traceback_filtering_enabled()
+    True
+    """
     return _settings["traceback_filtering"]
 
 
 def enable_unsafe_deserialization():
     """Refused: a file is data here, and code inside it is never run.
+
+    >>> enable_unsafe_deserialization()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: enable_unsafe_deserialization: kerasnp never runs code that lies in a file; pass the ...
 
     Raises: ValueError, always.
     """
@@ -53,20 +79,36 @@ def enable_unsafe_deserialization():
 def enable_flash_attention():
     """Refused: there is one way to compute attention here.
 
+    >>> enable_flash_attention()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: enable_flash_attention: kerasnp has no fused attention kernels; leave the setting as it ...
+
     Raises: ValueError, always.
     """
     raise ValueError("enable_flash_attention: kerasnp has no fused attention kernels; leave the setting as it is.")
 
 
 def disable_flash_attention():
-    """Nothing to do: there are no fused attention kernels."""
+    """Nothing to do: there are no fused attention kernels.
+
+    >>> disable_flash_attention()
+    """
 
 
 def is_flash_attention_enabled():
-    """Always False."""
+    """Always False.
+
+    >>> is_flash_attention_enabled()
+    False
+    """
     return False
 
 
 def is_nnx_enabled():
-    """Always False: Flax belongs to another backend."""
+    """Always False: Flax belongs to another backend.
+
+    >>> is_nnx_enabled()
+    False
+    """
     return False

@@ -82,6 +82,12 @@ def set_dtype_policy(policy):
 
     `clear_session` takes it back.
 
+    >>> import kerasnp
+    >>> set_dtype_policy("float64")
+    >>> kerasnp.layers.Dense(1).dtype
+    'float64'
+    >>> set_dtype_policy("float32")
+
     Raises: ValueError for anything else.
     """
     global _global
@@ -106,6 +112,11 @@ session.on_clear(_reset)
 def get(identifier):
     """A policy from a policy, its name, its configuration, or None for the default.
 
+    >>> get("float64").compute_dtype
+    'float64'
+    >>> get({"class_name": "DTypePolicy", "config": {"name": "bfloat16"}})
+    <DTypePolicy "bfloat16">
+
     Raises: ValueError for what is none.
     """
     if isinstance(identifier, DTypePolicy):
@@ -126,10 +137,18 @@ def get(identifier):
 
 
 def serialize(dtype_policy):
-    """The configuration of a policy, as Keras writes it into files."""
+    """The configuration of a policy, as Keras writes it into files.
+
+    >>> serialize(DTypePolicy("float64"))["config"]
+    {'name': 'float64'}
+    """
     return dtype_policy.serialize()
 
 
 def deserialize(config, custom_objects=None):
-    """The policy that `serialize` described."""
+    """The policy that `serialize` described.
+
+    >>> deserialize(serialize(DTypePolicy("float64"))).name
+    'float64'
+    """
     return get(config)

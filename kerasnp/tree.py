@@ -15,7 +15,11 @@ __all__ = [
 
 
 class MAP_TO_NONE:
-    """What a function given to `traverse` returns to put None into the result."""
+    """What a function given to `traverse` returns to put None into the result.
+
+    >>> traverse(lambda x: MAP_TO_NONE if x == 2 else None, [1, 2, 3])
+    [1, None, 3]
+    """
 
 
 def is_nested(structure):

@@ -53,43 +53,156 @@ _disabled: set[str] = set()
 
 
 class SortedLabels(TrainingWarning, name="sorted-labels"):
-    """The labels come sorted, and `validation_split` takes classes for validation that training hardly sees."""
+    """The labels come sorted, and `validation_split` takes classes for validation that training hardly sees.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(4, "softmax")])
+    >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", SortedLabels)
+    ...     model.fit(K.ones((40, 3)), K.arange(40) // 10, validation_split=0.25, verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.SortedLabels: fit: the labels look sorted: class 3 is 100% of the part that ...
+    """
 
 
 class MissingClass(TrainingWarning, name="missing-class"):
-    """A class occurs in training but not in validation, the other way round, or nowhere although it has a unit."""
+    """A class occurs in training but not in validation, the other way round, or nowhere although it has a unit.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(3, "softmax")])
+    >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> x, y = K.ones((4, 2)), K.array([0, 1, 0, 1])
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", MissingClass)
+    ...     model.fit(x, y, validation_data=(x, y + 1), verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.MissingClass: fit: class 2 is in the validation data (2 samples) but not in the ...
+    """
 
 
 class OverlappingRows(TrainingWarning, name="overlapping-rows"):
-    """Rows of the validation data occur in the training data too, far more than training rows repeat each other."""
+    """Rows of the validation data occur in the training data too, far more than training rows repeat each other.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> x, y = K.arange(40.0).reshape(20, 2) / 40, K.ones((20, 1))
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", OverlappingRows)
+    ...     model.fit(x, y, validation_data=(x[:10], y[:10]), verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.OverlappingRows: fit: 10 of 10 validation rows looked at are training rows too, so ...
+    """
 
 
 class UnscaledInputs(TrainingWarning, name="unscaled-inputs"):
-    """Inputs are whole numbers from 0 to about 255, and no layer scales them."""
+    """Inputs are whole numbers from 0 to about 255, and no layer scales them.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Flatten(), kerasnp.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", UnscaledInputs)
+    ...     model.fit(K.arange(256).reshape(4, 8, 8), K.ones((4, 1)), verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.UnscaledInputs: fit: inputs are whole numbers from 0 to 255, as in images, and no ...
+    """
 
 
 class FromLogits(TrainingWarning, name="from-logits"):
-    """Probabilities go to a loss with `from_logits=True`, or scores to one with `from_logits=False`."""
+    """Probabilities go to a loss with `from_logits=True`, or scores to one with `from_logits=False`.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(1, "sigmoid")])
+    >>> model.compile("sgd", kerasnp.losses.BinaryCrossentropy(from_logits=True))
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", FromLogits)
+    ...     model.fit(K.ones((4, 2)), K.ones((4, 1)), verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.FromLogits: fit: the outputs lie between 0 and 1, so they are probabilities ...
+    """
 
 
 class LastActivation(TrainingWarning, name="last-activation"):
-    """The last activation cannot reach the targets, or does not produce what the loss expects."""
+    """The last activation cannot reach the targets, or does not produce what the loss expects.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(1, "relu")])
+    >>> model.compile("sgd", "mse")
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", LastActivation)
+    ...     model.fit(K.ones((4, 2)), -K.ones((4, 1)), verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.LastActivation: fit: targets go from -1 to -1, and relu reaches 0 to inf only; use ...
+    """
 
 
 class NoGradient(TrainingWarning, name="no-gradient"):
-    """A trainable weight gets no gradient, or exact zeros in each of the first steps."""
+    """A trainable weight gets no gradient, or exact zeros in each of the first steps.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(1, "relu", bias_initializer=kerasnp.initializers.Constant(-9.0))])
+    >>> model.compile("sgd", "mse")
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", NoGradient)
+    ...     model.fit(K.ones((10, 2)), K.ones((10, 1)), batch_size=2, verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.NoGradient: fit: no gradient reached dense/kernel, dense/bias in 5 steps; look for a ...
+    """
 
 
 class ConstantLoss(TrainingWarning, name="constant-loss"):
-    """The loss is the same in all batches of the first epoch, or in each of the first three epochs."""
+    """The loss is the same in all batches of the first epoch, or in each of the first three epochs.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(kerasnp.optimizers.SGD(0.0), "mse")
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", ConstantLoss)
+    ...     model.fit(K.ones((10, 2)), 2 * K.ones((10, 1)), batch_size=2, verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.ConstantLoss: fit: the loss has been 4 since the first batch, so nothing is learnt; ...
+    """
 
 
 class HighLearningRate(TrainingWarning, name="high-learning-rate"):
-    """After the first batch, the loss stays far above its first value for the whole epoch."""
+    """After the first batch, the loss stays far above its first value for the whole epoch.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(kerasnp.optimizers.SGD(10.0), "mse")
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", HighLearningRate)
+    ...     model.fit(K.ones((10, 2)), K.ones((10, 1)), batch_size=1, verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.HighLearningRate: fit: the loss began at 1 and was ...
+    """
 
 
 class SampleCount(TrainingWarning, name="sample-count"):
-    """An epoch had another number of samples than the one before, or a generator ran out of data."""
+    """An epoch had another number of samples than the one before, or a generator ran out of data.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> batches = ((K.ones((2, 2)), K.ones((2, 1))) for _ in range(3))
+    >>> with warnings.catch_warnings():  # doctest: +ELLIPSIS
+    ...     warnings.simplefilter("error", SampleCount)
+    ...     model.fit(batches, steps_per_epoch=2, epochs=2, verbose=0)
+    Traceback (most recent call last):
+        ...
+    kerasnp.warnings.SampleCount: fit: the data ran out after 1 of 2 steps of epoch 2; a generator is ...
+    """
 
 
 def disable(*names):
@@ -104,7 +217,15 @@ def disable(*names):
 
 
 def enable(*names):
-    """Undo `disable`; without arguments, for all names."""
+    """Undo `disable`; without arguments, for all names.
+
+    >>> disable("sorted-labels")
+    >>> enable("sorted-label")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: No warning is called 'sorted-label'. The names are constant-loss, from-logits, ...
+    >>> enable()
+    """
     _disabled.difference_update(map(_known, names or CATEGORIES))
 
 

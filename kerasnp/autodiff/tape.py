@@ -259,7 +259,17 @@ def _own(grads, variables):
 
 
 class stop_recording:
-    """`with stop_recording():` operators inside leave no trace on the open tape."""
+    """`with stop_recording():` operators inside leave no trace on the open tape.
+
+    >>> import kerasnp
+    >>> x = kerasnp.Variable(3.0)
+    >>> with kerasnp.Tape() as tape:
+    ...     with stop_recording():
+    ...         y = kerasnp.ops.square(x)
+    ...     z = x * y  # y is a constant here
+    >>> float(tape.gradient(z, x))
+    9.0
+    """
 
     def __enter__(self):
         self._token = _open.set(None)
@@ -289,6 +299,14 @@ def backward(target):
     """Set `.grad` of every trainable variable that `target` was computed from to d(target)/d(variable).
 
     The graph stays as it is, so it can be looked at or differentiated again.
+
+    >>> import kerasnp
+    >>> x = kerasnp.Variable(3.0)
+    >>> with kerasnp.Tape():
+    ...     y = kerasnp.ops.square(x)
+    >>> backward(y)
+    >>> float(x.grad)
+    6.0
 
     Raises: ValueError for a variable that is no recorded result, or whose tape has been used up by `gradient`.
     """

@@ -260,5 +260,9 @@ def install_arithmetic(methods, functions):
 
 
 def is_tensor(x):
-    """Whether `x` is an array or a Variable."""
+    """Whether `x` is an array or a Variable.
+
+    >>> is_tensor(Variable(1.0)), is_tensor([1.0])
+    (True, False)
+    """
     return isinstance(x, (np.ndarray, Variable, np.generic))

@@ -171,6 +171,12 @@ def flatten(callbacks):
 class CallbackList(Callback):
     """All callbacks of a run, called as one, in order.
 
+    >>> from kerasnp.callbacks import LambdaCallback
+    >>> shout = LambdaCallback(on_epoch_end=lambda epoch, logs: print("epoch", epoch, logs))
+    >>> callbacks = CallbackList([shout])
+    >>> callbacks.on_epoch_end(0, {"loss": 0.5})
+    epoch 0 {'loss': 0.5}
+
     Args:
         callbacks: callbacks, in lists or alone.
         add_history: add a History if there is none.

@@ -150,6 +150,13 @@ class LambdaCallback(Callback):
 class RemoteMonitor(Callback):
     """Refused: kerasnp opens no network connection while it trains.
 
+    >>> RemoteMonitor()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: RemoteMonitor is not supported: kerasnp opens no network connections while ...
+    >>> from kerasnp.callbacks import LambdaCallback
+    >>> send = LambdaCallback(on_epoch_end=lambda epoch, logs: print("send", epoch, logs))  # what to use instead
+
     Raises: NotImplementedError, always.
     """
 

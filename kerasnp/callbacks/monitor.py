@@ -20,6 +20,18 @@ SHRINKING = (
 class MonitorCallback(Callback):
     """Base of callbacks that watch one number of the logs and ask whether it improved.
 
+    >>> class Cheer(MonitorCallback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         value = self.read(logs)
+    ...         if self.improved(value, self.best):
+    ...             print("epoch", epoch, "is the best so far:", value)
+    ...             self.best = value
+    >>> cheer = Cheer("val_loss")
+    >>> for epoch, value in enumerate([0.5, 0.75, 0.25]):
+    ...     cheer.on_epoch_end(epoch, {"val_loss": value})
+    epoch 0 is the best so far: 0.5
+    epoch 2 is the best so far: 0.25
+
     Args:
         monitor: its name; `acc` finds `accuracy`, and the reverse.
         mode: `"min"`, `"max"`, or `"auto"`: by the metric, or else by its name.

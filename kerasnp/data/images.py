@@ -92,6 +92,11 @@ def img_to_array(img, data_format=None, dtype=None):
 def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", keep_aspect_ratio=False):
     """An image file as an image of Pillow.
 
+    >>> import kerasnp
+    >>> save_img("black.png", kerasnp.ops.zeros((4, 6, 3)))
+    >>> load_img("black.png", target_size=(2, 3)).size  # Pillow counts width first
+    (3, 2)
+
     Args:
         path: a path, or an open `io.BytesIO`.
         color_mode: "grayscale", "rgb" or "rgba"; gray values of 16 or 32 bits stay.
@@ -126,6 +131,11 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
 
 def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
     """Write an array (height, width, channels) as an image file.
+
+    >>> import kerasnp
+    >>> save_img("black.png", kerasnp.ops.zeros((4, 6, 3)))
+    >>> img_to_array(load_img("black.png")).shape
+    (4, 6, 3)
 
     Args:
         path: a path, or an open file.

@@ -14,7 +14,11 @@ from kerasnp.utils.text import is_text
 
 
 def unpack_x_y_sample_weight(data):
-    """A batch given as x, (x,), (x, y) or (x, y, sample_weight), as the three of them."""
+    """A batch given as x, (x,), (x, y) or (x, y, sample_weight), as the three of them.
+
+    >>> unpack_x_y_sample_weight(([1, 2], [3, 4]))
+    ([1, 2], [3, 4], None)
+    """
     if isinstance(data, list):
         data = tuple(data)
     if not isinstance(data, tuple):
@@ -28,7 +32,13 @@ def unpack_x_y_sample_weight(data):
 
 
 def pack_x_y_sample_weight(x, y=None, sample_weight=None):
-    """The shortest tuple that `unpack_x_y_sample_weight` undoes; of an array alone the array."""
+    """The shortest tuple that `unpack_x_y_sample_weight` undoes; of an array alone the array.
+
+    >>> pack_x_y_sample_weight([1, 2], [3, 4])
+    ([1, 2], [3, 4])
+    >>> pack_x_y_sample_weight([1, 2])
+    ([1, 2],)
+    """
     if y is None:
         return (x,) if isinstance(x, (tuple, list)) else x
     return (x, y) if sample_weight is None else (x, y, sample_weight)

@@ -20,7 +20,14 @@ PLAIN = (str, int, float, bool, type(None))
 
 
 def serialize_value(value):
-    """A constructor argument as it stands in a configuration: plain values stay, objects become dictionaries."""
+    """A constructor argument as it stands in a configuration: plain values stay, objects become dictionaries.
+
+    >>> import kerasnp
+    >>> serialize_value([1, "a", None])
+    [1, 'a', None]
+    >>> serialize_value(kerasnp.initializers.Constant(2.0))["class_name"]
+    'Constant'
+    """
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, (list, tuple)):
@@ -117,6 +124,11 @@ def public_module(cls):
 
 def deserialize_keras_object(config, custom_objects=None, safe_mode=True, family=None, **kwargs):
     """The object that a configuration describes, looked up by class name in closed tables and what the user registered.
+
+    >>> import kerasnp
+    >>> config = {"class_name": "Dense", "config": {"units": 3, "activation": "relu"}}
+    >>> deserialize_keras_object(config, family="layers").units
+    3
 
     Args:
         config: the dictionary, or a plain value, which is returned as it is.
@@ -262,12 +274,30 @@ def register_keras_serializable(package="Custom", name=None):
 
 
 def get_registered_name(obj):
-    """The name under which `obj` was registered, or its own."""
+    """The name under which `obj` was registered, or its own.
+
+    >>> import kerasnp
+    >>> @kerasnp.saving.register_keras_serializable("my_package")
+    ... def shifted(x):
+    ...     return x + 1
+    >>> get_registered_name(shifted), get_registered_name(len)
+    ('my_package>shifted', 'len')
+    """
     return next((k for k, v in registry._custom.items() if v is obj), obj.__name__)
 
 
 def get_registered_object(name, custom_objects=None, module_objects=None):
-    """What is registered under `name`, or None."""
+    """What is registered under `name`, or None.
+
+    >>> import kerasnp
+    >>> @kerasnp.saving.register_keras_serializable("my_package", name="shift")
+    ... def shifted(x):
+    ...     return x + 1
+    >>> get_registered_object("my_package>shift") is shifted
+    True
+    >>> print(get_registered_object("my_package>other"))
+    None
+    """
     found = registry.find_custom(name)
     for table in (custom_objects, module_objects):
         if found is None and table:
@@ -276,13 +306,32 @@ def get_registered_object(name, custom_objects=None, module_objects=None):
 
 
 def get_custom_objects():
-    """The table of everything registered, by name; changes to it count."""
+    """The table of everything registered, by name; changes to it count.
+
+    >>> import kerasnp
+    >>> @kerasnp.saving.register_keras_serializable("my_package")
+    ... def shifted(x):
+    ...     return x + 1
+    >>> "my_package>shifted" in get_custom_objects()
+    True
+    """
     return registry._custom
 
 
 @contextlib.contextmanager
 def custom_object_scope(custom_objects):
-    """`with custom_object_scope({"MyLayer": MyLayer}):` names that configurations inside may use."""
+    """`with custom_object_scope({"MyLayer": MyLayer}):` names that configurations inside may use.
+
+    >>> import kerasnp
+    >>> class Twice(kerasnp.layers.Layer):
+    ...     def call(self, x):
+    ...         return 2 * x
+    >>> config = kerasnp.saving.serialize_keras_object(Twice())
+    >>> with custom_object_scope({"Twice": Twice}):
+    ...     layer = kerasnp.saving.deserialize_keras_object(config)
+    >>> layer(kerasnp.ops.ones((2,)))
+    array([2., 2.], dtype=float32)
+    """
     token = registry._scope.set({**registry._scope.get(), **(custom_objects or {})})
     try:
         yield

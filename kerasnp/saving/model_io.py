@@ -162,6 +162,12 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True, zipped=N
 
     The file is complete when it appears under its name; a failure leaves what was there before.
 
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)])
+    >>> save_model(model, "small.keras")
+    >>> kerasnp.saving.load_model("small.keras").count_params()
+    9
+
     Args:
         filepath: a path ending in `.keras`, `.h5` or `.hdf5`, or an open binary file, which receives a `.keras`.
         overwrite: replace an existing file.
@@ -243,6 +249,11 @@ def write_legacy(stream, model, include_optimizer):
 
 def model_from_json(json_string, custom_objects=None):
     """A model with new weights from what `to_json` returned, in any version of Keras.
+
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)])
+    >>> model_from_json(model.to_json()).output_shape
+    (None, 3)
 
     Raises: ValueError for text that is no JSON or describes no model.
     """

@@ -10,6 +10,14 @@ from kerasnp.saving.atomic import atomic_write
 def save_weights(model, filepath, overwrite=True):
     """Write the weights: to `*.weights.h5` in the layout of Keras 3, to any other `.h5` in the classic one.
 
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)])
+    >>> save_weights(model, "small.weights.h5")
+    >>> save_weights(model, "small.npz")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: ...
+
     Args:
         filepath: a path, or an open binary file, which receives the layout of Keras 3.
         overwrite: replace an existing file.
@@ -38,6 +46,13 @@ def save_weights(model, filepath, overwrite=True):
 
 def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
     """Read the weights of a built model from any of Keras's files; nothing changes unless all of them fit.
+
+    >>> import kerasnp
+    >>> model, other = (kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)]) for _ in range(2))
+    >>> save_weights(model, "small.weights.h5")
+    >>> load_weights(other, "small.weights.h5")
+    >>> bool((other.get_weights()[0] == model.get_weights()[0]).all())
+    True
 
     Args:
         model: a built model.

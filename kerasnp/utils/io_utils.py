@@ -7,13 +7,24 @@ _interactive = True
 
 
 def enable_interactive_logging():
-    """Write messages to standard output, as at first."""
+    """Write messages to standard output, as at first.
+
+    >>> enable_interactive_logging()
+    >>> is_interactive_logging_enabled()
+    True
+    """
     global _interactive
     _interactive = True
 
 
 def disable_interactive_logging():
-    """Send messages to Python's `logging`, under the name `"kerasnp"`, instead of standard output."""
+    """Send messages to Python's `logging`, under the name `"kerasnp"`, instead of standard output.
+
+    >>> disable_interactive_logging()
+    >>> is_interactive_logging_enabled()
+    False
+    >>> enable_interactive_logging()
+    """
     global _interactive
     _interactive = False
 
