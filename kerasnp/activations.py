@@ -11,7 +11,12 @@ _activation = registry.function
 
 @_activation("activations", "identity")
 def linear(x):
-    """x itself."""
+    """x itself.
+
+    >>> from kerasnp import activations, ops
+    >>> activations.linear(ops.array([-1.0, 2.0]))
+    array([-1.,  2.], dtype=float32)
+    """
     return x
 
 
@@ -36,177 +41,325 @@ def relu(x, negative_slope=0.0, max_value=None, threshold=0.0):
 
 @_activation("activations")
 def leaky_relu(x, negative_slope=0.2):
-    """x where positive, negative_slope * x elsewhere."""
+    """x where positive, negative_slope * x elsewhere.
+
+    >>> from kerasnp import activations
+    >>> activations.leaky_relu([-10.0, 3.0])
+    array([-2.,  3.], dtype=float32)
+    """
     return ops.leaky_relu(x, negative_slope)
 
 
 @_activation("activations")
 def relu6(x):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    >>> from kerasnp import activations
+    >>> activations.relu6([-1.0, 3.0, 9.0])
+    array([0., 3., 6.], dtype=float32)
+    """
     return ops.clip(x, 0, 6)
 
 
 @_activation("activations")
 def elu(x, alpha=1.0):
-    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al., 2016)."""
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al., 2016).
+
+    >>> from kerasnp import activations
+    >>> activations.elu([-100.0, -1.0, 2.0]).round(3)
+    array([-1.   , -0.632,  2.   ], dtype=float32)
+    """
     return ops.elu(x, alpha)
 
 
 @_activation("activations")
 def selu(x):
-    """The self-normalizing elu (Klambauer et al., 2017); goes with `lecun_normal` weights."""
+    """The self-normalizing elu (Klambauer et al., 2017); goes with `lecun_normal` weights.
+
+    >>> from kerasnp import activations
+    >>> activations.selu([-100.0, 0.0, 1.0]).round(3)
+    array([-1.758,  0.   ,  1.051], dtype=float32)
+    """
     return ops.selu(x)
 
 
 @_activation("activations")
 def gelu(x, approximate=False):
-    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016).
+
+    >>> from kerasnp import activations
+    >>> activations.gelu([-3.0, 0.0, 3.0]).round(3)
+    array([-0.004,  0.   ,  2.996], dtype=float32)
+    """
     return ops.gelu(x, approximate)
 
 
 @_activation("activations")
 def sigmoid(x):
-    """1 / (1 + exp(-x)); its output lends its input to a binary cross-entropy, which is then exact for any x."""
+    """1 / (1 + exp(-x)); its output lends its input to a binary cross-entropy, which is then exact for any x.
+
+    >>> from kerasnp import activations
+    >>> activations.sigmoid([-100.0, 0.0, 1.0]).round(3)
+    array([0.   , 0.5  , 0.731], dtype=float32)
+    """
     return ops.sigmoid(x)
 
 
 @_activation("activations")
 def hard_sigmoid(x):
-    """clip(x / 6 + 1/2, 0, 1), the definition since Keras 3."""
+    """clip(x / 6 + 1/2, 0, 1), the definition since Keras 3.
+
+    >>> from kerasnp import activations
+    >>> activations.hard_sigmoid([-3.0, 0.0, 1.5, 6.0])
+    array([0.  , 0.5 , 0.75, 1.  ], dtype=float32)
+    """
     return ops.hard_sigmoid(x)
 
 
 @_activation("activations")
 def hard_sigmoid_keras2(x):
-    """clip(0.2 * x + 1/2, 0, 1), the definition before Keras 3; files of that age are loaded with it."""
+    """clip(0.2 * x + 1/2, 0, 1), the definition before Keras 3; files of that age are loaded with it.
+
+    >>> from kerasnp import activations
+    >>> activations.hard_sigmoid_keras2([-3.0, 0.0, 1.0, 6.0]).round(3)
+    array([0. , 0.5, 0.7, 1. ], dtype=float32)
+    """
     return Piecewise(0.2, 0.5)(ops.convert_to_tensor(x))
 
 
 @_activation("activations", "hard_swish")
 def hard_silu(x):
-    """x * hard_sigmoid(x) (Howard et al., 2019)."""
+    """x * hard_sigmoid(x) (Howard et al., 2019).
+
+    >>> from kerasnp import activations, ops
+    >>> activations.hard_silu(ops.array([-1.5, 0.0, 1.5, 6.0]))
+    array([-0.375,  0.   ,  1.125,  6.   ], dtype=float32)
+    """
     return x * ops.hard_sigmoid(x)
 
 
 @_activation("activations")
 def tanh(x):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> from kerasnp import activations
+    >>> activations.tanh([-10.0, 0.0, 0.5]).round(3)
+    array([-1.   ,  0.   ,  0.462], dtype=float32)
+    """
     return ops.tanh(x)
 
 
 @_activation("activations")
 def tanh_shrink(x):
-    """x - tanh(x)."""
+    """x - tanh(x).
+
+    >>> from kerasnp import activations, ops
+    >>> activations.tanh_shrink(ops.array([-2.0, 0.0, 2.0])).round(3)
+    array([-1.036,  0.   ,  1.036], dtype=float32)
+    """
     return x - ops.tanh(x)
 
 
 @_activation("activations")
 def hard_tanh(x):
-    """x limited to [-1, 1]."""
+    """x limited to [-1, 1].
+
+    >>> from kerasnp import activations
+    >>> activations.hard_tanh([-3.0, 0.5, 3.0])
+    array([-1. ,  0.5,  1. ], dtype=float32)
+    """
     return ops.clip(x, -1, 1)
 
 
 @_activation("activations")
 def hard_shrink(x, threshold=0.5):
-    """x where |x| > threshold, 0 elsewhere."""
+    """x where |x| > threshold, 0 elsewhere.
+
+    >>> from kerasnp import activations
+    >>> activations.hard_shrink([-2.0, 0.3, 0.7])
+    array([-2. ,  0. ,  0.7], dtype=float32)
+    """
     return ops.where(ops.abs(ops.stop_gradient(x)) > threshold, x, 0)
 
 
 @_activation("activations")
 def soft_shrink(x, threshold=0.5):
-    """x brought towards 0 by threshold, 0 where |x| is smaller."""
+    """x brought towards 0 by threshold, 0 where |x| is smaller.
+
+    >>> from kerasnp import activations, ops
+    >>> activations.soft_shrink(ops.array([-2.0, 0.25, 1.0]))
+    array([-1.5,  0. ,  0.5], dtype=float32)
+    """
     return ops.maximum(x - threshold, 0) + ops.minimum(x + threshold, 0)
 
 
 @_activation("activations")
 def threshold(x, threshold, default_value):
-    """x where x > threshold, default_value elsewhere."""
+    """x where x > threshold, default_value elsewhere.
+
+    >>> from kerasnp import activations
+    >>> activations.threshold([-1.0, 0.5, 2.0], 1.0, default_value=-9.0)
+    array([-9., -9.,  2.], dtype=float32)
+    """
     return ops.where(ops.stop_gradient(x) > threshold, x, default_value)
 
 
 @_activation("activations")
 def softplus(x):
-    """log(1 + exp(x))."""
+    """log(1 + exp(x)).
+
+    >>> from kerasnp import activations
+    >>> activations.softplus([-100.0, 0.0, 100.0]).round(3)
+    array([  0.   ,   0.693, 100.   ], dtype=float32)
+    """
     return ops.softplus(x)
 
 
 @_activation("activations")
 def softsign(x):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    >>> from kerasnp import activations
+    >>> activations.softsign([-1.0, 0.0, 3.0])
+    array([-0.5 ,  0.  ,  0.75], dtype=float32)
+    """
     return ops.softsign(x)
 
 
 @_activation("activations", "swish")
 def silu(x):
-    """x * sigmoid(x) (Ramachandran et al., 2017)."""
+    """x * sigmoid(x) (Ramachandran et al., 2017).
+
+    >>> from kerasnp import activations
+    >>> activations.silu([-3.0, 0.0, 3.0]).round(3)
+    array([-0.142,  0.   ,  2.858], dtype=float32)
+    """
     return ops.silu(x)
 
 
 @_activation("activations")
 def mish(x):
-    """x * tanh(softplus(x)) (Misra, 2019)."""
+    """x * tanh(softplus(x)) (Misra, 2019).
+
+    >>> from kerasnp import activations, ops
+    >>> activations.mish(ops.array([-3.0, 0.0, 3.0])).round(3)
+    array([-0.146,  0.   ,  2.987], dtype=float32)
+    """
     return x * ops.tanh(ops.softplus(x))
 
 
 @_activation("activations")
 def celu(x, alpha=1.0):
-    """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0) (Barron, 2017)."""
+    """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0) (Barron, 2017).
+
+    >>> from kerasnp import activations
+    >>> activations.celu([-100.0, -1.0, 2.0], alpha=2.0).round(3)
+    array([-2.   , -0.787,  2.   ], dtype=float32)
+    """
     return ops.maximum(x, 0) + alpha * ops.expm1(ops.minimum(x, 0) / alpha)
 
 
 @_activation("activations")
 def glu(x, axis=-1):
-    """a * sigmoid(b) for the two halves a and b of x along `axis` (Dauphin et al., 2017)."""
+    """a * sigmoid(b) for the two halves a and b of x along `axis` (Dauphin et al., 2017).
+
+    The axis must be even in length, and comes out half as long.
+
+    >>> from kerasnp import activations
+    >>> activations.glu([[1.0, 2.0, 0.0, 100.0]])
+    array([[0.5, 2. ]], dtype=float32)
+    """
     a, b = ops.split(x, 2, axis)
     return a * ops.sigmoid(b)
 
 
 @_activation("activations")
 def log_sigmoid(x):
-    """log(sigmoid(x))."""
+    """log(sigmoid(x)).
+
+    >>> from kerasnp import activations
+    >>> activations.log_sigmoid([-200.0, 0.0]).round(3)
+    array([-200.   ,   -0.693], dtype=float32)
+    """
     return -ops.softplus(-ops.convert_to_tensor(x))
 
 
 @_activation("activations")
 def squareplus(x, b=4):
-    """(x + sqrt(x^2 + b)) / 2 (Barron, 2021)."""
+    """(x + sqrt(x^2 + b)) / 2 (Barron, 2021).
+
+    >>> from kerasnp import activations, ops
+    >>> activations.squareplus(ops.array([-1.5, 0.0, 1.5]))
+    array([0.5, 1. , 2. ], dtype=float32)
+    """
     return (x + ops.sqrt(ops.square(x) + b)) / 2
 
 
 @_activation("activations")
 def sparse_plus(x):
-    """0 for x <= -1, (x + 1)^2 / 4 for -1 < x < 1, x above."""
+    """0 for x <= -1, (x + 1)^2 / 4 for -1 < x < 1, x above.
+
+    >>> from kerasnp import activations
+    >>> activations.sparse_plus([-2.0, 0.0, 2.0])
+    array([0.  , 0.25, 2.  ], dtype=float32)
+    """
     inside = ops.clip(x, -1, 1)
     return ops.square(inside + 1) / 4 + ops.maximum(x, 1) - 1
 
 
 @_activation("activations")
 def sparse_sigmoid(x):
-    """0 for x <= -1, (x + 1) / 2 for -1 < x < 1, 1 above."""
+    """0 for x <= -1, (x + 1) / 2 for -1 < x < 1, 1 above.
+
+    >>> from kerasnp import activations, ops
+    >>> activations.sparse_sigmoid(ops.array([-2.0, 0.5, 2.0]))
+    array([0.  , 0.75, 1.  ], dtype=float32)
+    """
     return ops.clip((x + 1) / 2, 0, 1)
 
 
 @_activation("activations")
 def exponential(x):
-    """exp(x)."""
+    """exp(x).
+
+    >>> from kerasnp import activations
+    >>> activations.exponential([-1.0, 0.0, 1.0]).round(3)
+    array([0.368, 1.   , 2.718], dtype=float32)
+    """
     return ops.exp(x)
 
 
 @_activation("activations")
 def softmax(x, axis=-1):
-    """exp(x) / sum(exp(x)) along `axis`; its output lends its input to a cross-entropy, which is then exact for any x."""
+    """exp(x) / sum(exp(x)) along `axis`; its output lends its input to a cross-entropy, which is then exact for any x.
+
+    >>> from kerasnp import activations
+    >>> activations.softmax([[0.0, 0.0], [1.0, 3.0]]).round(3)
+    array([[0.5  , 0.5  ],
+           [0.119, 0.881]], dtype=float32)
+    """
     return ops.softmax(x, axis)
 
 
 @_activation("activations")
 def log_softmax(x, axis=-1):
-    """log(softmax(x))."""
+    """log(softmax(x)).
+
+    >>> from kerasnp import activations
+    >>> activations.log_softmax([0.0, 200.0])
+    array([-200.,    0.], dtype=float32)
+    """
     return ops.log_softmax(x, axis)
 
 
 @_activation("activations")
 def sparsemax(x, axis=-1):
-    """The nearest point of the probability simplex, which has exact zeros (Martins and Astudillo, 2016)."""
+    """The nearest point of the probability simplex, which has exact zeros (Martins and Astudillo, 2016).
+
+    >>> from kerasnp import activations, ops
+    >>> activations.sparsemax(ops.array([[1.0, 1.5, -2.0]]))
+    array([[0.25, 0.75, 0.  ]], dtype=float32)
+    """
     values = ops.stop_gradient(x)
     values = K.moveaxis(values, axis, -1)
     ordered = K.flip(K.sort(values, axis=-1), -1)
@@ -242,14 +395,26 @@ def get(identifier):
 
 
 def serialize(activation):
-    """The name of an activation, or the configuration of a layer or registered function."""
+    """The name of an activation, or the configuration of a layer or registered function.
+
+    >>> from kerasnp import activations
+    >>> activations.serialize(activations.relu)
+    'relu'
+    """
     from kerasnp.saving.config import serialize_value
 
     return serialize_value(activation)
 
 
 def deserialize(config, custom_objects=None):
-    """The activation that `serialize` described."""
+    """The activation that `serialize` described.
+
+    >>> from kerasnp import activations
+    >>> activations.deserialize("relu") is activations.relu
+    True
+
+    Raises: ValueError for a name that is not known.
+    """
     if isinstance(config, dict):
         return deserialize_keras_object(config, custom_objects, family="activations")
     return get(config)

@@ -190,7 +190,15 @@ def activate(activation, x):
 
 
 def logits_behind(y, kind):
-    """The input of the softmax or sigmoid that made `y` on the tape, or None: the stable way into a cross-entropy."""
+    """The input of the softmax or sigmoid that made `y` on the tape, or None: the stable way into a cross-entropy.
+
+    >>> from kerasnp import Tape, Variable, ops
+    >>> x = Variable([[1.0, 2.0]])
+    >>> with Tape():
+    ...     y = ops.softmax(x)
+    >>> ops.logits_behind(y, "softmax") is x, ops.logits_behind(x, "softmax") is None
+    (True, True)
+    """
     op = getattr(y, "creator", None)
     if kind == "softmax" and type(op) is Softmax and op.axis in (-1, y.ndim - 1):
         return op.inputs[0]
@@ -200,27 +208,54 @@ def logits_behind(y, kind):
 
 
 def leaky_relu(x, negative_slope=0.2):
-    """x where positive, negative_slope * x elsewhere."""
+    """x where positive, negative_slope * x elsewhere.
+
+    >>> from kerasnp import ops
+    >>> ops.leaky_relu([-10.0, 3.0], negative_slope=0.1)
+    array([-1.,  3.], dtype=float32)
+    """
     return LeakyRelu(negative_slope)(_floating(x))
 
 
 def elu(x, alpha=1.0):
-    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al., 2016)."""
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al., 2016).
+
+    >>> from kerasnp import ops
+    >>> ops.elu([-100.0, -1.0, 2.0]).round(3)
+    array([-1.   , -0.632,  2.   ], dtype=float32)
+    """
     return Elu(alpha)(_floating(x))
 
 
 def selu(x):
-    """Elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al., 2017)."""
+    """Elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al., 2017).
+
+    >>> from kerasnp import ops
+    >>> ops.selu([-100.0, 0.0, 1.0]).round(3)
+    array([-1.758,  0.   ,  1.051], dtype=float32)
+    """
     return Elu(SELU_ALPHA, SELU_SCALE)(_floating(x))
 
 
 def gelu(x, approximate=True):
-    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016).
+
+    With `approximate=True`, x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).
+
+    >>> from kerasnp import ops
+    >>> ops.gelu([-3.0, 0.0, 3.0], approximate=False).round(3)
+    array([-0.004,  0.   ,  2.996], dtype=float32)
+    """
     return Gelu(approximate)(_floating(x))
 
 
 def silu(x):
-    """x * sigmoid(x), also called swish (Ramachandran et al., 2017)."""
+    """x * sigmoid(x), also called swish (Ramachandran et al., 2017).
+
+    >>> from kerasnp import ops
+    >>> ops.silu([-3.0, 0.0, 3.0]).round(3)
+    array([-0.142,  0.   ,  2.858], dtype=float32)
+    """
     return Silu()(_floating(x))
 
 
@@ -228,27 +263,53 @@ swish = silu
 
 
 def hard_sigmoid(x):
-    """clip(x / 6 + 1/2, 0, 1)."""
+    """clip(x / 6 + 1/2, 0, 1).
+
+    >>> from kerasnp import ops
+    >>> ops.hard_sigmoid([-3.0, 0.0, 1.5, 6.0])
+    array([0.  , 0.5 , 0.75, 1.  ], dtype=float32)
+    """
     return Piecewise(1 / 6, 0.5)(_floating(x))
 
 
 def softsign(x):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    >>> from kerasnp import ops
+    >>> ops.softsign([-1.0, 0.0, 3.0])
+    array([-0.5 ,  0.  ,  0.75], dtype=float32)
+    """
     return Softsign()(_floating(x))
 
 
 def softmax(x, axis=-1):
-    """exp(x) / sum(exp(x)) along `axis`: positive numbers that sum to one."""
+    """exp(x) / sum(exp(x)) along `axis`: positive numbers that sum to one.
+
+    >>> from kerasnp import ops
+    >>> ops.softmax([[0.0, 0.0], [1.0, 3.0]]).round(3)
+    array([[0.5  , 0.5  ],
+           [0.119, 0.881]], dtype=float32)
+    """
     return Softmax(axis)(_floating(x))
 
 
 def log_softmax(x, axis=-1):
-    """log(softmax(x)) along `axis`, computed without underflow."""
+    """log(softmax(x)) along `axis`, computed without underflow.
+
+    >>> from kerasnp import ops
+    >>> ops.log_softmax([0.0, 200.0])
+    array([-200.,    0.], dtype=float32)
+    """
     return LogSoftmax(axis)(_floating(x))
 
 
 def prelu(x, alpha):
-    """x where positive, alpha * x elsewhere, alpha an array that broadcasts against x (He et al., 2015)."""
+    """x where positive, alpha * x elsewhere, alpha an array that broadcasts against x (He et al., 2015).
+
+    >>> from kerasnp import ops
+    >>> ops.prelu(ops.array([[-4.0, -4.0]]), ops.array([0.25, 0.5]))
+    array([[-1., -2.]], dtype=float32)
+    """
     return PRelu()(x, alpha)
 
 

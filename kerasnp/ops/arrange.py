@@ -55,13 +55,27 @@ class Update(Operator):
 
 
 def slice(inputs, start_indices, shape):
-    """The part of `inputs` of `shape` that begins at `start_indices`."""
+    """The part of `inputs` of `shape` that begins at `start_indices`.
+
+    >>> from kerasnp import ops
+    >>> x = ops.reshape(ops.arange(12), (3, 4))
+    >>> ops.slice(x, (1, 2), (2, 2))
+    array([[ 6,  7],
+           [10, 11]], dtype=int32)
+    """
     starts = [int(i) for i in stop_gradient(start_indices)]
     return GetItem(tuple(_span(i, n) for i, n in zip(starts, shape, strict=True)))(convert(inputs))
 
 
 def slice_update(inputs, start_indices, updates):
-    """`inputs` with `updates` written over the part that begins at `start_indices`."""
+    """`inputs` with `updates` written over the part that begins at `start_indices`.
+
+    >>> from kerasnp import ops
+    >>> ops.slice_update(ops.zeros((3, 3)), (1, 1), ops.ones((2, 2)))
+    array([[0., 0., 0.],
+           [0., 1., 1.],
+           [0., 1., 1.]], dtype=float32)
+    """
     inputs, updates = operands(inputs, updates)
     starts = [int(i) for i in stop_gradient(start_indices)]
     return Update(tuple(_span(i, n) for i, n in zip(starts, updates.shape, strict=True)))(inputs, updates)
@@ -72,12 +86,23 @@ def _span(start, length):
 
 
 def scatter(indices, values, shape):
-    """Zeros of `shape` with every value added at its index.     indices (n, d)   values (n, ...)"""
+    """Zeros of `shape` with every value added at its index.     indices (n, d)   values (n, ...)
+
+    >>> from kerasnp import ops
+    >>> ops.scatter([[1], [3], [1]], [10, 20, 5], (5,))
+    array([ 0, 15,  0, 20,  0], dtype=int32)
+    """
     return Scatter(_index(indices), tuple(shape))(convert(values))
 
 
 def scatter_update(inputs, indices, updates, reduction=None):
     """`inputs` with `updates` (n, ...) written at `indices` (n, d), or combined with what is there.
+
+    >>> from kerasnp import ops
+    >>> ops.scatter_update([1, 1, 1], [[0], [2]], [7, 9])
+    array([7, 1, 9], dtype=int32)
+    >>> ops.scatter_update([1, 1, 1], [[0], [0]], [7, 9], "add")
+    array([17,  1,  1], dtype=int32)
 
     Args:
         reduction: None (the last update wins), `"add"`, `"max"`, `"min"` or `"mul"`.
@@ -105,12 +130,22 @@ _COMBINE = {"max": maximum, "min": minimum, "mul": multiply}
 
 
 def get_item(x, key):
-    """x[key]."""
+    """x[key].
+
+    >>> from kerasnp import ops
+    >>> ops.get_item([[1, 2, 3], [4, 5, 6]], (..., -1))
+    array([3, 6], dtype=int32)
+    """
     return GetItem(key)(convert(x))
 
 
 def unstack(x, num=None, axis=0):
-    """The entries of x along an axis, as a list."""
+    """The entries of x along an axis, as a list.
+
+    >>> from kerasnp import ops
+    >>> ops.unstack([[1, 2], [3, 4]], axis=1)
+    [array([1, 3], dtype=int32), array([2, 4], dtype=int32)]
+    """
     x = convert(x)
     n = x.shape[axis]
     if num not in (None, n):
@@ -119,7 +154,16 @@ def unstack(x, num=None, axis=0):
 
 
 def roll(x, shift, axis=None):
-    """x with its elements moved along the axes, those that fall off coming in at the other end."""
+    """x with its elements moved along the axes, those that fall off coming in at the other end.
+
+    >>> from kerasnp import ops
+    >>> ops.roll([1, 2, 3, 4], 1)
+    array([4, 1, 2, 3], dtype=int32)
+    >>> ops.roll([[1, 2], [3, 4], [5, 6]], -1, axis=0)
+    array([[3, 4],
+           [5, 6],
+           [1, 2]], dtype=int32)
+    """
     x = convert(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
@@ -133,7 +177,13 @@ def roll(x, shift, axis=None):
 
 
 def rot90(array, k=1, axes=(0, 1)):
-    """The array turned by k quarters in the plane of two axes, from the first towards the second."""
+    """The array turned by k quarters in the plane of two axes, from the first towards the second.
+
+    >>> from kerasnp import ops
+    >>> ops.rot90([[1, 2], [3, 4]])
+    array([[2, 4],
+           [1, 3]], dtype=int32)
+    """
     first, second = axes
     for _ in range(k % 4):
         array = flip(swapaxes(array, first, second), first)
@@ -141,12 +191,24 @@ def rot90(array, k=1, axes=(0, 1)):
 
 
 def fliplr(x):
-    """x in reverse order along the second axis."""
+    """x in reverse order along the second axis.
+
+    >>> from kerasnp import ops
+    >>> ops.fliplr([[1, 2], [3, 4]])
+    array([[2, 1],
+           [4, 3]], dtype=int32)
+    """
     return flip(x, 1)
 
 
 def flipud(x):
-    """x in reverse order along the first axis."""
+    """x in reverse order along the first axis.
+
+    >>> from kerasnp import ops
+    >>> ops.flipud([[1, 2], [3, 4]])
+    array([[3, 4],
+           [1, 2]], dtype=int32)
+    """
     return flip(x, 0)
 
 
@@ -158,28 +220,57 @@ def _at_least(x, ndim):
 
 
 def vstack(xs):
-    """The arrays one above the other; vectors are rows."""
+    """The arrays one above the other; vectors are rows.
+
+    >>> from kerasnp import ops
+    >>> ops.vstack([[1, 2], [3, 4]])
+    array([[1, 2],
+           [3, 4]], dtype=int32)
+    """
     return concatenate([_at_least(x, 2) for x in xs], 0)
 
 
 def hstack(xs):
-    """The arrays side by side, along the second axis; vectors along their only one."""
+    """The arrays side by side, along the second axis; vectors along their only one.
+
+    >>> from kerasnp import ops
+    >>> ops.hstack([[1, 2], [3]])
+    array([1, 2, 3], dtype=int32)
+    >>> ops.hstack([[[1], [2]], [[3], [4]]])
+    array([[1, 3],
+           [2, 4]], dtype=int32)
+    """
     xs = [_at_least(x, 1) for x in xs]
     return concatenate(xs, 0 if xs[0].ndim == 1 else 1)
 
 
 def dstack(xs):
-    """The arrays along a third axis."""
+    """The arrays along a third axis.
+
+    >>> from kerasnp import ops
+    >>> ops.dstack([ops.ones((4, 4)), ops.ones((4, 4))]).shape
+    (4, 4, 2)
+    """
     return concatenate([_at_least(x, 3) for x in xs], 2)
 
 
 def append(x1, x2, axis=None):
-    """x2 after x1 along an axis (both as one row without an axis)."""
+    """x2 after x1 along an axis (both as one row without an axis).
+
+    >>> from kerasnp import ops
+    >>> ops.append([1, 2], [[3], [4]])
+    array([1, 2, 3, 4], dtype=int32)
+    """
     return concatenate([ravel(x1), ravel(x2)], 0) if axis is None else concatenate([x1, x2], axis)
 
 
 def array_split(x, indices_or_sections, axis=0):
-    """The pieces of x along an axis; the first of so many are one longer where they cannot be equal."""
+    """The pieces of x along an axis; the first of so many are one longer where they cannot be equal.
+
+    >>> from kerasnp import ops
+    >>> ops.array_split([1, 2, 3, 4, 5], 3)
+    [array([1, 2], dtype=int32), array([3, 4], dtype=int32), array([5], dtype=int32)]
+    """
     if isinstance(indices_or_sections, int):
         n, parts = convert(x).shape[axis], indices_or_sections
         indices_or_sections = [i * (n // parts) + min(i, n % parts) for i in range(1, parts)]
@@ -187,23 +278,43 @@ def array_split(x, indices_or_sections, axis=0):
 
 
 def vsplit(x, indices_or_sections):
-    """`split` along the first axis."""
+    """`split` along the first axis.
+
+    >>> from kerasnp import ops
+    >>> [part.shape for part in ops.vsplit(ops.ones((4, 6)), 2)]
+    [(2, 6), (2, 6)]
+    """
     return split(x, indices_or_sections, 0)
 
 
 def hsplit(x, indices_or_sections):
-    """`split` along the second axis, of a vector along its only one."""
+    """`split` along the second axis, of a vector along its only one.
+
+    >>> from kerasnp import ops
+    >>> [part.shape for part in ops.hsplit(ops.ones((4, 6)), [1, 3])]
+    [(4, 1), (4, 2), (4, 3)]
+    """
     x = convert(x)
     return split(x, indices_or_sections, 0 if x.ndim == 1 else 1)
 
 
 def dsplit(x, indices_or_sections):
-    """`split` along the third axis."""
+    """`split` along the third axis.
+
+    >>> from kerasnp import ops
+    >>> [part.shape for part in ops.dsplit(ops.ones((2, 4, 6)), 3)]
+    [(2, 4, 2), (2, 4, 2), (2, 4, 2)]
+    """
     return split(x, indices_or_sections, 2)
 
 
 def diagonal(x, offset=0, axis1=0, axis2=1):
-    """The diagonal of the matrices in two axes, as a last axis."""
+    """The diagonal of the matrices in two axes, as a last axis.
+
+    >>> from kerasnp import ops
+    >>> ops.diagonal([[1, 2], [3, 4]]), ops.diagonal([[1, 2], [3, 4]], offset=1)
+    (array([1, 4], dtype=int32), array([2], dtype=int32))
+    """
     x = moveaxis(convert(x), (axis1, axis2), (-2, -1))
     rows, columns = x.shape[-2:]
     n = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
@@ -212,12 +323,25 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
 
 
 def trace(x, offset=0, axis1=0, axis2=1):
-    """The sum of the diagonal."""
+    """The sum of the diagonal.
+
+    >>> from kerasnp import ops
+    >>> ops.trace([[1, 2], [3, 4]])
+    array(5, dtype=int32)
+    """
     return sum_(diagonal(x, offset, axis1, axis2), axis=-1)
 
 
 def diag(x, k=0):
-    """The diagonal of a matrix, or the matrix that has a vector for its diagonal."""
+    """The diagonal of a matrix, or the matrix that has a vector for its diagonal.
+
+    >>> from kerasnp import ops
+    >>> ops.diag([1, 2])
+    array([[1, 0],
+           [0, 2]], dtype=int32)
+    >>> ops.diag([[1, 2], [3, 4]])
+    array([1, 4], dtype=int32)
+    """
     x = convert(x)
     if x.ndim == 2:
         return diagonal(x, k)
@@ -228,30 +352,68 @@ def diag(x, k=0):
 
 
 def diagflat(x, k=0):
-    """The matrix that has the elements of x for its diagonal."""
+    """The matrix that has the elements of x for its diagonal.
+
+    >>> from kerasnp import ops
+    >>> ops.diagflat([[1, 2]], k=1)
+    array([[0, 1, 0],
+           [0, 0, 2],
+           [0, 0, 0]], dtype=int32)
+    """
     return diag(ravel(x), k)
 
 
 def tri(N, M=None, k=0, dtype=None):
-    """Ones on and below the diagonal k, zeros above it."""
+    """Ones on and below the diagonal k, zeros above it.
+
+    >>> from kerasnp import ops
+    >>> ops.tri(3, 4)
+    array([[1., 0., 0., 0.],
+           [1., 1., 0., 0.],
+           [1., 1., 1., 0.]], dtype=float32)
+    """
     below = K.arange(N)[:, None] >= K.arange(N if M is None else M) - k
     return below.astype(K.storage_dtype(dtype))
 
 
 def tril(x, k=0):
-    """x with zeros above the diagonal k of its last two axes."""
+    """x with zeros above the diagonal k of its last two axes.
+
+    >>> from kerasnp import ops
+    >>> ops.tril([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    array([[1, 0, 0],
+           [4, 5, 0],
+           [7, 8, 9]], dtype=int32)
+    """
     x = convert(x)
     return where(tri(*x.shape[-2:], k, "bool"), x, 0)
 
 
 def triu(x, k=0):
-    """x with zeros below the diagonal k of its last two axes."""
+    """x with zeros below the diagonal k of its last two axes.
+
+    >>> from kerasnp import ops
+    >>> ops.triu([[1, 2, 3], [4, 5, 6], [7, 8, 9]], k=1)
+    array([[0, 2, 3],
+           [0, 0, 6],
+           [0, 0, 0]], dtype=int32)
+    """
     x = convert(x)
     return where(tri(*x.shape[-2:], k - 1, "bool"), 0, x)
 
 
 def meshgrid(*x, indexing="xy"):
-    """Coordinate vectors as arrays over their grid, the first two axes exchanged for `indexing="xy"`."""
+    """Coordinate vectors as arrays over their grid, the first two axes exchanged for `indexing="xy"`.
+
+    >>> from kerasnp import ops
+    >>> x, y = ops.meshgrid([0, 1, 2], [10, 20])
+    >>> x
+    array([[0, 1, 2],
+           [0, 1, 2]], dtype=int32)
+    >>> y
+    array([[10, 10, 10],
+           [20, 20, 20]], dtype=int32)
+    """
     check.one_of("indexing", indexing, ("xy", "ij"), "meshgrid")
     x = [ravel(v) for v in x]
     shape = [v.shape[0] for v in x]
@@ -263,7 +425,12 @@ def meshgrid(*x, indexing="xy"):
 
 
 def space_to_depth(x, block_size, data_format="channels_last"):
-    """Blocks of pixels as channels: (n, h, w, c) becomes (n, h / b, w / b, b * b * c)."""
+    """Blocks of pixels as channels: (n, h, w, c) becomes (n, h / b, w / b, b * b * c).
+
+    >>> from kerasnp import ops
+    >>> ops.space_to_depth(ops.reshape(ops.arange(4), (1, 2, 2, 1)), 2)
+    array([[[[0, 1, 2, 3]]]], dtype=int32)
+    """
     x, b = convert(x), block_size
     if K.standardize_data_format(data_format) == "channels_first":
         return moveaxis(space_to_depth(moveaxis(x, 1, -1), b), -1, 1)
@@ -274,7 +441,13 @@ def space_to_depth(x, block_size, data_format="channels_last"):
 
 
 def depth_to_space(x, block_size, data_format="channels_last"):
-    """Channels as blocks of pixels: (n, h, w, b * b * c) becomes (n, h * b, w * b, c)."""
+    """Channels as blocks of pixels: (n, h, w, b * b * c) becomes (n, h * b, w * b, c).
+
+    >>> from kerasnp import ops
+    >>> ops.depth_to_space(ops.reshape(ops.arange(4), (1, 1, 1, 4)), 2)[0, :, :, 0]
+    array([[0, 1],
+           [2, 3]], dtype=int32)
+    """
     x, b = convert(x), block_size
     if K.standardize_data_format(data_format) == "channels_first":
         return moveaxis(depth_to_space(moveaxis(x, 1, -1), b), -1, 1)
@@ -283,7 +456,13 @@ def depth_to_space(x, block_size, data_format="channels_last"):
 
 
 def select(condlist, choicelist, default=0):
-    """Element by element the choice of the first condition that holds, or the default."""
+    """Element by element the choice of the first condition that holds, or the default.
+
+    >>> from kerasnp import ops
+    >>> x = ops.arange(6)
+    >>> ops.select([x < 2, x < 4], [-x, 10 * x], default=9)
+    array([ 0, -1, 20, 30,  9,  9], dtype=int32)
+    """
     y = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         y = where(condition, choice, y)
@@ -291,7 +470,13 @@ def select(condlist, choicelist, default=0):
 
 
 def kron(x1, x2):
-    """The Kronecker product: every element of x1 replaced by its product with x2."""
+    """The Kronecker product: every element of x1 replaced by its product with x2.
+
+    >>> from kerasnp import ops
+    >>> ops.kron([1, 10], [[1, 2], [3, 4]])
+    array([[ 1,  2, 10, 20],
+           [ 3,  4, 30, 40]], dtype=int32)
+    """
     x1, x2 = convert(x1), convert(x2)
     ndim = max(x1.ndim, x2.ndim)
     x1, x2 = (reshape(x, (1,) * (ndim - x.ndim) + tuple(x.shape)) for x in (x1, x2))

@@ -87,6 +87,12 @@ def dot_product_attention(
 ):
     """softmax(scale * query . key + bias) . value for each head (Vaswani et al., 2017).
 
+    >>> from kerasnp import ops
+    >>> value = ops.reshape(ops.arange(3.0), (1, 3, 1, 1))
+    >>> alike = ops.zeros((1, 3, 1, 1))
+    >>> ops.dot_product_attention(alike, alike, value, is_causal=True).ravel()
+    array([0. , 0.5, 1. ], dtype=float32)
+
     Args:
         query: (batch, T, heads, depth).
         key, value: (batch, S, key heads, depth); one key head may serve several heads of the query.

@@ -5,13 +5,23 @@ from kerasnp.ops.elementwise import floating, operands, stop_gradient
 
 
 def angle(x):
-    """The angle of complex numbers in (-pi, pi]; of real ones 0, and pi for negative ones."""
+    """The angle of complex numbers in (-pi, pi]; of real ones 0, and pi for negative ones.
+
+    >>> from kerasnp import ops
+    >>> ops.rad2deg(ops.angle([1 + 1j, -1 + 0j, -1j])).round(3)
+    array([ 45., 180., -90.])
+    """
     values = stop_gradient(x)
     return K.angle(values) if values.dtype.kind == "c" else K.angle(stop_gradient(floating(values)))
 
 
 def conjugate(x):
-    """Complex numbers with the sign of their imaginary parts turned; real ones as they are."""
+    """Complex numbers with the sign of their imaginary parts turned; real ones as they are.
+
+    >>> from kerasnp import ops
+    >>> ops.conj([1 + 2j, 3j])
+    array([1.-2.j, 0.-3.j])
+    """
     return K.conj(stop_gradient(x))
 
 

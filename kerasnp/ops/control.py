@@ -31,17 +31,32 @@ def _entry(tree, i, axis=0):
 
 
 def cond(pred, true_fn, false_fn):
-    """true_fn() if `pred` holds, else false_fn()."""
+    """true_fn() if `pred` holds, else false_fn().
+
+    >>> from kerasnp import ops
+    >>> ops.cond(ops.sum([1, 2]) > 2, lambda: "large", lambda: "small")
+    'large'
+    """
     return true_fn() if bool(stop_gradient(pred)) else false_fn()
 
 
 def switch(index, branches, *operands):
-    """branches[index](*operands), the index kept within bounds."""
+    """branches[index](*operands), the index kept within bounds.
+
+    >>> from kerasnp import ops
+    >>> ops.switch(1, [lambda x: x + 1, lambda x: x * 10], 5)
+    50
+    """
     return branches[min(max(int(stop_gradient(index)), 0), len(branches) - 1)](*operands)
 
 
 def while_loop(cond, body, loop_vars, maximum_iterations=None):
-    """Apply `body` to the loop variables while `cond` of them holds."""
+    """Apply `body` to the loop variables while `cond` of them holds.
+
+    >>> from kerasnp import ops
+    >>> ops.while_loop(lambda i, x: x < 100, lambda i, x: (i + 1, x * 2), (0, 1))
+    (7, 128)
+    """
     several = isinstance(loop_vars, (list, tuple))
     values = tuple(loop_vars) if several else (loop_vars,)
     done = 0
@@ -53,14 +68,30 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
 
 
 def fori_loop(lower, upper, body_fun, init_val):
-    """value = body_fun(i, value) for i from `lower` to `upper` - 1."""
+    """value = body_fun(i, value) for i from `lower` to `upper` - 1.
+
+    >>> from kerasnp import ops
+    >>> ops.fori_loop(0, 5, lambda i, total: total + i, 0)
+    10
+    """
     for i in range(int(lower), int(upper)):
         init_val = body_fun(i, init_val)
     return init_val
 
 
 def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
-    """carry, y = f(carry, x) for each x along the first axis; returns the last carry and the ys stacked."""
+    """carry, y = f(carry, x) for each x along the first axis; returns the last carry and the ys stacked.
+
+    >>> from kerasnp import ops
+    >>> def compound(balance, deposit):
+    ...     balance = balance * 2 + deposit
+    ...     return balance, balance
+    >>> last, balances = ops.scan(compound, 0, ops.array([1, 2, 3]))
+    >>> int(last), balances.tolist()
+    (11, [1, 4, 11])
+
+    Raises: ValueError where neither xs nor length is given.
+    """
     if xs is None and length is None:
         raise ValueError(
             "scan: give xs to run along, or the length of a run without them. Received: xs=None, length=None"
@@ -75,7 +106,12 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
 
 
 def associative_scan(f, elems, reverse=False, axis=0):
-    """Running results of an associative f along an axis: x[0], f(x[0], x[1]), f(f(x[0], x[1]), x[2]), ..."""
+    """Running results of an associative f along an axis: x[0], f(x[0], x[1]), f(f(x[0], x[1]), x[2]), ...
+
+    >>> from kerasnp import ops
+    >>> ops.associative_scan(ops.maximum, ops.array([1, 3, 2, 5]))
+    array([1, 3, 3, 5], dtype=int32)
+    """
     n = _leaves(elems)[0].shape[axis]
     parts = [_entry(elems, i, axis) for i in range(n)]
     parts = parts[::-1] if reverse else parts
@@ -87,18 +123,38 @@ def associative_scan(f, elems, reverse=False, axis=0):
 
 
 def map(f, xs):
-    """f of each entry along the first axis, the results stacked."""
+    """f of each entry along the first axis, the results stacked.
+
+    >>> from kerasnp import ops
+    >>> ops.map(lambda row: ops.sum(row), ops.array([[1, 2], [3, 4]]))
+    array([3, 7], dtype=int32)
+    """
     n = len(_leaves(xs)[0])
     return _each(lambda *parts: stack(parts), *(f(_entry(xs, i)) for i in range(n)))
 
 
 def vectorized_map(function, elements):
-    """`function` of every element along the first axis, stacked; the same as `map`."""
+    """`function` of every element along the first axis, stacked; the same as `map`.
+
+    >>> from kerasnp import ops
+    >>> ops.vectorized_map(lambda row: row[::-1], ops.array([[1, 2], [3, 4]]))
+    array([[2, 1],
+           [4, 3]], dtype=int32)
+    """
     return map(function, elements)
 
 
 def vectorize(pyfunc, *, excluded=None, signature=None):
-    """A function of arrays out of one of scalars, called element by element with broadcasting."""
+    """A function of arrays out of one of scalars, called element by element with broadcasting.
+
+    >>> from kerasnp import ops
+    >>> larger = ops.vectorize(lambda a, b: a if a > b else b)
+    >>> larger([1, 5], [[2], [4]])
+    array([[2, 5],
+           [4, 5]], dtype=int32)
+
+    Raises: ValueError for `excluded` or `signature`.
+    """
     if excluded or signature:
         raise ValueError("vectorize: excluded and signature are not supported; write a lambda, or use vectorized_map.")
 

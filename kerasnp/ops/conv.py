@@ -96,6 +96,13 @@ def conv(
 ):
     """Convolution (cross-correlation) over 1, 2 or 3 spatial axes, with optional bias and activation in the same step.
 
+    >>> from kerasnp import ops
+    >>> ops.conv(ops.ones((2, 28, 28, 3)), ops.ones((5, 5, 3, 8)), strides=2, padding="same").shape
+    (2, 14, 14, 8)
+    >>> x = ops.reshape([1.0, 2.0, 4.0, 8.0], (1, 4, 1))
+    >>> ops.conv(x, ops.reshape([-1.0, 1.0], (2, 1, 1)))[0, :, 0]
+    array([1., 2., 4.], dtype=float32)
+
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
         kernel: (*kernel_size, channels / groups, filters).
@@ -137,6 +144,10 @@ def conv(
 def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_rate=1, bias=None, activation=None):
     """Convolution of every channel by itself, with optional bias and activation in the same step.
 
+    >>> from kerasnp import ops
+    >>> ops.depthwise_conv(ops.ones((2, 28, 28, 3)), ops.ones((5, 5, 3, 2))).shape
+    (2, 24, 24, 6)
+
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
         kernel: (*kernel_size, channels, multiplier); the outputs of channel 0 come first, then those of channel 1, ...
@@ -160,6 +171,10 @@ def separable_conv(
     activation=None,
 ):
     """A depthwise convolution, then one with a window of one cell, with optional bias and activation.
+
+    >>> from kerasnp import ops
+    >>> ops.separable_conv(ops.ones((2, 28, 28, 3)), ops.ones((5, 5, 3, 2)), ops.ones((1, 1, 6, 16))).shape
+    (2, 24, 24, 16)
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
@@ -197,6 +212,10 @@ def conv_transpose(
     activation=None,
 ):
     """Transposed convolution, the gradient of a convolution as a step of its own, with optional bias and activation.
+
+    >>> from kerasnp import ops
+    >>> ops.conv_transpose(ops.ones((2, 14, 14, 8)), ops.ones((3, 3, 4, 8)), strides=2, padding="same").shape
+    (2, 28, 28, 4)
 
     Args:
         inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.

@@ -77,6 +77,11 @@ def _leave(b, skip):
 def ctc_loss(target, output, target_length, output_length, mask_index=0):
     """-log of the probability of label sequences under all alignments with the scores of each time step.
 
+    >>> from kerasnp import ops
+    >>> scores = ops.array([[[0.0, 9.0, 0.0], [0.0, 0.0, 9.0]]])
+    >>> ops.ctc_loss([[1, 2]], scores, [2], [2]).round(3), ops.ctc_loss([[2, 1]], scores, [2], [2]).round(1)
+    (array([0.], dtype=float32), array([18.], dtype=float32))
+
     Args:
         target: class numbers `(batch, labels)`, padded.
         output: scores `(batch, time, classes)`, before the softmax.

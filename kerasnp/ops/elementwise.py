@@ -265,80 +265,126 @@ class StopGradient(Operator):
         return None
 
 
-def _unary(name, doc):
+def titled(function, name, doc, call, result):
+    """`function` under a name, with a docstring that ends in an example: a call and the elements of the array it gives."""
+    dtype = ", dtype=float32" if "." in result else "" if "e" in result else ", dtype=int32"
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{doc}\n\n>>> from kerasnp import ops\n>>> ops.{call}\narray({result}{dtype})\n"
+    return function
+
+
+def _unary(name, doc, call, result):
     prepare = convert if name in _KEEP_INTEGERS else floating
 
     def function(x):
         return Unary(name)(prepare(x))
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    return function
+    return titled(function, name, doc, call, result)
 
 
 _KEEP_INTEGERS = ("abs", "negative", "sign", "square", "relu", "trunc")
 
 
-abs = absolute = _unary("abs", "|x|, element by element.")
-arccos = _unary("arccos", "The angle in [0, pi] whose cosine is x.")
-arccosh = _unary("arccosh", "The inverse of the hyperbolic cosine.")
-arcsin = _unary("arcsin", "The angle in [-pi/2, pi/2] whose sine is x.")
-arcsinh = _unary("arcsinh", "The inverse of the hyperbolic sine.")
-arctan = _unary("arctan", "The angle in [-pi/2, pi/2] whose tangent is x.")
-arctanh = _unary("arctanh", "The inverse of the hyperbolic tangent.")
-cbrt = _unary("cbrt", "The cube root.")
-ceil = _unary("ceil", "The smallest integers not below x; no gradient passes.")
-cos = _unary("cos", "cos(x), x in radians.")
-cosh = _unary("cosh", "The hyperbolic cosine.")
-erf = _unary("erf", "The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.")
-erfc = _unary("erfc", "1 - erf(x), exact for large x too.")
-erfinv = _unary("erfinv", "The inverse of erf on (-1, 1).")
-exp = _unary("exp", "e to the power x.")
-exp2 = _unary("exp2", "2 to the power x.")
-deg2rad = _unary("deg2rad", "Degrees as radians.")
-rad2deg = _unary("rad2deg", "Radians as degrees.")
-expm1 = _unary("expm1", "exp(x) - 1, exact near 0.")
-floor = _unary("floor", "The largest integers not above x; no gradient passes.")
-i0 = _unary("i0", "The modified Bessel function of the first kind and order 0.")
-log = _unary("log", "The natural logarithm.")
-log10 = _unary("log10", "The logarithm to base 10.")
-log2 = _unary("log2", "The logarithm to base 2.")
-log1p = _unary("log1p", "log(1 + x), exact near 0.")
-negative = _unary("negative", "-x.")
-reciprocal = _unary("reciprocal", "1 / x.")
-rsqrt = _unary("rsqrt", "1 / sqrt(x).")
-sign = _unary("sign", "-1, 0 or 1 by the sign of x; no gradient passes.")
-sin = _unary("sin", "sin(x), x in radians.")
-sinh = _unary("sinh", "The hyperbolic sine.")
-sqrt = _unary("sqrt", "The square root.")
-square = _unary("square", "x times x.")
-tan = _unary("tan", "tan(x), x in radians.")
-tanh = _unary("tanh", "The hyperbolic tangent.")
-trunc = _unary("trunc", "x without the digits after the point; no gradient passes.")
-relu = _unary("relu", "max(x, 0).")
-sigmoid = _unary("sigmoid", "1 / (1 + exp(-x)).")
-softplus = _unary("softplus", "log(1 + exp(x)).")
+abs = absolute = _unary("abs", "|x|, element by element.", "abs([-3, 0, 2])", "[3, 0, 2]")
+arccos = _unary(
+    "arccos", "The angle in [0, pi] whose cosine is x.", "arccos([1.0, 0.0, -1.0]).round(3)", "[0.   , 1.571, 3.142]"
+)
+arccosh = _unary(
+    "arccosh", "log(x + sqrt(x^2 - 1)), the inverse of cosh, for x from 1.",
+    "arccosh(ops.cosh([0.0, 1.0, 2.0])).round(3)", "[0., 1., 2.]",
+)  # fmt: skip
+arcsin = _unary(
+    "arcsin", "The angle in [-pi/2, pi/2] whose sine is x.", "arcsin([-1.0, 0.0, 1.0]).round(3)", "[-1.571,  0.   ,  1.571]"
+)
+arcsinh = _unary(
+    "arcsinh", "log(x + sqrt(x^2 + 1)), the inverse of sinh.", "arcsinh(ops.sinh([-1.0, 0.0, 2.0])).round(3)", "[-1.,  0.,  2.]"
+)
+arctan = _unary(
+    "arctan", "The angle in [-pi/2, pi/2] whose tangent is x.", "arctan([-1.0, 0.0, 1e9]).round(3)", "[-0.785,  0.   ,  1.571]"
+)
+arctanh = _unary(
+    "arctanh", "log((1 + x) / (1 - x)) / 2, the inverse of tanh on (-1, 1).",
+    "arctanh(ops.tanh([-1.0, 0.0, 2.0])).round(3)", "[-1.,  0.,  2.]",
+)  # fmt: skip
+cbrt = _unary("cbrt", "The cube root, of negative numbers too.", "cbrt([-8.0, 0.0, 27.0]).round(3)", "[-2.,  0.,  3.]")
+ceil = _unary("ceil", "The smallest integers not below x; no gradient passes.", "ceil([-1.5, 0.2, 3.0])", "[-1.,  1.,  3.]")
+cos = _unary("cos", "cos(x), x in radians.", "cos(ops.deg2rad([0.0, 60.0, 180.0])).round(3)", "[ 1. ,  0.5, -1. ]")
+cosh = _unary(
+    "cosh", "The hyperbolic cosine, (exp(x) + exp(-x)) / 2.", "cosh([-1.0, 0.0, 1.0]).round(3)", "[1.543, 1.   , 1.543]"
+)
+erf = _unary(
+    "erf", "The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.",
+    "erf([-1.0, 0.0, 3.0]).round(3)", "[-0.843,  0.   ,  1.   ]",
+)  # fmt: skip
+erfc = _unary("erfc", "1 - erf(x), exact for large x too.", "erfc([-1.0, 0.0, 1.0]).round(3)", "[1.843, 1.   , 0.157]")
+erfinv = _unary("erfinv", "The inverse of erf on (-1, 1).", "erfinv([-0.5, 0.0, 0.5]).round(3)", "[-0.477,  0.   ,  0.477]")
+exp = _unary("exp", "e to the power x.", "exp([-1.0, 0.0, 1.0]).round(3)", "[0.368, 1.   , 2.718]")
+exp2 = _unary("exp2", "2 to the power x.", "exp2([-1, 0, 8])", "[  0.5,   1. , 256. ]")
+deg2rad = _unary(
+    "deg2rad", "Degrees as radians, x * pi / 180.", "deg2rad([0.0, 90.0, 180.0]).round(3)", "[0.   , 1.571, 3.142]"
+)
+rad2deg = _unary("rad2deg", "Radians as degrees, x * 180 / pi.", "rad2deg([3.1415927, -1.5707964]).round(3)", "[180., -90.]")
+expm1 = _unary("expm1", "exp(x) - 1, exact near 0.", "expm1([1e-10, -1e-10])", "[ 1.e-10, -1.e-10]")
+floor = _unary("floor", "The largest integers not above x; no gradient passes.", "floor([-1.5, 0.2, 3.0])", "[-2.,  0.,  3.]")
+i0 = _unary(
+    "i0", "The modified Bessel function of the first kind and order 0.", "i0([0.0, 1.0, 2.0]).round(3)", "[1.   , 1.266, 2.28 ]"
+)
+log = _unary("log", "The natural logarithm, the inverse of exp.", "log([1.0, 10.0, 100.0]).round(3)", "[0.   , 2.303, 4.605]")
+log10 = _unary("log10", "The logarithm to base 10.", "log10([0.001, 1.0, 1000.0]).round(3)", "[-3.,  0.,  3.]")
+log2 = _unary("log2", "The logarithm to base 2.", "log2([0.5, 1.0, 1024.0])", "[-1.,  0., 10.]")
+log1p = _unary("log1p", "log(1 + x), exact near 0.", "log1p([1e-10, -1e-10])", "[ 1.e-10, -1.e-10]")
+negative = _unary("negative", "-x.", "negative([1, -2])", "[-1,  2]")
+reciprocal = _unary("reciprocal", "1 / x.", "reciprocal([0.5, -4.0])", "[ 2.  , -0.25]")
+rsqrt = _unary("rsqrt", "1 / sqrt(x).", "rsqrt([4.0, 0.25])", "[0.5, 2. ]")
+sign = _unary("sign", "-1, 0 or 1 by the sign of x; no gradient passes.", "sign([-3.5, 0.0, 2.0])", "[-1.,  0.,  1.]")
+sin = _unary("sin", "sin(x), x in radians.", "sin(ops.deg2rad([0.0, 30.0, 90.0])).round(3)", "[0. , 0.5, 1. ]")
+sinh = _unary(
+    "sinh", "The hyperbolic sine, (exp(x) - exp(-x)) / 2.", "sinh([-1.0, 0.0, 1.0]).round(3)", "[-1.175,  0.   ,  1.175]"
+)
+sqrt = _unary("sqrt", "The square root.", "sqrt([0, 4, 9])", "[0., 2., 3.]")
+square = _unary("square", "x times x.", "square([-3, 2])", "[9, 4]")
+tan = _unary("tan", "tan(x), x in radians.", "tan(ops.deg2rad([-45.0, 0.0, 45.0])).round(3)", "[-1.,  0.,  1.]")
+tanh = _unary(
+    "tanh", "The hyperbolic tangent, sinh(x) / cosh(x).", "tanh([-10.0, 0.0, 0.5]).round(3)", "[-1.   ,  0.   ,  0.462]"
+)
+trunc = _unary(
+    "trunc", "x without the digits after the point; no gradient passes.", "trunc([-1.5, 0.2, 3.9])", "[-1.,  0.,  3.]"
+)
+relu = _unary("relu", "max(x, 0).", "relu([-1.0, 0.0, 2.0])", "[0., 0., 2.]")
+sigmoid = _unary("sigmoid", "1 / (1 + exp(-x)).", "sigmoid([-100.0, 0.0, 1.0]).round(3)", "[0.   , 0.5  , 0.731]")
+softplus = _unary("softplus", "log(1 + exp(x)).", "softplus([-100.0, 0.0, 100.0]).round(3)", "[  0.   ,   0.693, 100.   ]")
 
 
 def round(x, decimals=0):
-    """The nearest numbers with `decimals` digits after the point, ties to even; no gradient passes."""
+    """The nearest numbers with `decimals` digits after the point, ties to even; no gradient passes.
+
+    >>> from kerasnp import ops
+    >>> ops.round([0.5, 1.5, 2.5])
+    array([0., 2., 2.], dtype=float32)
+    >>> ops.round([3.14159], decimals=2)
+    array([3.14], dtype=float32)
+    """
     return K.round(stop_gradient(x), decimals)
 
 
-def _binary(name, doc, floats=False):
+def _binary(name, doc, call, result, floats=False):
     def function(x1, x2):
         a, b = operands(x1, x2)
         if floats:
             a, b = floating(a), floating(b)
         return Binary(name)(a, b)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = doc
-    return function
+    return titled(function, name, doc, call, result)
 
 
 def divide(x1, x2):
-    """x1 / x2 with broadcasting; integers give floats."""
+    """x1 / x2 with broadcasting; integers give floats.
+
+    >>> from kerasnp import ops
+    >>> ops.divide([1, 2], [[2], [4]])
+    array([[0.5 , 1.  ],
+           [0.25, 0.5 ]], dtype=float32)
+    """
     a, b = operands(x1, x2)
     u, v = (x.value if isinstance(x, Variable) else x for x in (a, b))
     if not any(isinstance(x, K.ndarray) and x.dtype.kind == "f" for x in (u, v)):
@@ -347,21 +393,43 @@ def divide(x1, x2):
 
 
 true_divide = divide
-add = _binary("add", "x1 + x2 with broadcasting.")
-subtract = _binary("subtract", "x1 - x2 with broadcasting.")
-multiply = _binary("multiply", "x1 * x2 with broadcasting.")
-power = _binary("power", "x1 to the power x2 with broadcasting.")
-arctan2 = _binary("arctan2", "The angle of the point (x2, x1), in (-pi, pi].", floats=True)
-hypot = _binary("hypot", "sqrt(x1^2 + x2^2) without overflow.", floats=True)
-maximum = _binary("maximum", "The larger of x1 and x2, element by element.")
-minimum = _binary("minimum", "The smaller of x1 and x2, element by element.")
-mod = _binary("mod", "The remainder of x1 / x2, with the sign of x2.")
-logaddexp = _binary("logaddexp", "log(exp(x1) + exp(x2)) without overflow.", floats=True)
-logaddexp2 = _binary("logaddexp2", "log2(2^x1 + 2^x2) without overflow.", floats=True)
+add = _binary("add", "x1 + x2 with broadcasting.", "add([1, 2], [[10], [20]])", "[[11, 12],\n       [21, 22]]")
+subtract = _binary("subtract", "x1 - x2 with broadcasting.", "subtract([10, 20], [1, 2])", "[ 9, 18]")
+multiply = _binary("multiply", "x1 * x2 with broadcasting.", "multiply([1, 2, 3], 0.5)", "[0.5, 1. , 1.5]")
+power = _binary("power", "x1 to the power x2 with broadcasting.", "power([2, 3], [10, 2])", "[1024,    9]")
+arctan2 = _binary(
+    "arctan2", "The angle of the point (x2, x1), in (-pi, pi].",
+    "arctan2([1.0, 1.0, -1.0], [1.0, -1.0, -1.0]).round(3)", "[ 0.785,  2.356, -2.356]", floats=True,
+)  # fmt: skip
+hypot = _binary(
+    "hypot", "sqrt(x1^2 + x2^2) without overflow.", "hypot([3.0, 3e30], [4.0, 4e30])", "[5.e+00, 5.e+30]", floats=True
+)
+maximum = _binary("maximum", "The larger of x1 and x2, element by element.", "maximum([1, 5, 3], [4, 2, 3])", "[4, 5, 3]")
+minimum = _binary("minimum", "The smaller of x1 and x2, element by element.", "minimum([1, 5, 3], [4, 2, 3])", "[1, 2, 3]")
+mod = _binary(
+    "mod", "The remainder x1 - floor(x1 / x2) * x2, with the sign of x2.", "mod([7, -7, 7], [3, 3, -3])", "[ 1,  2, -2]"
+)
+logaddexp = _binary(
+    "logaddexp", "log(exp(x1) + exp(x2)) without overflow.",
+    "logaddexp([0.0, -200.0], [0.0, -200.0]).round(3)", "[   0.693, -199.307]", floats=True,
+)  # fmt: skip
+logaddexp2 = _binary(
+    "logaddexp2", "log2(2^x1 + 2^x2) without overflow.",
+    "logaddexp2([0.0, -200.0], [0.0, -200.0])", "[   1., -199.]", floats=True,
+)  # fmt: skip
 
 
 def where(condition, x1=None, x2=None):
-    """x1 where `condition` holds, x2 elsewhere; with the condition alone, the indices where it holds."""
+    """x1 where `condition` holds, x2 elsewhere; with the condition alone, the indices where it holds.
+
+    >>> from kerasnp import ops
+    >>> ops.where([True, False], [1, 2], [10, 20])
+    array([ 1, 20], dtype=int32)
+    >>> ops.where([[0, 1], [1, 1]])
+    (array([0, 1, 1], dtype=int32), array([1, 0, 1], dtype=int32))
+
+    Raises: ValueError where only one of x1 and x2 is given.
+    """
     condition = convert(condition)
     condition = condition.value if isinstance(condition, Variable) else condition
     if x1 is None and x2 is None:
@@ -372,7 +440,14 @@ def where(condition, x1=None, x2=None):
 
 
 def clip(x, x_min, x_max):
-    """x limited to [x_min, x_max]."""
+    """x limited to [x_min, x_max].
+
+    The gradient passes where x lies inside, the limits included.
+
+    >>> from kerasnp import ops
+    >>> ops.clip([-5, 0, 5], -1, 2)
+    array([-1,  0,  2], dtype=int32)
+    """
     x = convert(x)
     dtype = (x.value if isinstance(x, Variable) else x).dtype
     if dtype.kind != "f" and any(isinstance(v, float) for v in (x_min, x_max)):
@@ -382,7 +457,14 @@ def clip(x, x_min, x_max):
 
 
 def cast(x, dtype):
-    """x in another dtype; NumPy has no bfloat16, so that is a Variable of rounded float32 numbers that names it."""
+    """x in another dtype; NumPy has no bfloat16, so that is a Variable of rounded float32 numbers that names it.
+
+    No gradient passes from or to integers.
+
+    >>> from kerasnp import ops
+    >>> ops.cast([1.7, -1.7], "int32")
+    array([ 1, -1], dtype=int32)
+    """
     x = convert(x)
     held = x.value if isinstance(x, Variable) else x
     y = x if held.dtype == K.storage_dtype(dtype) else Cast(dtype)(x)
@@ -401,7 +483,15 @@ def _as_bfloat16(x):
 
 
 def stop_gradient(variable):
-    """The values of x, through which no gradient passes."""
+    """The values of x, through which no gradient passes.
+
+    >>> from kerasnp import Tape, Variable, ops
+    >>> w = Variable([3.0])
+    >>> with Tape() as tape:
+    ...     y = w * ops.stop_gradient(w)
+    >>> tape.gradient(y, w)
+    array([3.], dtype=float32)
+    """
     return variable.value if isinstance(variable, Variable) else convert(variable)
 
 

@@ -87,32 +87,70 @@ def _pair(x, who):
 
 
 def fft(x):
-    """The discrete Fourier transform along the last axis of a pair (real, imaginary); a pair again."""
+    """The discrete Fourier transform along the last axis of a pair (real, imaginary); a pair again.
+
+    >>> from kerasnp import ops
+    >>> ops.fft(([1.0, 0.0, -1.0, 0.0], [0.0] * 4))
+    (array([0., 2., 0., 2.], dtype=float32), array([0., 0., 0., 0.], dtype=float32))
+    """
     return Fourier(1)(*_pair(x, "fft"))
 
 
 def fft2(x):
-    """The transform along the last two axes of a pair (real, imaginary)."""
+    """The transform along the last two axes of a pair (real, imaginary).
+
+    >>> from kerasnp import ops
+    >>> re, im = ops.fft2((ops.ones((2, 2)), ops.zeros((2, 2))))
+    >>> re
+    array([[4., 0.],
+           [0., 0.]], dtype=float32)
+    """
     return Fourier(2)(*_pair(x, "fft2"))
 
 
 def ifft2(x):
-    """The inverse of `fft2`."""
+    """The inverse of `fft2`.
+
+    >>> from kerasnp import ops
+    >>> re, im = ops.ifft2(ops.fft2(([[1.0, 2.0], [3.0, 4.0]], ops.zeros((2, 2)))))
+    >>> re
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
     return Fourier(2, inverse=True)(*_pair(x, "ifft2"))
 
 
 def rfft(x, fft_length=None):
-    """The first half of the transform of a real array along the last axis, as a pair (real, imaginary)."""
+    """The first half of the transform of a real array along the last axis, as a pair (real, imaginary).
+
+    >>> from kerasnp import ops
+    >>> re, im = ops.rfft([1.0, 1.0, 1.0, 1.0])
+    >>> re, im.shape
+    (array([4., 0., 0.], dtype=float32), (3,))
+    """
     return RealFourier(fft_length)(floating(x))
 
 
 def irfft(x, fft_length=None):
-    """The real array whose `rfft` is the pair x."""
+    """The real array whose `rfft` is the pair x.
+
+    >>> from kerasnp import ops
+    >>> ops.irfft(ops.rfft([1.0, 2.0, 3.0, 4.0]))
+    array([1., 2., 3., 4.], dtype=float32)
+    """
     return InverseRealFourier(fft_length)(*_pair(x, "irfft"))
 
 
 def extract_sequences(x, sequence_length, sequence_stride):
-    """Windows of the last axis, one every `sequence_stride`: (..., n) becomes (..., windows, sequence_length)."""
+    """Windows of the last axis, one every `sequence_stride`: (..., n) becomes (..., windows, sequence_length).
+
+    >>> from kerasnp import ops
+    >>> ops.extract_sequences([1, 2, 3, 4, 5], sequence_length=3, sequence_stride=2)
+    array([[1, 2, 3],
+           [3, 4, 5]], dtype=int32)
+
+    Raises: ValueError for a length or stride that is not a positive integer.
+    """
     check.positive_int("sequence_length", sequence_length, "extract_sequences")
     check.positive_int("sequence_stride", sequence_stride, "extract_sequences")
     x = convert(x)
@@ -134,7 +172,15 @@ def _window(window, length, n, dtype):
 
 
 def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=True):
-    """Spectra of windows of the last axis, as a pair (real, imaginary) of (..., windows, fft_length // 2 + 1)."""
+    """Spectra of windows of the last axis, as a pair (real, imaginary) of (..., windows, fft_length // 2 + 1).
+
+    >>> from kerasnp import ops
+    >>> re, im = ops.stft(ops.ones((1, 16)), sequence_length=8, sequence_stride=4, fft_length=8)
+    >>> re.shape, re[0, 2, :2].round(3)
+    ((1, 5, 5), array([ 4., -2.], dtype=float32))
+
+    Raises: ValueError for an fft_length below sequence_length.
+    """
     if fft_length < sequence_length:
         raise ValueError(
             "stft: fft_length must be at least sequence_length. "
@@ -148,7 +194,14 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
 
 
 def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="hann", center=True):
-    """The signal whose `stft` is the pair x: overlapping windows added, divided by the squared windows there."""
+    """The signal whose `stft` is the pair x: overlapping windows added, divided by the squared windows there.
+
+    >>> from kerasnp import ops
+    >>> x = ops.sin(ops.arange(0.0, 16.0))
+    >>> y = ops.istft(ops.stft(x, 8, 4, 8), 8, 4, 8)
+    >>> bool(ops.allclose(x, y, atol=1e-5))
+    True
+    """
     from kerasnp.ops.arrange import Scatter
 
     frames = irfft(x, fft_length)
@@ -168,23 +221,44 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
 
 
 def real(x):
-    """The real part: of a complex array as an array, else x itself."""
+    """The real part: of a complex array as an array, else x itself.
+
+    >>> from kerasnp import ops
+    >>> ops.real([1 + 2j, 3j])
+    array([1., 0.])
+    """
     values = stop_gradient(x)
     return K.real(values) if values.dtype.kind == "c" else convert(x)
 
 
 def imag(x):
-    """The imaginary part, zeros for a real array."""
+    """The imaginary part, zeros for a real array.
+
+    >>> from kerasnp import ops
+    >>> ops.imag([1 + 2j, 3j])
+    array([2., 3.])
+    """
     return K.imag(stop_gradient(x))
 
 
 def view_as_real(x):
-    """A complex array as (..., 2) real ones."""
+    """A complex array as (..., 2) real ones.
+
+    >>> from kerasnp import ops
+    >>> ops.view_as_real([1 + 2j, 3j])
+    array([[1., 2.],
+           [0., 3.]])
+    """
     values = stop_gradient(x)
     return K.stack([values.real, values.imag], -1)
 
 
 def view_as_complex(x):
-    """An array (..., 2) of real and imaginary parts as a complex one; no gradient passes."""
+    """An array (..., 2) of real and imaginary parts as a complex one; no gradient passes.
+
+    >>> from kerasnp import ops
+    >>> ops.view_as_complex([[1.0, 2.0], [0.0, 3.0]])
+    array([1.+2.j, 0.+3.j], dtype=complex64)
+    """
     values = stop_gradient(x)
     return values[..., 0] + 1j * values[..., 1]

@@ -187,6 +187,11 @@ def _square(x, who):
 def cholesky(x, upper=False):
     """The lower triangle L with L @ L.T = x, or its transpose for `upper=True`.
 
+    >>> from kerasnp import ops
+    >>> ops.cholesky([[4.0, 2.0], [2.0, 5.0]])
+    array([[2., 0.],
+           [1., 2.]], dtype=float32)
+
     Raises: ValueError for an x that is not positive definite.
     """
     x = _square(x, "cholesky")
@@ -200,39 +205,89 @@ def cholesky(x, upper=False):
 
 
 def cholesky_inverse(x, upper=False):
-    """The inverse of the matrix that has the Cholesky factor x."""
+    """The inverse of the matrix that has the Cholesky factor x.
+
+    >>> from kerasnp import ops
+    >>> ops.cholesky_inverse([[2.0, 0.0], [0.0, 1.0]])
+    array([[0.25, 0.  ],
+           [0.  , 1.  ]], dtype=float32)
+    """
     inverse = Inverse()(_square(x, "cholesky_inverse"))
     turned = swapaxes(inverse, -1, -2)
     return matmul(inverse, turned) if upper else matmul(turned, inverse)
 
 
 def inv(x):
-    """The inverse matrix."""
+    """The inverse matrix.
+
+    >>> from kerasnp import ops
+    >>> ops.inv([[2.0, 0.0], [0.0, 4.0]])
+    array([[0.5 , 0.  ],
+           [0.  , 0.25]], dtype=float32)
+
+    Raises: ValueError for an x that is not square.
+    """
     return Inverse()(_square(x, "inv"))
 
 
 def det(x):
-    """The determinant."""
+    """The determinant.
+
+    >>> from kerasnp import ops
+    >>> ops.det([[[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]]]).round(3)
+    array([-2.,  1.], dtype=float32)
+
+    Raises: ValueError for an x that is not square.
+    """
     return Determinant()(_square(x, "det"))
 
 
 def slogdet(x):
-    """The sign of the determinant and the logarithm of its size."""
+    """The sign of the determinant and the logarithm of its size.
+
+    >>> from kerasnp import ops
+    >>> sign, log = ops.slogdet([[[1.0, 0.0], [0.0, -2.0]]])
+    >>> sign, log.round(3)
+    (array([-1.], dtype=float32), array([0.693], dtype=float32))
+
+    Raises: ValueError for an x that is not square.
+    """
     return SignLogDet()(_square(x, "slogdet"))
 
 
 def logdet(x):
-    """log(det(x)) of a positive definite matrix."""
+    """log(det(x)) of a positive definite matrix.
+
+    >>> from kerasnp import ops
+    >>> ops.logdet([[[1e-30, 0.0], [0.0, 1e-30]]]).round(2)
+    array([-138.16], dtype=float32)
+
+    Raises: ValueError for an x that is not square.
+    """
     return slogdet(x)[1]
 
 
 def solve(a, b):
-    """x with a @ x = b; b is a vector or a matrix."""
+    """x with a @ x = b; b is a vector or a matrix.
+
+    >>> from kerasnp import ops
+    >>> ops.solve([[2.0, 0.0], [1.0, 1.0]], [4.0, 5.0])
+    array([2., 3.], dtype=float32)
+
+    Raises: ValueError for an a that is not square.
+    """
     return _solve(a, b, None)
 
 
 def solve_triangular(a, b, lower=False):
-    """x with a @ x = b, where only the upper (or lower) triangle of a counts."""
+    """x with a @ x = b, where only the upper (or lower) triangle of a counts.
+
+    >>> from kerasnp import ops
+    >>> ops.solve_triangular([[2.0, 0.0], [1.0, 1.0]], [4.0, 5.0], lower=True)
+    array([2., 3.], dtype=float32)
+
+    Raises: ValueError for an a that is not square.
+    """
     return _solve(a, b, "lower" if lower else "upper")
 
 
@@ -244,7 +299,17 @@ def _solve(a, b, triangle):
 
 
 def qr(x, mode="reduced"):
-    """q with orthonormal columns and the upper triangle r, x = q @ r; `mode` is `"reduced"` or `"complete"`."""
+    """q with orthonormal columns and the upper triangle r, x = q @ r; `mode` is `"reduced"` or `"complete"`.
+
+    >>> from kerasnp import ops
+    >>> q, r = ops.qr([[0.0, 1.0], [2.0, 3.0], [0.0, 0.0]])
+    >>> q.shape, ops.matmul(q, r).round(3)
+    ((3, 2), array([[0., 1.],
+           [2., 3.],
+           [0., 0.]], dtype=float32))
+
+    Raises: ValueError for another mode.
+    """
     if mode not in ("reduced", "complete"):
         raise ValueError(
             f"`mode` argument value not supported. Expected one of {{'reduced', 'complete'}}. Received: mode={mode}"
@@ -253,12 +318,28 @@ def qr(x, mode="reduced"):
 
 
 def eigh(x):
-    """Eigenvalues, rising, and eigenvectors (columns) of symmetric matrices."""
+    """Eigenvalues, rising, and eigenvectors (columns) of symmetric matrices.
+
+    >>> from kerasnp import ops
+    >>> w, v = ops.eigh([[2.0, 1.0], [1.0, 2.0]])
+    >>> w.round(3)
+    array([1., 3.], dtype=float32)
+
+    Raises: ValueError for an x that is not square.
+    """
     return Eigh()(_square(x, "eigh"))
 
 
 def eig(x):
-    """Eigenvalues and eigenvectors (columns) of square matrices, complex; no gradient passes."""
+    """Eigenvalues and eigenvectors (columns) of square matrices, complex; no gradient passes.
+
+    >>> from kerasnp import ops
+    >>> w, v = ops.eig([[0.0, -1.0], [1.0, 0.0]])
+    >>> sorted(w.imag.tolist())
+    [-1.0, 1.0]
+
+    Raises: ValueError for an x that is not square.
+    """
     w, v = K.linalg.eig(stop_gradient(_square(x, "eig")))
     return w.astype("complex64"), v.astype("complex64")
 
@@ -267,6 +348,11 @@ def svd(x, full_matrices=True, compute_uv=True):
     """u, s, v with x = u @ diag(s) @ v, the singular values s falling; s alone for `compute_uv=False`.
 
     With `full_matrices=True` the bases u and v are completed, and no gradient passes unless x is square.
+
+    >>> from kerasnp import ops
+    >>> u, s, v = ops.svd([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]])
+    >>> u.shape, s, v.shape
+    ((3, 3), array([4., 3.], dtype=float32), (2, 2))
     """
     x = floating(x)
     if compute_uv and full_matrices and x.shape[-1] != x.shape[-2]:
@@ -275,7 +361,12 @@ def svd(x, full_matrices=True, compute_uv=True):
 
 
 def pinv(x, rcond=None):
-    """The pseudo-inverse (Moore and Penrose), singular values below `rcond` times the largest taken as zero."""
+    """The pseudo-inverse (Moore and Penrose), singular values below `rcond` times the largest taken as zero.
+
+    >>> from kerasnp import ops
+    >>> ops.pinv([[2.0], [0.0]])
+    array([[0.5, 0. ]], dtype=float32)
+    """
     x = floating(x)
     u, s, v = Svd()(x)
     rcond = 10 * max(x.shape[-2:]) * float(K.finfo(stop_gradient(x).dtype).eps) if rcond is None else rcond
@@ -286,13 +377,24 @@ def pinv(x, rcond=None):
 
 
 def lstsq(a, b, rcond=None):
-    """The x of least length that makes |a @ x - b| least."""
+    """The x of least length that makes |a @ x - b| least.
+
+    >>> from kerasnp import ops
+    >>> ops.lstsq([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [[1.0], [3.0], [5.0]]).round(3)
+    array([[1.],
+           [2.]], dtype=float32)
+    """
     a, b = operands(floating(a), floating(b))
     return matmul(pinv(a, rcond), b)
 
 
 def matrix_rank(x, tol=None):
-    """The number of singular values above `tol`, int32."""
+    """The number of singular values above `tol`, int32.
+
+    >>> from kerasnp import ops
+    >>> ops.matrix_rank([[[1.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]]])
+    array([1, 2], dtype=int32)
+    """
     s = stop_gradient(svd(x, compute_uv=False))
     x = stop_gradient(x)
     tol = s.max(axis=-1, keepdims=True, initial=0) * max(x.shape[-2:]) * K.finfo(s.dtype).eps if tol is None else tol
@@ -303,6 +405,13 @@ def lu_factor(x):
     """The triangles L (without its diagonal of ones) and U in one matrix, and the row exchanged at each step, int32.
 
     No gradient passes.
+
+    >>> from kerasnp import ops
+    >>> ops.lu_factor([[1.0, 2.0], [2.0, 6.0]])
+    (array([[ 2. ,  6. ],
+           [ 0.5, -1. ]], dtype=float32), array([1, 1], dtype=int32))
+
+    Raises: ValueError for an x that is not square.
     """
     lu = K.array(stop_gradient(_square(x, "lu_factor")))
     n = lu.shape[-1]
@@ -319,6 +428,10 @@ def lu_factor(x):
 
 def norm(x, ord=None, axis=None, keepdims=False):
     """The length of vectors along one axis, or the norm of matrices in two; of all elements by default.
+
+    >>> from kerasnp import ops
+    >>> ops.norm([[3.0, 4.0], [6.0, 8.0]], axis=1), ops.norm([[3.0, 4.0]], ord=1, axis=1)
+    (array([ 5., 10.], dtype=float32), array([7.], dtype=float32))
 
     Args:
         ord: vectors: a number p for sum(|x|^p)^(1/p), infinities for the largest and smallest |x|, 0 to count;

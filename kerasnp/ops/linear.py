@@ -112,6 +112,11 @@ def _expand_ellipsis(subscripts, ndims, out_ndim):
 def dense(x, w, b=None, activation=None):
     """activation(x @ w + b), the affine step of a Dense layer.
 
+    >>> from kerasnp import ops
+    >>> x, w, b = ops.array([[1.0, 2.0]]), ops.array([[1.0, 0.0], [0.0, -1.0]]), ops.array([10.0, 0.0])
+    >>> ops.dense(x, w, b, activation=ops.relu)
+    array([[11.,  0.]], dtype=float32)
+
     Args:
         x: (..., inputs).  w: (inputs, outputs).  b: (outputs,) or None.
         activation: a function of `kerasnp.activations` or None.
@@ -122,17 +127,35 @@ def dense(x, w, b=None, activation=None):
 
 
 def matmul(x1, x2):
-    """The matrix product of the last two axes; the axes before them are broadcast."""
+    """The matrix product of the last two axes; the axes before them are broadcast.
+
+    >>> from kerasnp import ops
+    >>> ops.matmul([[1, 2], [3, 4]], [[0, 1], [1, 0]])
+    array([[2, 1],
+           [4, 3]], dtype=int32)
+    >>> ops.matmul(ops.ones((8, 2, 3)), ops.ones((3, 5))).shape
+    (8, 2, 5)
+    """
     return Matmul()(convert(x1), convert(x2))
 
 
 def einsum(subscripts, *operands):
-    """A sum of products by Einstein's convention, such as `"ij,jk->ik"`."""
+    """A sum of products by Einstein's convention, such as `"ij,jk->ik"`.
+
+    >>> from kerasnp import ops
+    >>> ops.einsum("ij,ij->i", [[1, 2], [3, 4]], [[1, 1], [10, 10]])
+    array([ 3, 70], dtype=int32)
+    """
     return Einsum(subscripts)(*map(convert, operands))
 
 
 def tensordot(x1, x2, axes=2):
-    """Contract axes of x1 with axes of x2: so many last and first ones, or the two lists given."""
+    """Contract axes of x1 with axes of x2: so many last and first ones, or the two lists given.
+
+    >>> from kerasnp import ops
+    >>> ops.tensordot(ops.ones((2, 3, 4)), ops.ones((3, 4, 5)), axes=2).shape
+    (2, 5)
+    """
     x1, x2 = convert(x1), convert(x2)
     n1, n2 = len(x1.shape), len(x2.shape)
     if isinstance(axes, int):
@@ -150,7 +173,12 @@ def tensordot(x1, x2, axes=2):
 
 
 def dot(x1, x2):
-    """The inner product of vectors, product of matrices; in general over x1's last and x2's second to last axis."""
+    """The inner product of vectors, product of matrices; in general over x1's last and x2's second to last axis.
+
+    >>> from kerasnp import ops
+    >>> ops.dot([1, 2, 3], [1, 10, 100])
+    array(321, dtype=int32)
+    """
     x1, x2 = convert(x1), convert(x2)
     if len(x1.shape) == 0 or len(x2.shape) == 0:
         return x1 * x2
@@ -158,7 +186,13 @@ def dot(x1, x2):
 
 
 def outer(x1, x2):
-    """All products of an element of x1 and one of x2."""
+    """All products of an element of x1 and one of x2.
+
+    >>> from kerasnp import ops
+    >>> ops.outer([1, 2], [1, 10, 100])
+    array([[  1,  10, 100],
+           [  2,  20, 200]], dtype=int32)
+    """
     return reshape(convert(x1), (-1, 1)) * reshape(convert(x2), (1, -1))
 
 

@@ -158,6 +158,10 @@ def _classes_last(target, output, axis):
 def categorical_crossentropy(target, output, from_logits=False, axis=-1):
     """-sum(target * log(output)) along `axis`; `output` holds probabilities, or scores with `from_logits=True`.
 
+    >>> from kerasnp import ops
+    >>> ops.categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).round(3)
+    array([0.693], dtype=float32)
+
     Raises: ValueError where the shapes differ.
     """
     target, output = convert(target), convert(output)
@@ -175,6 +179,10 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
 def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
     """-log(output[target]) along `axis`, with integer classes; `output` holds probabilities, or scores (`from_logits`).
+
+    >>> from kerasnp import ops
+    >>> ops.sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [1.0, 0.0]]).round(3)
+    array([0.693, 0.   ], dtype=float32)
 
     Raises: ValueError where the shapes do not fit, or a label is not among the classes.
     """
@@ -227,6 +235,10 @@ def _without_last_axis(who, target, shape):
 
 def binary_crossentropy(target, output, from_logits=False):
     """-(t * log(p) + (1 - t) * log(1 - p)), element by element; `output` holds p, or scores with `from_logits=True`.
+
+    >>> from kerasnp import ops
+    >>> ops.binary_crossentropy([1.0, 0.0], [0.5, 0.25]).round(3)
+    array([0.693, 0.288], dtype=float32)
 
     Raises: ValueError where the shapes differ.
     """

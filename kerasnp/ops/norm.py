@@ -147,13 +147,26 @@ class Normalize(Operator):
 
 
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
-    """(x - mean) / sqrt(variance + epsilon) * scale + offset, each of them a vector along `axis`."""
+    """(x - mean) / sqrt(variance + epsilon) * scale + offset, each of them a vector along `axis`.
+
+    >>> from kerasnp import ops
+    >>> ops.batch_normalization([[1.0, 10.0], [3.0, 30.0]], mean=[2.0, 20.0], variance=[1.0, 100.0], axis=-1, epsilon=0)
+    array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
+    """
     given = [p for p in (scale, offset) if p is not None]
     return BatchNorm(axis, epsilon, scale is not None, offset is not None)(*map(convert, (x, mean, variance, *given)))
 
 
 def batch_normalization_training(x, axes, scale=None, offset=None, epsilon=1e-3):
-    """x normalized by its mean and variance over `axes`, times `scale`, plus `offset`; and that mean and variance."""
+    """x normalized by its mean and variance over `axes`, times `scale`, plus `offset`; and that mean and variance.
+
+    >>> from kerasnp import ops
+    >>> y, mean, variance = ops.batch_normalization_training([[1.0, 10.0], [3.0, 30.0]], axes=(0,), epsilon=0)
+    >>> y, mean, variance
+    (array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32), array([ 2., 20.], dtype=float32), array([  1., 100.], dtype=float32))
+    """
     given = [p for p in (scale, offset) if p is not None]
     return BatchNormTraining(axes, epsilon, scale is not None, offset is not None)(*map(convert, (x, *given)))
 
@@ -166,6 +179,11 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
     """x normalized by the mean and variance of every sample over `axis`, times gamma, plus beta (Ba et al., 2016).
 
     Added to the variance is `epsilon`, by default `kerasnp.config.epsilon()`.
+
+    >>> from kerasnp import ops
+    >>> ops.layer_normalization([[1.0, 3.0], [10.0, 30.0]]).round(3)
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
     """
     epsilon = K.epsilon() if epsilon is None else epsilon
     x = convert(x)
@@ -175,6 +193,10 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
 
 def group_normalization(x, gamma=None, beta=None, groups=32, axis=-1, epsilon=1e-3):
     """x normalized by the mean and variance of every group of channels of every sample (Wu and He, 2018).
+
+    >>> from kerasnp import ops
+    >>> ops.group_normalization([[1.0, 3.0, 10.0, 30.0]], groups=2).round(2)
+    array([[-1.,  1., -1.,  1.]], dtype=float32)
 
     Args:
         gamma, beta: one number per channel, or None.
@@ -187,7 +209,13 @@ def group_normalization(x, gamma=None, beta=None, groups=32, axis=-1, epsilon=1e
 
 
 def rms_normalization(x, scale=None, axis=-1, epsilon=None):
-    """x divided by its root mean square over `axis`, times scale (Zhang and Sennrich, 2019)."""
+    """x divided by its root mean square over `axis`, times scale (Zhang and Sennrich, 2019).
+
+    >>> from kerasnp import ops
+    >>> ops.rms_normalization([[3.0, 3.0], [0.0, 10.0]]).round(3)
+    array([[1.   , 1.   ],
+           [0.   , 1.414]], dtype=float32)
+    """
     x = convert(x)
     op = RmsNorm(_axes(axis, len(x.shape)), K.epsilon() if epsilon is None else epsilon)
     return op(x) if scale is None else op(x, convert(scale))
@@ -195,6 +223,11 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
 
 def normalize(x, axis=-1, order=2, epsilon=None):
     """x divided by its Euclidean length over `axis`, or by epsilon where that is larger.
+
+    >>> from kerasnp import ops
+    >>> ops.normalize([[3.0, 4.0], [0.0, 0.0]]).round(3)
+    array([[0.6, 0.8],
+           [0. , 0. ]], dtype=float32)
 
     Raises: ValueError for another order than 2.
     """
@@ -206,6 +239,10 @@ def normalize(x, axis=-1, order=2, epsilon=None):
 
 def moments(x, axes, keepdims=False, synchronized=False):
     """Mean and (population) variance of x over `axes`.
+
+    >>> from kerasnp import ops
+    >>> ops.moments([[1.0, 2.0], [3.0, 6.0]], axes=[0])
+    (array([2., 4.], dtype=float32), array([1., 4.], dtype=float32))
 
     Raises: ValueError for `synchronized=True`, which needs several devices.
     """

@@ -39,13 +39,23 @@ class CumProd(Operator):
 
 
 def cumprod(x, axis=None, dtype=None):
-    """Running products along an axis (of x as one row without an axis)."""
+    """Running products along an axis (of x as one row without an axis).
+
+    >>> from kerasnp import ops
+    >>> ops.cumprod([1, 2, 3, 4])
+    array([ 1,  2,  6, 24], dtype=int32)
+    """
     x = convert(x) if dtype is None else cast(x, dtype)
     return CumProd(0)(ravel(x)) if axis is None else CumProd(axis)(x)
 
 
 def average(x, axis=None, weights=None):
-    """The mean over an axis, or the mean weighted by `weights` of the shape of x or of that axis."""
+    """The mean over an axis, or the mean weighted by `weights` of the shape of x or of that axis.
+
+    >>> from kerasnp import ops
+    >>> ops.average([[1.0, 3.0], [2.0, 4.0]], axis=1, weights=[3.0, 1.0])
+    array([1.5, 2.5], dtype=float32)
+    """
     x = floating(x)
     if weights is None:
         return mean(x, axis)
@@ -57,12 +67,22 @@ def average(x, axis=None, weights=None):
 
 
 def ptp(x, axis=None, keepdims=False):
-    """The largest minus the smallest element over the axes."""
+    """The largest minus the smallest element over the axes.
+
+    >>> from kerasnp import ops
+    >>> ops.ptp([[1, 5], [2, 9]], axis=1)
+    array([4, 7], dtype=int32)
+    """
     return max_(x, axis, keepdims) - min_(x, axis, keepdims)
 
 
 def diff(a, n=1, axis=-1):
-    """Each element minus the one before along an axis, n times."""
+    """Each element minus the one before along an axis, n times.
+
+    >>> from kerasnp import ops
+    >>> ops.diff([1, 4, 9, 16]), ops.diff([1, 4, 9, 16], n=2)
+    (array([3, 5, 7], dtype=int32), array([2, 2], dtype=int32))
+    """
     a = convert(a)
     key = (slice(None),) * (axis % a.ndim)
     for _ in range(n):
@@ -71,7 +91,12 @@ def diff(a, n=1, axis=-1):
 
 
 def trapezoid(y, x=None, dx=1.0, axis=-1):
-    """The integral along an axis by the trapezoidal rule, at places x or in steps of dx."""
+    """The integral along an axis by the trapezoidal rule, at places x or in steps of dx.
+
+    >>> from kerasnp import ops
+    >>> ops.trapezoid([[0.0, 1.0, 4.0]], dx=0.5)
+    array([1.5], dtype=float32)
+    """
     y = moveaxis(floating(y), axis, -1)
     if x is not None:
         x = floating(x)
@@ -80,7 +105,12 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
 
 def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """The cross product of vectors of three (or two) components."""
+    """The cross product of vectors of three (or two) components.
+
+    >>> from kerasnp import ops
+    >>> ops.cross([1, 0, 0], [0, 1, 0])
+    array([0, 0, 1], dtype=int32)
+    """
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = operands(x1, x2)
@@ -95,7 +125,12 @@ def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 
 def inner(x1, x2):
-    """The sums of products over the last axes."""
+    """The sums of products over the last axes.
+
+    >>> from kerasnp import ops
+    >>> ops.inner([[1, 2], [3, 4]], [10, 1])
+    array([12, 34], dtype=int32)
+    """
     a, b = operands(x1, x2)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
@@ -104,12 +139,23 @@ def inner(x1, x2):
 
 
 def vdot(x1, x2):
-    """The sum of the products of all elements."""
+    """The sum of the products of all elements.
+
+    >>> from kerasnp import ops
+    >>> ops.vdot([[1, 2], [3, 4]], [[1, 0], [0, 1]])
+    array(5, dtype=int32)
+    """
     return sum_(ravel(x1) * ravel(x2))
 
 
 def cdist(x, y):
-    """The Euclidean distances between the rows of x and of y.     x (..., n, d)   y (..., m, d)   ->   (..., n, m)"""
+    """The Euclidean distances between the rows of x and of y.     x (..., n, d)   y (..., m, d)   ->   (..., n, m)
+
+    >>> from kerasnp import ops
+    >>> ops.cdist([[0.0, 0.0], [3.0, 0.0]], [[0.0, 4.0]])
+    array([[4.],
+           [5.]], dtype=float32)
+    """
     d = square(expand_dims(floating(x), -2) - expand_dims(floating(y), -3))
     total = sum_(d, -1)
     # At distance 0 the root has no slope; 0 is taken.
@@ -118,7 +164,13 @@ def cdist(x, y):
 
 
 def corrcoef(x):
-    """The correlation coefficients of the rows of x."""
+    """The correlation coefficients of the rows of x.
+
+    >>> from kerasnp import ops
+    >>> ops.corrcoef([[1.0, 2.0, 3.0], [6.0, 4.0, 2.0]]).round(3)
+    array([[ 1., -1.],
+           [-1.,  1.]], dtype=float32)
+    """
     x = floating(x)
     x = reshape(x, (1, -1)) if x.ndim == 1 else x
     centred = x - mean(x, 1, keepdims=True)
@@ -129,7 +181,12 @@ def corrcoef(x):
 
 
 def correlate(x1, x2, mode="valid"):
-    """The products of x2 laid over every place of the vector x1; `mode` is `"valid"`, `"same"` or `"full"`."""
+    """The products of x2 laid over every place of the vector x1; `mode` is `"valid"`, `"same"` or `"full"`.
+
+    >>> from kerasnp import ops
+    >>> ops.correlate([1, 2, 3, 4], [1, 10])
+    array([21, 32, 43], dtype=int32)
+    """
     a, v = operands(x1, x2)
     n, m = a.shape[0], v.shape[0]
     if mode not in ("valid", "same", "full"):
@@ -147,7 +204,12 @@ def correlate(x1, x2, mode="valid"):
 
 
 def sinc(x):
-    """sin(pi x) / (pi x), 1 at 0."""
+    """sin(pi x) / (pi x), 1 at 0.
+
+    >>> from kerasnp import ops
+    >>> ops.sinc([0.0, 0.5, 1.5]).round(3)
+    array([ 1.   ,  0.637, -0.212], dtype=float32)
+    """
     x = floating(x)
     zero = stop_gradient(x) == 0
     t = where(zero, 1, x) * K.pi
@@ -155,77 +217,143 @@ def sinc(x):
 
 
 def divide_no_nan(x1, x2):
-    """x1 / x2, 0 where x2 is 0."""
+    """x1 / x2, 0 where x2 is 0.
+
+    >>> from kerasnp import ops
+    >>> ops.divide_no_nan([1.0, 0.0, 3.0], [0.0, 0.0, 2.0])
+    array([0. , 0. , 1.5], dtype=float32)
+    """
     a, b = operands(x1, x2)
     zero = stop_gradient(b) == 0
     return where(zero, 0, divide(a, where(zero, 1, b)))
 
 
 def fabs(x):
-    """|x| as a float."""
+    """|x| as a float.
+
+    >>> from kerasnp import ops
+    >>> ops.fabs([-3, 2])
+    array([3., 2.], dtype=float32)
+    """
     return abs(floating(x))
 
 
 def fmod(x1, x2):
-    """The remainder of x1 / x2, with the sign of x1."""
+    """The remainder of x1 / x2, with the sign of x1.
+
+    >>> from kerasnp import ops
+    >>> ops.fmod([7.0, -7.0, 7.0], [3.0, 3.0, -3.0])
+    array([ 1., -1.,  1.], dtype=float32)
+    """
     a, b = operands(x1, x2)
     # The quotient has no slope but at its jumps.
     return a - b * stop_gradient(trunc(divide(a, b)))
 
 
 def fmax(x1, x2):
-    """The larger of x1 and x2, a NaN giving way to a number."""
+    """The larger of x1 and x2, a NaN giving way to a number.
+
+    >>> from kerasnp import ops
+    >>> ops.fmax([1.0, float("nan")], [0.0, 2.0])
+    array([1., 2.], dtype=float32)
+    """
     a, b = operands(x1, x2)
     return where(K.isnan(stop_gradient(a)), b, where(K.isnan(stop_gradient(b)), a, maximum(a, b)))
 
 
 def fmin(x1, x2):
-    """The smaller of x1 and x2, a NaN giving way to a number."""
+    """The smaller of x1 and x2, a NaN giving way to a number.
+
+    >>> from kerasnp import ops
+    >>> ops.fmin([1.0, float("nan")], [0.0, 2.0])
+    array([0., 2.], dtype=float32)
+    """
     a, b = operands(x1, x2)
     return where(K.isnan(stop_gradient(a)), b, where(K.isnan(stop_gradient(b)), a, minimum(a, b)))
 
 
 def heaviside(x1, x2):
-    """0 for x1 < 0, x2 at 0, 1 above."""
+    """0 for x1 < 0, x2 at 0, 1 above.
+
+    >>> from kerasnp import ops
+    >>> ops.heaviside([-2.0, 0.0, 3.0], 0.5)
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
     a, b = operands(floating(x1), x2)
     values = stop_gradient(a)
     return where(values == 0, b, (values > 0).astype(values.dtype))
 
 
 def ldexp(x1, x2):
-    """x1 times 2 to the power x2."""
+    """x1 times 2 to the power x2.
+
+    >>> from kerasnp import ops
+    >>> ops.ldexp([1.5, 3.0], [4, -1])
+    array([24. ,  1.5], dtype=float32)
+    """
     a = floating(x1)
     return a * K.exp2(stop_gradient(x2).astype(stop_gradient(a).dtype))
 
 
 def nextafter(x1, x2):
-    """The next number after x1 towards x2; no gradient passes."""
+    """The next number after x1 towards x2; no gradient passes.
+
+    >>> from kerasnp import ops
+    >>> one = ops.ones((1,))
+    >>> ops.nextafter(one, 2.0) - one
+    array([1.1920929e-07], dtype=float32)
+    """
     a, b = operands(floating(x1), floating(x2))
     return K.nextafter(stop_gradient(a), stop_gradient(b))
 
 
 def isposinf(x):
-    """Element by element: whether x is infinity."""
+    """Element by element: whether x is infinity.
+
+    >>> from kerasnp import ops
+    >>> ops.isposinf([1.0, float("inf"), float("-inf")])
+    array([False,  True, False])
+    """
     return stop_gradient(x) == K.inf
 
 
 def isneginf(x):
-    """Element by element: whether x is minus infinity."""
+    """Element by element: whether x is minus infinity.
+
+    >>> from kerasnp import ops
+    >>> ops.isneginf([1.0, float("inf"), float("-inf")])
+    array([False, False,  True])
+    """
     return stop_gradient(x) == -K.inf
 
 
 def isreal(x):
-    """Element by element: whether x has no imaginary part."""
+    """Element by element: whether x has no imaginary part.
+
+    >>> from kerasnp import ops
+    >>> ops.isreal([1 + 0j, 2j])
+    array([ True, False])
+    """
     return K.imag(stop_gradient(x)) == 0
 
 
 def allclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
-    """Whether |x1 - x2| <= atol + rtol * |x2| for all elements."""
+    """Whether |x1 - x2| <= atol + rtol * |x2| for all elements.
+
+    >>> from kerasnp import ops
+    >>> bool(ops.allclose([1.0, 2.0], [1.0, 2.000001])), bool(ops.allclose([1.0], [1.1]))
+    (True, False)
+    """
     return K.asarray(K.isclose(stop_gradient(x1), stop_gradient(x2), rtol, atol, equal_nan).all())
 
 
 def saturate_cast(x, dtype):
-    """x in another dtype, numbers beyond its range at its limits."""
+    """x in another dtype, numbers beyond its range at its limits.
+
+    >>> from kerasnp import ops
+    >>> ops.saturate_cast([-5.0, 99.0, 300.0], "uint8")
+    array([  0,  99, 255], dtype=uint8)
+    """
     kind = K.storage_dtype(dtype)
     if kind.kind == "b":
         return cast(x, dtype)
@@ -244,7 +372,12 @@ def saturate_cast(x, dtype):
 
 
 def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
-    """x with NaN and the infinities replaced, the latter by the largest and smallest number by default."""
+    """x with NaN and the infinities replaced, the latter by the largest and smallest number by default.
+
+    >>> from kerasnp import ops
+    >>> ops.nan_to_num([1.0, float("nan"), float("inf")], nan=-1.0, posinf=9.0).tolist()
+    [1.0, -1.0, 9.0]
+    """
     x = convert(x)
     values = stop_gradient(x)
     if values.dtype.kind != "f":
@@ -261,34 +394,64 @@ def _without_nan(x, filler):
 
 
 def nansum(x, axis=None, keepdims=False):
-    """The sum over the axes, NaN left out."""
+    """The sum over the axes, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nansum([[1.0, float("nan")], [2.0, 3.0]], axis=1)
+    array([1., 5.], dtype=float32)
+    """
     return sum_(_without_nan(x, 0)[0], axis, keepdims)
 
 
 def nanprod(x, axis=None, keepdims=False):
-    """The product over the axes, NaN left out."""
+    """The product over the axes, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nanprod([[4.0, float("nan")], [2.0, 3.0]], axis=1)
+    array([4., 6.], dtype=float32)
+    """
     return prod(_without_nan(x, 1)[0], axis, keepdims)
 
 
 def nancumsum(x, axis=None, dtype=None):
-    """Running sums along an axis, NaN left out."""
+    """Running sums along an axis, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nancumsum([1.0, float("nan"), 2.0])
+    array([1., 1., 3.], dtype=float32)
+    """
     return cumsum(_without_nan(x, 0)[0], axis, dtype)
 
 
 def nancumprod(x, axis=None, dtype=None):
-    """Running products along an axis, NaN left out."""
+    """Running products along an axis, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nancumprod([3.0, float("nan"), 2.0])
+    array([3., 3., 6.], dtype=float32)
+    """
     return cumprod(_without_nan(x, 1)[0], axis, dtype)
 
 
 def nanmean(x, axis=None, keepdims=False):
-    """The mean over the axes, NaN left out."""
+    """The mean over the axes, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nanmean([[1.0, float("nan")], [2.0, 3.0]], axis=1)
+    array([1. , 2.5], dtype=float32)
+    """
     x, known = _without_nan(x, 0)
     axis = tuple(axis) if isinstance(axis, list) else axis
     return divide(sum_(x, axis, keepdims), known.sum(axis=axis, keepdims=keepdims).astype(stop_gradient(x).dtype))
 
 
 def nanvar(x, axis=None, keepdims=False):
-    """The variance over the axes, NaN left out."""
+    """The variance over the axes, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nanvar([[1.0, float("nan")], [2.0, 4.0]], axis=1)
+    array([0., 1.], dtype=float32)
+    """
     x, known = _without_nan(x, 0)
     axis = tuple(axis) if isinstance(axis, list) else axis
     dtype = stop_gradient(x).dtype
@@ -299,7 +462,12 @@ def nanvar(x, axis=None, keepdims=False):
 
 
 def nanstd(x, axis=None, keepdims=False):
-    """The standard deviation over the axes, NaN left out."""
+    """The standard deviation over the axes, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nanstd([[1.0, float("nan")], [2.0, 4.0]], axis=1)
+    array([0., 1.], dtype=float32)
+    """
     return sqrt(nanvar(x, axis, keepdims))
 
 
@@ -310,12 +478,26 @@ def _extreme(x, axis, keepdims, reduce, filler):
 
 
 def nanmax(x, axis=None, keepdims=False):
-    """The largest element over the axes, NaN left out."""
+    """The largest element over the axes, NaN left out.
+
+    NaN where all elements are NaN.
+
+    >>> from kerasnp import ops
+    >>> ops.nanmax([[1.0, float("nan")], [2.0, 3.0]], axis=1)
+    array([1., 3.], dtype=float32)
+    """
     return _extreme(x, axis, keepdims, max_, -K.inf)
 
 
 def nanmin(x, axis=None, keepdims=False):
-    """The smallest element over the axes, NaN left out."""
+    """The smallest element over the axes, NaN left out.
+
+    NaN where all elements are NaN.
+
+    >>> from kerasnp import ops
+    >>> ops.nanmin([[1.0, float("nan")], [2.0, 3.0]], axis=1)
+    array([1., 2.], dtype=float32)
+    """
     return _extreme(x, axis, keepdims, min_, K.inf)
 
 
@@ -326,17 +508,32 @@ def _arg_extreme(x, axis, keepdims, find, filler):
 
 
 def nanargmax(x, axis=None, keepdims=False):
-    """Index of the first largest element along an axis, NaN left out; -1 where all are NaN."""
+    """Index of the first largest element along an axis, NaN left out; -1 where all are NaN.
+
+    >>> from kerasnp import ops
+    >>> ops.nanargmax([[float("nan"), 1.0, 5.0], [float("nan")] * 3], axis=1)
+    array([ 2, -1], dtype=int32)
+    """
     return _arg_extreme(x, axis, keepdims, K.argmax, -K.inf)
 
 
 def nanargmin(x, axis=None, keepdims=False):
-    """Index of the first smallest element along an axis, NaN left out; -1 where all are NaN."""
+    """Index of the first smallest element along an axis, NaN left out; -1 where all are NaN.
+
+    >>> from kerasnp import ops
+    >>> ops.nanargmin([[float("nan"), 1.0, 5.0], [float("nan")] * 3], axis=1)
+    array([ 1, -1], dtype=int32)
+    """
     return _arg_extreme(x, axis, keepdims, K.argmin, K.inf)
 
 
 def nanquantile(x, q, axis=None, method="linear", keepdims=False):
-    """The value below which a share q of the elements lies, NaN left out."""
+    """The value below which a share q of the elements lies, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nanquantile([[1.0, 2.0, 3.0, float("nan")]], 0.5, axis=1).tolist()
+    [2.0]
+    """
     x, q = floating(x), stop_gradient(q)
     axes = (
         tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in ([axis] if isinstance(axis, int) else axis))
@@ -351,10 +548,21 @@ def nanquantile(x, q, axis=None, method="linear", keepdims=False):
 
 
 def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
-    """The value below which q percent of the elements lie, NaN left out."""
+    """The value below which q percent of the elements lie, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nanpercentile([[1.0, 2.0, 3.0, float("nan")]], [0, 75], axis=1)
+    array([[1. ],
+           [2.5]], dtype=float32)
+    """
     return nanquantile(x, stop_gradient(q) / 100, axis, method, keepdims)
 
 
 def nanmedian(x, axis=None, keepdims=False):
-    """The middle element over the axes, NaN left out."""
+    """The middle element over the axes, NaN left out.
+
+    >>> from kerasnp import ops
+    >>> ops.nanmedian([[1.0, 5.0, 3.0, float("nan")]], axis=1).tolist()
+    [3.0]
+    """
     return nanquantile(x, 0.5, axis, "linear", keepdims)

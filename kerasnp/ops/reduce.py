@@ -139,23 +139,44 @@ class CumSum(Operator):
 
 
 def sum(x, axis=None, keepdims=False):
-    """The sum over the axes, all by default."""
+    """The sum over the axes, all by default.
+
+    >>> from kerasnp import ops
+    >>> ops.sum([[1, 2], [3, 4]]), ops.sum([[1, 2], [3, 4]], axis=0)
+    (array(10, dtype=int32), array([4, 6], dtype=int32))
+    """
     return Sum(axis, keepdims)(convert(x))
 
 
 def mean(x, axis=None, keepdims=False):
-    """The mean over the axes, all by default."""
+    """The mean over the axes, all by default.
+
+    >>> from kerasnp import ops
+    >>> ops.mean([[1, 2], [3, 6]], axis=1, keepdims=True)
+    array([[1.5],
+           [4.5]], dtype=float32)
+    """
     return Mean(axis, keepdims)(_floating(x))
 
 
 def max(x, axis=None, keepdims=False, initial=None):
-    """The largest element over the axes, all by default; not below `initial` if given."""
+    """The largest element over the axes, all by default; not below `initial` if given.
+
+    >>> from kerasnp import ops
+    >>> ops.max([[1, 7], [5, 3]], axis=1)
+    array([7, 5], dtype=int32)
+    """
     y = Max(axis, keepdims)(convert(x))
     return y if initial is None else maximum(y, initial)
 
 
 def min(x, axis=None, keepdims=False, initial=None):
-    """The smallest element over the axes, all by default; not above `initial` if given."""
+    """The smallest element over the axes, all by default; not above `initial` if given.
+
+    >>> from kerasnp import ops
+    >>> ops.min([[1, 7], [5, 3]], axis=1)
+    array([1, 3], dtype=int32)
+    """
     y = Min(axis, keepdims)(convert(x))
     return y if initial is None else minimum(y, initial)
 
@@ -164,46 +185,87 @@ amax, amin = max, min
 
 
 def prod(x, axis=None, keepdims=False, dtype=None):
-    """The product over the axes, all by default."""
+    """The product over the axes, all by default.
+
+    >>> from kerasnp import ops
+    >>> ops.prod([[1, 2], [3, 4]], axis=0)
+    array([3, 8], dtype=int32)
+    """
     x = convert(x)
     return Prod(axis, keepdims)(x if dtype is None else cast(x, dtype))
 
 
 def var(x, axis=None, keepdims=False):
-    """The (population) variance over the axes, all by default."""
+    """The (population) variance over the axes, all by default.
+
+    >>> from kerasnp import ops
+    >>> ops.var([[1.0, 3.0], [2.0, 6.0]], axis=1)
+    array([1., 4.], dtype=float32)
+    """
     x = _floating(x)
     return mean(square(subtract(x, mean(x, axis, keepdims=True))), axis, keepdims)
 
 
 def std(x, axis=None, keepdims=False):
-    """The (population) standard deviation over the axes, all by default."""
+    """The (population) standard deviation over the axes, all by default.
+
+    >>> from kerasnp import ops
+    >>> ops.std([[1.0, 3.0], [2.0, 6.0]], axis=1)
+    array([1., 2.], dtype=float32)
+    """
     return sqrt(var(x, axis, keepdims))
 
 
 def logsumexp(x, axis=None, keepdims=False):
-    """log(sum(exp(x))) over the axes, without overflow."""
+    """log(sum(exp(x))) over the axes, without overflow.
+
+    >>> from kerasnp import ops
+    >>> ops.logsumexp([[0.0, 0.0], [-200.0, -200.0]], axis=1).round(3)
+    array([   0.693, -199.307], dtype=float32)
+    """
     return LogSumExp(axis, keepdims)(_floating(x))
 
 
 def cumsum(x, axis=None, dtype=None):
-    """Running sums along an axis (of x as one row without an axis)."""
+    """Running sums along an axis (of x as one row without an axis).
+
+    >>> from kerasnp import ops
+    >>> ops.cumsum([[1, 2, 3], [4, 5, 6]], axis=1)
+    array([[ 1,  3,  6],
+           [ 4,  9, 15]], dtype=int32)
+    """
 
     x = convert(x) if dtype is None else cast(x, dtype)
     return CumSum(0)(ravel(x)) if axis is None else CumSum(axis)(x)
 
 
 def argmax(x, axis=None, keepdims=False):
-    """Index of the first largest element along an axis (of x as one row without an axis), int32."""
+    """Index of the first largest element along an axis (of x as one row without an axis), int32.
+
+    >>> from kerasnp import ops
+    >>> ops.argmax([[1, 7, 7], [5, 3, 2]], axis=1)
+    array([1, 0], dtype=int32)
+    """
     return K.asarray(K.argmax(stop_gradient(x), axis=axis, keepdims=keepdims), K.int32)
 
 
 def argmin(x, axis=None, keepdims=False):
-    """Index of the first smallest element along an axis (of x as one row without an axis), int32."""
+    """Index of the first smallest element along an axis (of x as one row without an axis), int32.
+
+    >>> from kerasnp import ops
+    >>> ops.argmin([[1, 7, 7], [5, 3, 2]], axis=1)
+    array([0, 2], dtype=int32)
+    """
     return K.asarray(K.argmin(stop_gradient(x), axis=axis, keepdims=keepdims), K.int32)
 
 
 def argsort(x, axis=-1):
-    """The indices that sort x along an axis, equal elements in order, int32."""
+    """The indices that sort x along an axis, equal elements in order, int32.
+
+    >>> from kerasnp import ops
+    >>> ops.argsort([30, 10, 20])
+    array([1, 2, 0], dtype=int32)
+    """
     return K.argsort(stop_gradient(x), axis=axis, kind="stable").astype(K.int32)
 
 

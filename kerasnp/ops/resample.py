@@ -134,6 +134,10 @@ def sampling_matrix(interpolation, size, count, scale, translation=0.0, antialia
 def upsample(inputs, size, axes, interpolation="nearest"):
     """The inputs with axis `axes[i]` made `size[i]` times as long.
 
+    >>> from kerasnp import ops
+    >>> ops.upsample(ops.array([[[1.0], [2.0]]]), size=[2], axes=[1])[0, :, 0]
+    array([1., 1., 2., 2.], dtype=float32)
+
     Args:
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
     """
@@ -151,14 +155,24 @@ def _spatial_axes(x, output_size, data_format):
 
 
 def adaptive_average_pool(inputs, output_size, data_format=None):
-    """The means of `output_size` windows that cover the spatial axes."""
+    """The means of `output_size` windows that cover the spatial axes.
+
+    >>> from kerasnp import ops
+    >>> ops.adaptive_average_pool(ops.reshape(ops.arange(6.0), (1, 6, 1)), 3)[0, :, 0]
+    array([0.5, 2.5, 4.5], dtype=float32)
+    """
     x = convert(inputs)
     axes, counts = _spatial_axes(x, output_size, data_format)
     return Resample([mean_matrix(x.shape[a], m) for a, m in zip(axes, counts)], axes)(x)
 
 
 def adaptive_max_pool(inputs, output_size, data_format=None):
-    """The largest values of `output_size` windows that cover the spatial axes."""
+    """The largest values of `output_size` windows that cover the spatial axes.
+
+    >>> from kerasnp import ops
+    >>> ops.adaptive_max_pool(ops.reshape(ops.arange(6.0), (1, 6, 1)), 3)[0, :, 0]
+    array([1., 3., 5.], dtype=float32)
+    """
     x = convert(inputs)
     axes, counts = _spatial_axes(x, output_size, data_format)
     for axis, count in zip(axes, counts):

@@ -221,18 +221,33 @@ def _is_basic(key):
 def reshape(x, newshape):
     """x in another shape of as many elements; one length may be -1.
 
+    >>> from kerasnp import ops
+    >>> ops.reshape(ops.arange(6), (2, -1))
+    array([[0, 1, 2],
+           [3, 4, 5]], dtype=int32)
+
     Raises: ValueError where the numbers of elements differ.
     """
     return Reshape(newshape)(convert(x))
 
 
 def transpose(x, axes=None):
-    """x with its axes permuted, reversed by default."""
+    """x with its axes permuted, reversed by default.
+
+    >>> from kerasnp import ops
+    >>> ops.transpose(ops.ones((2, 3, 4)), (0, 2, 1)).shape
+    (2, 4, 3)
+    """
     return Transpose(axes)(convert(x))
 
 
 def moveaxis(x, source, destination):
-    """x with axes moved to other positions."""
+    """x with axes moved to other positions.
+
+    >>> from kerasnp import ops
+    >>> ops.moveaxis(ops.ones((8, 32, 32, 3)), -1, 1).shape
+    (8, 3, 32, 32)
+    """
     x = convert(x)
     sources, destinations = ([a % x.ndim for a in ((v,) if isinstance(v, int) else v)] for v in (source, destination))
     order = [a for a in range(x.ndim) if a not in sources]
@@ -242,7 +257,13 @@ def moveaxis(x, source, destination):
 
 
 def swapaxes(x, axis1, axis2):
-    """x with two axes exchanged."""
+    """x with two axes exchanged.
+
+    >>> from kerasnp import ops
+    >>> ops.swapaxes([[1, 2], [3, 4]], 0, 1)
+    array([[1, 3],
+           [2, 4]], dtype=int32)
+    """
     x = convert(x)
     order = list(range(x.ndim))
     order[axis1], order[axis2] = order[axis2], order[axis1]
@@ -250,34 +271,71 @@ def swapaxes(x, axis1, axis2):
 
 
 def expand_dims(x, axis):
-    """x with axes of size one inserted."""
+    """x with axes of size one inserted.
+
+    >>> from kerasnp import ops
+    >>> ops.expand_dims(ops.ones((2, 3)), (0, -1)).shape
+    (1, 2, 3, 1)
+    """
     x = convert(x)
     return Reshape(K.expand_dims(stop_gradient(x), axis).shape)(x)
 
 
 def squeeze(x, axis=None):
-    """x without its axes of size one, or without the named ones."""
+    """x without its axes of size one, or without the named ones.
+
+    >>> from kerasnp import ops
+    >>> ops.squeeze(ops.ones((1, 3, 1))).shape, ops.squeeze(ops.ones((1, 3, 1)), axis=0).shape
+    ((3,), (3, 1))
+    """
     x = convert(x)
     return Reshape(K.squeeze(stop_gradient(x), axis).shape)(x)
 
 
 def ravel(x):
-    """x as one long row."""
+    """x as one long row.
+
+    >>> from kerasnp import ops
+    >>> ops.ravel([[1, 2], [3, 4]])
+    array([1, 2, 3, 4], dtype=int32)
+    """
     return Reshape(-1)(convert(x))
 
 
 def concatenate(xs, axis=0):
-    """The arrays one after the other along an axis."""
+    """The arrays one after the other along an axis.
+
+    >>> from kerasnp import ops
+    >>> ops.concatenate([[[1, 2]], [[3, 4], [5, 6]]], axis=0)
+    array([[1, 2],
+           [3, 4],
+           [5, 6]], dtype=int32)
+    """
     return Concatenate(axis)(*map(convert, xs))
 
 
 def stack(x, axis=0):
-    """The arrays along a new axis."""
+    """The arrays along a new axis.
+
+    >>> from kerasnp import ops
+    >>> ops.stack([[1, 2], [3, 4]], axis=1)
+    array([[1, 3],
+           [2, 4]], dtype=int32)
+    """
     return Stack(axis)(*map(convert, x))
 
 
 def split(x, indices_or_sections, axis=0):
-    """The pieces of x along an axis: so many equal ones, or cut at the given indices."""
+    """The pieces of x along an axis: so many equal ones, or cut at the given indices.
+
+    >>> from kerasnp import ops
+    >>> ops.split([1, 2, 3, 4], 2)
+    [array([1, 2], dtype=int32), array([3, 4], dtype=int32)]
+    >>> [len(part) for part in ops.split(ops.arange(10), [3, 4])]
+    [3, 1, 6]
+
+    Raises: ValueError where the parts would differ in length; see `array_split`.
+    """
     x = convert(x)
     if isinstance(indices_or_sections, int):
         size = x.shape[axis]
@@ -291,12 +349,26 @@ def split(x, indices_or_sections, axis=0):
 
 
 def take(x, indices, axis=None):
-    """The entries of x at integer indices along an axis (of x as one row without an axis); negative ones count back."""
+    """The entries of x at integer indices along an axis (of x as one row without an axis); negative ones count back.
+
+    >>> from kerasnp import ops
+    >>> ops.take([10, 20, 30], [0, -1, 0])
+    array([10, 30, 10], dtype=int32)
+    >>> ops.take([[1, 2, 3], [4, 5, 6]], [2, 0], axis=1)
+    array([[3, 1],
+           [6, 4]], dtype=int32)
+    """
     return Take(stop_gradient(convert(indices)), axis)(convert(x))
 
 
 def take_along_axis(x, indices, axis=None):
-    """The entries of x at indices that differ by row."""
+    """The entries of x at indices that differ by row.
+
+    >>> from kerasnp import ops
+    >>> ops.take_along_axis([[3, 1, 2], [7, 9, 8]], [[1], [2]], axis=1)
+    array([[1],
+           [8]], dtype=int32)
+    """
     x, indices = convert(x), stop_gradient(convert(indices))
     if axis is None:
         return TakeAlongAxis(indices.reshape(-1), 0)(Reshape(-1)(x))
@@ -304,25 +376,52 @@ def take_along_axis(x, indices, axis=None):
 
 
 def broadcast_to(x, shape):
-    """x repeated to a larger shape by the rules of broadcasting."""
+    """x repeated to a larger shape by the rules of broadcasting.
+
+    >>> from kerasnp import ops
+    >>> ops.broadcast_to([1, 2, 3], (2, 3))
+    array([[1, 2, 3],
+           [1, 2, 3]], dtype=int32)
+    """
     return BroadcastTo(shape)(convert(x))
 
 
 def pad(x, pad_width, mode="constant", constant_values=None):
-    """x with elements added before and after each axis; `pad_width` is ((before, after), ...) or one number or pair."""
+    """x with elements added before and after each axis; `pad_width` is ((before, after), ...) or one number or pair.
+
+    >>> from kerasnp import ops
+    >>> ops.pad([1, 2], (1, 2))
+    array([0, 1, 2, 0, 0], dtype=int32)
+    >>> ops.pad([[1, 2]], ((1, 0), (0, 1)), constant_values=9)
+    array([[9, 9, 9],
+           [1, 2, 9]], dtype=int32)
+    >>> ops.pad([1, 2, 3], 2, mode="reflect")
+    array([3, 2, 1, 2, 3, 2, 1], dtype=int32)
+    """
     x = convert(x)
     width = K.broadcast_to(K.asarray(pad_width), (x.ndim, 2))
     return Pad([(int(a), int(b)) for a, b in width], mode, constant_values)(x)
 
 
 def repeat(x, repeats, axis=None):
-    """Each element of x `repeats` times along an axis (of x as one row without an axis)."""
+    """Each element of x `repeats` times along an axis (of x as one row without an axis).
+
+    >>> from kerasnp import ops
+    >>> ops.repeat([1, 2], 3), ops.repeat([1, 2], [1, 3])
+    (array([1, 1, 1, 2, 2, 2], dtype=int32), array([1, 2, 2, 2], dtype=int32))
+    """
     x = convert(x)
     return Repeat(repeats, 0)(Reshape(-1)(x)) if axis is None else Repeat(repeats, axis)(x)
 
 
 def tile(x, repeats):
-    """x laid side by side `repeats` times along each axis."""
+    """x laid side by side `repeats` times along each axis.
+
+    >>> from kerasnp import ops
+    >>> ops.tile([[1, 2]], (2, 2))
+    array([[1, 2, 1, 2],
+           [1, 2, 1, 2]], dtype=int32)
+    """
     x = convert(x)
     repeats = (repeats,) if isinstance(repeats, int) else tuple(repeats)
     shape = (1,) * (len(repeats) - x.ndim) + tuple(x.shape)
@@ -333,42 +432,86 @@ def tile(x, repeats):
 
 
 def flip(x, axis=None):
-    """x in reverse order along the axes, all by default."""
+    """x in reverse order along the axes, all by default.
+
+    >>> from kerasnp import ops
+    >>> ops.flip([[1, 2], [3, 4]], axis=1)
+    array([[2, 1],
+           [4, 3]], dtype=int32)
+    """
     return Flip(axis)(convert(x))
 
 
 def shape(x):
-    """The shape of x, a tuple of ints."""
+    """The shape of x, a tuple of ints.
+
+    >>> from kerasnp import ops
+    >>> ops.shape([[1, 2, 3]])
+    (1, 3)
+    """
     return tuple(convert(x).shape)
 
 
 def zeros(shape, dtype=None):
-    """An array of zeros."""
+    """An array of zeros.
+
+    >>> from kerasnp import ops
+    >>> ops.zeros((2, 2))
+    array([[0., 0.],
+           [0., 0.]], dtype=float32)
+    """
     return K.zeros(shape, K.storage_dtype(dtype))
 
 
 def ones(shape, dtype=None):
-    """An array of ones."""
+    """An array of ones.
+
+    >>> from kerasnp import ops
+    >>> ops.ones((3,), dtype="int32")
+    array([1, 1, 1], dtype=int32)
+    """
     return K.ones(shape, K.storage_dtype(dtype))
 
 
 def zeros_like(x, dtype=None):
-    """Zeros of the shape and type of x."""
+    """Zeros of the shape and type of x.
+
+    >>> from kerasnp import ops
+    >>> ops.zeros_like([[1, 2], [3, 4]])
+    array([[0, 0],
+           [0, 0]], dtype=int32)
+    """
     return K.zeros_like(stop_gradient(x), dtype=dtype and K.storage_dtype(dtype))
 
 
 def ones_like(x, dtype=None):
-    """Ones of the shape and type of x."""
+    """Ones of the shape and type of x.
+
+    >>> from kerasnp import ops
+    >>> ops.ones_like([[1, 2]], dtype="float32")
+    array([[1., 1.]], dtype=float32)
+    """
     return K.ones_like(stop_gradient(x), dtype=dtype and K.storage_dtype(dtype))
 
 
 def full(shape, fill_value, dtype=None):
-    """An array of one value."""
+    """An array of one value.
+
+    >>> from kerasnp import ops
+    >>> ops.full((2, 2), 7)
+    array([[7., 7.],
+           [7., 7.]], dtype=float32)
+    """
     return K.full(shape, fill_value, K.storage_dtype(dtype))
 
 
 def arange(start, stop=None, step=None, dtype=None):
-    """Evenly spaced values; int32 unless a float is among the arguments."""
+    """Evenly spaced values; int32 unless a float is among the arguments.
+
+    >>> from kerasnp import ops
+    >>> ops.arange(3), ops.arange(0, 1, 0.25)
+    (array([0, 1, 2], dtype=int32), array([0.  , 0.25, 0.5 , 0.75], dtype=float32))
+    """
     start, stop = (0, start) if stop is None else (start, stop)
     step = 1 if step is None else step
     if dtype is None:
@@ -377,7 +520,16 @@ def arange(start, stop=None, step=None, dtype=None):
 
 
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
-    """Rows with a one at the position that x gives; all zeros for an index out of range."""
+    """Rows with a one at the position that x gives; all zeros for an index out of range.
+
+    >>> from kerasnp import ops
+    >>> ops.one_hot([0, 2, -1], 3)
+    array([[1., 0., 0.],
+           [0., 0., 1.],
+           [0., 0., 0.]], dtype=float32)
+
+    Raises: ValueError for `sparse=True`.
+    """
     if sparse:
         raise ValueError(
             "one_hot: sparse=True is not supported, since kerasnp has no sparse tensors; use sparse=False."
@@ -389,6 +541,10 @@ def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
 
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     """x as an array; under a tape a Variable is handed back as it is, so that gradients reach it.
+
+    >>> from kerasnp import ops
+    >>> ops.convert_to_tensor([1.0, 2.0])
+    array([1., 2.], dtype=float32)
 
     Raises: ValueError for `sparse=True` or `ragged=True`.
     """
@@ -402,7 +558,12 @@ def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
 
 
 def convert_to_numpy(x):
-    """x as a numpy array."""
+    """x as a numpy array.
+
+    >>> from kerasnp import Variable, ops
+    >>> ops.convert_to_numpy(Variable([1.0, 2.0]))
+    array([1., 2.], dtype=float32)
+    """
     return K.array(stop_gradient(x))
 
 

@@ -72,7 +72,13 @@ class SegmentProd(SegmentReduction):
 
 
 def sort(x, axis=-1):
-    """x in rising order along an axis (of x as one row for None)."""
+    """x in rising order along an axis (of x as one row for None).
+
+    >>> from kerasnp import ops
+    >>> ops.sort([[3, 1, 2], [9, 7, 8]])
+    array([[1, 2, 3],
+           [7, 8, 9]], dtype=int32)
+    """
     x = convert(x)
     if axis is None:
         x, axis = ravel(x), 0
@@ -80,7 +86,13 @@ def sort(x, axis=-1):
 
 
 def top_k(x, k, sorted=True):
-    """The k largest elements of the last axis, largest first, and their indices."""
+    """The k largest elements of the last axis, largest first, and their indices.
+
+    >>> from kerasnp import ops
+    >>> values, indices = ops.top_k([0.1, 0.7, 0.2], k=2)
+    >>> values, indices
+    (array([0.7, 0.2], dtype=float32), array([1, 2], dtype=int32))
+    """
     x = convert(x)
     # Counted from the end, so that of equals the first comes first.
     values = stop_gradient(x)
@@ -89,29 +101,55 @@ def top_k(x, k, sorted=True):
 
 
 def in_top_k(targets, predictions, k):
-    """Whether each target class is among the k largest predictions of its row; equals of the k-th count as in."""
+    """Whether each target class is among the k largest predictions of its row; equals of the k-th count as in.
+
+    >>> from kerasnp import ops
+    >>> ops.in_top_k([2, 0], [[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]], k=2)
+    array([ True, False])
+    """
     targets, predictions = stop_gradient(targets), stop_gradient(predictions)
     chosen = K.take_along_axis(predictions, targets[..., None].astype(K.int64), -1)
     return ((predictions > chosen).sum(axis=-1) < k) & K.isfinite(chosen[..., 0])
 
 
 def argpartition(x, kth, axis=-1):
-    """Indices that put the kth element in its sorted place, smaller ones before it, int32."""
+    """Indices that put the kth element in its sorted place, smaller ones before it, int32.
+
+    >>> from kerasnp import ops
+    >>> x = ops.array([30, 10, 20])
+    >>> int(x[ops.argpartition(x, 1)[1]])
+    20
+    """
     return K.argpartition(stop_gradient(x), kth, axis).astype(K.int32)
 
 
 def searchsorted(sorted_sequence, values, side="left"):
-    """Where each value would be inserted to keep the sequence sorted, int32."""
+    """Where each value would be inserted to keep the sequence sorted, int32.
+
+    >>> from kerasnp import ops
+    >>> ops.searchsorted([10, 20, 30], [5, 20, 99]), ops.searchsorted([10, 20, 30], [20], side="right")
+    (array([0, 1, 3], dtype=int32), array([2], dtype=int32))
+    """
     return K.asarray(K.searchsorted(stop_gradient(sorted_sequence), stop_gradient(values), side), K.int32)
 
 
 def digitize(x, bins):
-    """The number of the bin, between rising edges, that each x falls in, int32."""
+    """The number of the bin, between rising edges, that each x falls in, int32.
+
+    >>> from kerasnp import ops
+    >>> ops.digitize([0.5, 1.0, 9.0], bins=[0.0, 1.0, 2.0])
+    array([1, 2, 3], dtype=int32)
+    """
     return K.asarray(K.digitize(stop_gradient(x), stop_gradient(bins)), K.int32)
 
 
 def bincount(x, weights=None, minlength=0, sparse=False):
-    """How often each integer occurs along the last axis, or the sum of its weights."""
+    """How often each integer occurs along the last axis, or the sum of its weights.
+
+    >>> from kerasnp import ops
+    >>> ops.bincount([0, 1, 1, 3]), ops.bincount([0, 1, 1], weights=[0.5, 1.0, 2.0])
+    (array([1, 2, 0, 1], dtype=int32), array([0.5, 3. ], dtype=float32))
+    """
     x = stop_gradient(x)
     length = max(int(x.max(initial=-1)) + 1, minlength or 0)
     hot = x[..., None] == K.arange(length)
@@ -121,7 +159,13 @@ def bincount(x, weights=None, minlength=0, sparse=False):
 
 
 def histogram(x, bins=10, range=None):
-    """Counts of x in bins of equal width, and the edges between them."""
+    """Counts of x in bins of equal width, and the edges between them.
+
+    >>> from kerasnp import ops
+    >>> counts, edges = ops.histogram([1.0, 2.0, 2.0, 5.0], bins=2)
+    >>> counts, edges
+    (array([3, 1], dtype=int32), array([1., 3., 5.], dtype=float32))
+    """
     counts, edges = K.histogram(stop_gradient(x), bins=bins, range=range)
     return counts.astype(K.int32), edges.astype(K.storage_dtype(K.floatx()))
 
@@ -129,7 +173,12 @@ def histogram(x, bins=10, range=None):
 def unique(
     x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
 ):
-    """The different elements (or entries along an axis) in rising order; with `size`, cut or filled to that many."""
+    """The different elements (or entries along an axis) in rising order; with `size`, cut or filled to that many.
+
+    >>> from kerasnp import ops
+    >>> ops.unique([3, 1, 3, 2], return_counts=True)
+    (array([1, 2, 3], dtype=int32), array([1, 1, 2], dtype=int32))
+    """
     found = K.unique(
         stop_gradient(x),
         return_index=return_index,
@@ -154,27 +203,51 @@ def unique(
 
 
 def isin(x1, x2, assume_unique=False, invert=False):
-    """Whether each element of x1 is among those of x2."""
+    """Whether each element of x1 is among those of x2.
+
+    >>> from kerasnp import ops
+    >>> ops.isin([1, 2, 3], [3, 1])
+    array([ True, False,  True])
+    """
     return K.isin(stop_gradient(x1), stop_gradient(x2), assume_unique=assume_unique, invert=invert)
 
 
 def nonzero(x):
-    """The indices of the elements that are not zero, one array per axis, int32."""
+    """The indices of the elements that are not zero, one array per axis, int32.
+
+    >>> from kerasnp import ops
+    >>> ops.nonzero([[0, 5], [6, 0]])
+    (array([0, 1], dtype=int32), array([1, 0], dtype=int32))
+    """
     return tuple(i.astype(K.int32) for i in K.nonzero(stop_gradient(x)))
 
 
 def count_nonzero(x, axis=None):
-    """How many elements are not zero, over the axes."""
+    """How many elements are not zero, over the axes.
+
+    >>> from kerasnp import ops
+    >>> ops.count_nonzero([[0, 5], [6, 7]], axis=1)
+    array([1, 2], dtype=int32)
+    """
     return K.asarray((stop_gradient(x) != 0).sum(axis=axis), K.int32)
 
 
 def unravel_index(indices, shape):
-    """Positions in an array of `shape` from positions in its elements as one row."""
+    """Positions in an array of `shape` from positions in its elements as one row.
+
+    >>> from kerasnp import ops
+    >>> ops.unravel_index([0, 5], (2, 3))
+    (array([0, 1], dtype=int32), array([0, 2], dtype=int32))
+    """
     return tuple(i.astype(K.int32) for i in K.unravel_index(stop_gradient(indices), shape))
 
 
 def quantile(x, q, axis=None, method="linear", keepdims=False):
     """The value below which a share q of the elements lies; the axis of several q comes first.
+
+    >>> from kerasnp import ops
+    >>> ops.quantile([1.0, 2.0, 3.0, 4.0], [0.25, 0.5])
+    array([1.75, 2.5 ], dtype=float32)
 
     Args:
         method: between two elements, `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or `"nearest"`.
@@ -203,35 +276,65 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
 
 
 def percentile(x, q, axis=None, method="linear", keepdims=False):
-    """The value below which q percent of the elements lie."""
+    """The value below which q percent of the elements lie.
+
+    >>> from kerasnp import ops
+    >>> ops.percentile([1.0, 2.0, 3.0, 4.0], [0, 50, 100])
+    array([1. , 2.5, 4. ], dtype=float32)
+    """
     return quantile(x, stop_gradient(q) / 100, axis, method, keepdims)
 
 
 def median(x, axis=None, keepdims=False):
-    """The middle element over the axes, or the mean of the two in the middle."""
+    """The middle element over the axes, or the mean of the two in the middle.
+
+    >>> from kerasnp import ops
+    >>> ops.median([[1.0, 9.0, 2.0], [3.0, 4.0, 8.0]], axis=1)
+    array([2., 4.], dtype=float32)
+    """
     return quantile(x, 0.5, axis, "linear", keepdims)
 
 
 def segment_sum(data, segment_ids, num_segments=None, sorted=False):
-    """The sum of the entries of each segment.     data (n, ...)   segment_ids (n,)   ->   (num_segments, ...)"""
+    """The sum of the entries of each segment.     data (n, ...)   segment_ids (n,)   ->   (num_segments, ...)
+
+    >>> from kerasnp import ops
+    >>> ops.segment_sum([1, 2, 10, 20], [0, 0, 2, 2], num_segments=3)
+    array([ 3,  0, 30], dtype=int32)
+    """
     ids, count, data = _segments(segment_ids, num_segments, data)
     return Scatter(ids, (count, *data.shape[1:]))(data)
 
 
 def segment_max(data, segment_ids, num_segments=None, sorted=False):
-    """The largest entry of each segment; the lowest number of the type for an empty one."""
+    """The largest entry of each segment; the lowest number of the type for an empty one.
+
+    >>> from kerasnp import ops
+    >>> ops.segment_max([1.0, 2.0, 10.0], [0, 0, 1])
+    array([ 2., 10.], dtype=float32)
+    """
     ids, count, data = _segments(segment_ids, num_segments, data)
     return SegmentMax(ids, count)(data)
 
 
 def segment_min(data, segment_ids, num_segments=None, sorted=False):
-    """The smallest entry of each segment; the highest number of the type for an empty one."""
+    """The smallest entry of each segment; the highest number of the type for an empty one.
+
+    >>> from kerasnp import ops
+    >>> ops.segment_min([1.0, 2.0, 10.0], [0, 0, 1])
+    array([ 1., 10.], dtype=float32)
+    """
     ids, count, data = _segments(segment_ids, num_segments, data)
     return SegmentMin(ids, count)(data)
 
 
 def segment_prod(data, segment_ids, num_segments=None, sorted=False):
-    """The product of the entries of each segment; 1 for an empty one."""
+    """The product of the entries of each segment; 1 for an empty one.
+
+    >>> from kerasnp import ops
+    >>> ops.segment_prod([2, 3, 10], [0, 0, 2], num_segments=3)
+    array([ 6,  1, 10], dtype=int32)
+    """
     ids, count, data = _segments(segment_ids, num_segments, data)
     return SegmentProd(ids, count)(data)
 

@@ -82,6 +82,11 @@ def rgb_to_hsv(images, data_format=None):
 def hsv_to_rgb(images, data_format=None):
     """Colours as red, green and blue from hue, saturation and value: the inverse of `rgb_to_hsv`.
 
+    >>> from kerasnp import ops
+    >>> ops.image.hsv_to_rgb([[[1 / 3, 1.0, 0.5], [0.0, 0.0, 1.0]]]).round(3)
+    array([[[0. , 0.5, 0. ],
+            [1. , 1. , 1. ]]], dtype=float32)
+
     Raises: ValueError for another rank or number of channels, or whole numbers.
     """
     axis, (hue, saturation, value) = _planes(images, data_format)

@@ -55,6 +55,11 @@ def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None
 def sobel_edges(images, data_format=None):
     """How fast brightness changes downwards and to the right (Sobel, 1968), by differences over 3x3 pixels.
 
+    >>> from kerasnp import ops
+    >>> rising = ops.reshape([0.0, 1.0, 2.0] * 3, (1, 3, 3, 1))
+    >>> ops.image.sobel_edges(rising)[0, 1, 1, 0]
+    array([0., 8.], dtype=float32)
+
     Args:
         images: a batch of images.
         data_format: where the channels are; default `kerasnp.config.image_data_format()`.
@@ -104,6 +109,10 @@ def extract_patches(images, size, strides=None, dilation_rate=1, padding="valid"
 def extract_patches_3d(volumes, size, strides=None, dilation_rate=1, padding="valid", data_format=None):
     """`extract_patches` of volumes, for which `size` may be one integer.
 
+    >>> from kerasnp import ops
+    >>> ops.image.extract_patches_3d(ops.ones((1, 8, 8, 8, 2)), 4).shape
+    (1, 2, 2, 2, 128)
+
     Raises: TypeError for a size of another length than 3.
     """
     if not isinstance(size, int) and len(size) != 3:
@@ -146,6 +155,11 @@ def ssim(
 
     The mean over all windows of (2 m1 m2 + c1) (2 s12 + c2) / ((m1^2 + m2^2 + c1) (s1^2 + s2^2 + c2)) with Gaussian means m,
     variances s^2, covariance s12, c1 = (k1 max_val)^2 and c2 = (k2 max_val)^2.
+
+    >>> from kerasnp import ops
+    >>> x = ops.reshape(ops.arange(256.0) / 255, (16, 16, 1))
+    >>> ops.round([ops.image.ssim(x, x), ops.image.ssim(x, 1 - x)], 2)
+    array([ 1.  , -0.83], dtype=float32)
 
     Args:
         image1, image2: images, or batches, of one shape.

@@ -119,6 +119,10 @@ def _pad_to_ratio(images, size, axes, fill_value):
 def scale_and_translate(images, output_shape, scale, translation, spatial_dims, method, antialias=True):
     """Images scaled about their corner and moved: output place o reads the input at (o + 1/2 - t) / s - 1/2.
 
+    >>> from kerasnp import ops
+    >>> ops.image.scale_and_translate(ops.array([[1.0, 2.0, 3.0, 4.0]]), (1, 4), [1.0], [1.0], [1], "linear")
+    array([[0., 1., 2., 3.]], dtype=float32)
+
     Args:
         images: an array of any rank.
         output_shape: the shape of the result; it differs from that of `images` along `spatial_dims` only.

@@ -161,6 +161,12 @@ def homography(start_points, end_points):
 def perspective_transform(images, start_points, end_points, interpolation="bilinear", fill_value=0, data_format=None):
     """Images tilted in space, so that what was at `start_points` comes to `end_points`.
 
+    >>> from kerasnp import ops
+    >>> corners = [[0, 0], [1, 0], [0, 1], [1, 1]]
+    >>> right = [[1, 0], [2, 0], [1, 1], [2, 1]]
+    >>> ops.image.perspective_transform([[[1.0], [2.0], [3.0]]], corners, right)[0, :, 0]
+    array([0., 1., 2.], dtype=float32)
+
     Args:
         images: one image or a batch.
         start_points, end_points: (4, 2) or (n, 4, 2): the top left, top right, bottom left and bottom right as (x, y).
@@ -200,6 +206,13 @@ def elastic_transform(
     data_format=None,
 ):
     """Images bent at random: every pixel is read from a place that smooth noise moved (Simard et al., 2003).
+
+    >>> from kerasnp import ops
+    >>> x = ops.reshape(ops.arange(64.0), (8, 8, 1))
+    >>> ops.image.elastic_transform(x, seed=1).shape
+    (8, 8, 1)
+    >>> bool(ops.allclose(ops.image.elastic_transform(x, alpha=0.0, seed=1), x))
+    True
 
     Args:
         images: one image or a batch.
