@@ -5,6 +5,11 @@ import numpy as np
 # class name -> list of (constructor arguments, input shape with the batch axis).
 # A layer within a layer is written (class name, arguments), a function by the name of an activation: see `resolve`.
 LAYERS = {
+    "STFTSpectrogram": [
+        ({"mode": "magnitude", "frame_length": 8, "frame_step": 3, "fft_length": 16}, (2, 14, 2)),
+        ({"frame_length": 6, "padding": "same", "expand_dims": True, "data_format": "channels_first"}, (2, 1, 12)),
+    ],
+    "MelSpectrogram": [({"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 3, "power_to_db": False}, (2, 40))],
     "Activation": [({"activation": "relu"}, (4, 5)), ({"activation": "softmax"}, (2, 3, 4))],
     "ActivityRegularization": [({"l1": 0.1, "l2": 0.2}, (4, 5))],
     "AdaptiveAveragePooling1D": [

@@ -16,6 +16,7 @@ from kerasnp.layers.adaptive_pooling import (  # noqa: F401
     AdaptiveMaxPooling3D,
 )  # fmt: skip
 from kerasnp.layers.categories import CategoryEncoding, Discretization  # noqa: F401
+from kerasnp.layers.audio import MelSpectrogram, STFTSpectrogram  # noqa: F401
 from kerasnp.layers.attention import AdditiveAttention, Attention  # noqa: F401
 from kerasnp.layers.conv import Conv1D, Conv2D, Conv3D  # noqa: F401
 from kerasnp.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D  # noqa: F401

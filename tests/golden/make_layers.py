@@ -23,7 +23,7 @@ FAILING = {"RMSNormalization-2": "the scale is not aligned with an axis other th
 # make_preprocessing.py has the image layers.
 ELSEWHERE = (
     "RNN SimpleRNN SimpleRNNCell LSTM LSTMCell GRU GRUCell StackedRNNCells Bidirectional TimeDistributed ConvLSTM1D "
-    "ConvLSTM2D ConvLSTM3D Rescaling Normalization Pipeline"
+    "ConvLSTM2D ConvLSTM3D Rescaling Normalization Pipeline STFTSpectrogram MelSpectrogram"
 ).split()
 # Where a training call differs from an inference call, and is not random.
 TRAINED = ("BatchNormalization", "SpectralNormalization")

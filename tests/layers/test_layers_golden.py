@@ -41,7 +41,7 @@ golden = Golden()
 # What Keras cannot compute, and says so in make_layers.py.
 UNFROZEN = {"RMSNormalization-2"}
 # Files whose layers are compared with numbers of their own.
-ELSEWHERE = {"conv_lstm", "preprocessing", "recurrent", "recurrent_cells", "recurrent_wrappers", "rnn"}
+ELSEWHERE = {"audio", "conv_lstm", "preprocessing", "recurrent", "recurrent_cells", "recurrent_wrappers", "rnn"}
 ELSEWHERE |= {f"image_{part}" for part in ("bending", "clahe", "color", "geometry", "mixing", "policies", "size", "tone")}
 CASES = [
     pytest.param(name, f"{name}-{i}", arguments, shape, id=f"{name}-{i}")
