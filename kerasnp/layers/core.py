@@ -13,6 +13,11 @@ from kerasnp.utils import check
 class InputLayer(Layer):
     """Says what shape and type a model takes; it computes nothing.
 
+    >>> import kerasnp
+    >>> model = kerasnp.Sequential([InputLayer(shape=(28, 28)), kerasnp.layers.Flatten()])
+    >>> model.output_shape
+    (None, 784)
+
     Args:
         shape: the shape of one sample, without the batch axis; None for a length that may vary.
         batch_size: a fixed batch size, or None.

@@ -9,6 +9,10 @@ from kerasnp.layers.image_layer import factor_range, named_range, per_image
 class RandomShear(GeometricLayer):
     """Shift the rows and columns of each image against each other by a random amount in training.
 
+    >>> x = ops.one_hot(ops.array([1, 1, 1]), 3).reshape(3, 3, 1)  # an upright line
+    >>> RandomShear((1.0, 1.0), fill_mode="constant", seed=0)(x, training=True)[..., 0].tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+
     Args:
         x_factor: the largest horizontal shift per row, in pixels, or (lower, upper), in [0, 1]; to either side.
         y_factor: the vertical shift per column, likewise.
@@ -68,6 +72,11 @@ class RandomShear(GeometricLayer):
 class RandomPerspective(GeometricLayer):
     """Tilt images by moving their corners at random in training, each with a probability drawn from `factor`.
 
+    >>> x = ops.ones((2, 8, 8, 3))
+    >>> y = RandomPerspective(scale=0.5, seed=1)(x, training=True)
+    >>> y.shape, bool((y == 0).any())  # outside of the tilted image is `fill_value`
+    ((2, 8, 8, 3), True)
+
     Args:
         factor: the largest probability, or (lower, upper), in [0, 1].
         scale: how far corners move, as a share of the image's size, in [0, 1].
@@ -116,6 +125,11 @@ class RandomPerspective(GeometricLayer):
 
 class RandomElasticTransform(GeometricLayer):
     """Bend images at random in training, each with a probability drawn from `factor` (Simard et al., 2003).
+
+    >>> x = ops.arange(64.0).reshape(1, 8, 8, 1)
+    >>> y = RandomElasticTransform((1.0, 1.0), seed=1)(x, training=True)
+    >>> y.shape, bool((y == x).all())
+    ((1, 8, 8, 1), False)
 
     Args:
         factor: the largest probability, or (lower, upper), in [0, 1].

@@ -13,6 +13,12 @@ class ContrastLimitedAdaptiveHistogramEqualization(ImageLayer):
     Each tile of each channel has a curve from tones to tones, its cumulated histogram with high counts cut off and shared
     out. A pixel goes through the curves of the four nearest tiles, and their results are mixed by distance.
 
+    >>> from kerasnp import ops
+    >>> x = 100.0 + ops.arange(64.0).reshape(1, 8, 8, 1) / 8  # tones between 100 and 108
+    >>> y = ContrastLimitedAdaptiveHistogramEqualization(tile_grid_size=(2, 2))(x)
+    >>> bool(y.max() - y.min() > x.max() - x.min())
+    True
+
     Args:
         value_range: (low, high), what pixels lie between.
         clip_limit: how often a tone may count, in multiples of the mean; 0 for no limit.

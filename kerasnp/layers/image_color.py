@@ -49,6 +49,11 @@ class RandomContrast(ImageLayer):
     y = clip((x - mean) * f + mean, low, high), with the mean of each channel and one f per image from
     [1 - lower, 1 + upper].
 
+    >>> x = ops.array([[[100.0], [200.0]]])
+    >>> y = RandomContrast(0.5, seed=1)(x, training=True)
+    >>> float(y.mean()), bool((y == x).all())  # the mean stays
+    (150.0, False)
+
     Args:
         factor: `upper`, or (lower, upper), in [0, 1]. One number stands for (0, number), as in Keras.
         value_range: [low, high], what pixels lie between.
@@ -82,6 +87,10 @@ class RandomContrast(ImageLayer):
 
 class RandomGrayscale(ImageLayer):
     """Turn a share of the images grey in training; they keep their three channels.
+
+    >>> x = ops.array([[[255.0, 0.0, 0.0]]])
+    >>> RandomGrayscale(factor=1.0)(x, training=True).round(1)
+    array([[[76.2, 76.2, 76.2]]], dtype=float32)
 
     Args:
         factor: the share, from 0 to 1.
@@ -145,6 +154,10 @@ class _Coloured(ImageLayer, abstract=True):
 class RandomHue(_Coloured):
     """Turn the hues of each image by a random part of the colour circle in training.
 
+    >>> x = ops.array([[[255.0, 0.0, 0.0]]])
+    >>> RandomHue((1.0, 1.0), seed=1)(x, training=True).round(1) + 0.0  # red becomes its complement
+    array([[[  0., 255., 255.]]], dtype=float32)
+
     Args:
         factor: the largest part, or (lower, upper), in [0, 1]; 1 is half of the circle, to either side.
         value_range: [low, high], what pixels lie between.
@@ -180,6 +193,10 @@ class RandomSaturation(_Coloured):
 
     The saturation is multiplied by f / (1 - f): 0.5 changes nothing, 0 leaves grey, 1 gives the purest colours.
 
+    >>> x = ops.array([[[200.0, 100.0, 100.0]]])
+    >>> RandomSaturation((0.0, 0.0))(x, training=True).round(1)  # grey, as light as the lightest channel
+    array([[[200., 200., 200.]]], dtype=float32)
+
     Args:
         factor: f is drawn from (-factor, factor), as Keras does it, or from (lower, upper), in [-1, 1]; from below zero all
             colour is lost.
@@ -205,6 +222,10 @@ class RandomSaturation(_Coloured):
 class RandomColorDegeneration(_Coloured):
     """Mix each image with its grey version by a random share in training.
 
+    >>> x = ops.array([[[255.0, 0.0, 0.0]]])
+    >>> RandomColorDegeneration((1.0, 1.0))(x, training=True).round(1)  # the grey version alone
+    array([[[76.2, 76.2, 76.2]]], dtype=float32)
+
     Args:
         factor: the share is drawn from (-factor, factor), as Keras does it, or from (lower, upper), in [-1, 1].
         value_range: [low, high], what pixels lie between.
@@ -225,6 +246,10 @@ class RandomColorDegeneration(_Coloured):
 
 class RandomInvert(ImageLayer):
     """Turn images into their negatives in training, each with a probability drawn from `factor`.
+
+    >>> x = ops.array([[[0.0], [100.0]]])
+    >>> RandomInvert((1.0, 1.0))(x, training=True).ravel()
+    array([255., 155.], dtype=float32)
 
     Args:
         factor: the largest probability, or (lower, upper), in [0, 1].
@@ -255,6 +280,11 @@ class RandomInvert(ImageLayer):
 
 class RandomColorJitter(ImageLayer):
     """Brightness, contrast, saturation and hue changed at random, one after the other, in training.
+
+    >>> x = ops.ones((2, 4, 4, 3)) * 100.0
+    >>> y = RandomColorJitter(brightness_factor=0.2, seed=1)(x, training=True)
+    >>> y.shape, bool(abs(y - x).max() <= 0.2 * 255)
+    ((2, 4, 4, 3), True)
 
     Args:
         value_range: [low, high], what pixels lie between.

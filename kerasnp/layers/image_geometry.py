@@ -83,6 +83,10 @@ class RandomFlip(GeometricLayer):
 class RandomRotation(GeometricLayer):
     """Turn each image about its middle by a random angle in training.
 
+    >>> x = ops.array([[1.0, 2.0], [3.0, 4.0]]).reshape(2, 2, 1)
+    >>> RandomRotation((0.25, 0.25))(x, training=True)[..., 0].round(3).tolist()
+    [[2.0, 4.0], [1.0, 3.0]]
+
     Args:
         factor: the largest angle to either side as a share of the full turn, or (lower, upper); positive angles turn
             counter-clockwise.
@@ -118,6 +122,10 @@ class RandomRotation(GeometricLayer):
 
 class RandomTranslation(GeometricLayer):
     """Move each image by a random distance in training.
+
+    >>> x = ops.array([[1.0, 2.0], [3.0, 4.0]]).reshape(2, 2, 1)
+    >>> RandomTranslation((0.5, 0.5), 0.0, fill_mode="constant")(x, training=True)[..., 0].tolist()
+    [[0.0, 0.0], [1.0, 2.0]]
 
     Args:
         height_factor: the largest distance up and down as a share of the height, or (lower, upper); positive is down.
@@ -165,6 +173,11 @@ class RandomTranslation(GeometricLayer):
 
 class RandomZoom(GeometricLayer):
     """Zoom each image out or in about its middle by a random factor in training.
+
+    >>> x = ops.ones((4, 4, 1))
+    >>> y = RandomZoom((1.0, 1.0), fill_mode="constant", interpolation="nearest")(x, training=True)  # twice as much is seen
+    >>> float(y.mean())
+    0.25
 
     Args:
         height_factor: the largest share to either side, or (lower, upper): 0.2 shows up to 20 % more (zooming out), -0.2

@@ -26,6 +26,11 @@ class _BoxLayer(ImageLayer, abstract=True):
 class RandomErasing(_BoxLayer):
     """Cover a random rectangle of images in training, each with a probability drawn from `factor` (Zhong et al., 2020).
 
+    >>> x = ops.ones((1, 10, 10, 1))
+    >>> y = RandomErasing((1.0, 1.0), scale=(0.25, 0.25), fill_value=0.0, seed=1)(x, training=True)
+    >>> float(y.mean().round(2))  # a quarter is covered
+    0.75
+
     Args:
         factor: the largest probability, or (lower, upper), in [0, 1].
         scale: the share of the area that a rectangle covers: (lower, upper), in [0, 1].
@@ -104,6 +109,11 @@ class MixUp(_MixingLayer):
 
     y = w x + (1 - w) x', with w from the Beta distribution of `alpha` and `alpha`.
 
+    >>> data = {"images": ops.ones((2, 4, 4, 1)), "labels": ops.one_hot(ops.array([0, 1]), 2)}
+    >>> mixed = MixUp(alpha=1.0, seed=1)(data, training=True)
+    >>> mixed["labels"].sum(axis=1).round(4)  # still shares of the classes
+    array([1., 1.], dtype=float32)
+
     Args:
         alpha: how strongly: small values leave most images nearly alone.
         data_format: where the channels are; default `kerasnp.config.image_data_format()`.
@@ -137,6 +147,11 @@ class CutMix(_MixingLayer):
     """Paste a rectangle of another image of the batch into each image in training (Yun et al., 2019).
 
     The labels are mixed in proportion to the areas.
+
+    >>> data = {"images": ops.ones((2, 4, 4, 1)), "labels": ops.one_hot(ops.array([0, 1]), 2)}
+    >>> mixed = CutMix(seed=1)(data, training=True)
+    >>> mixed["labels"].sum(axis=1).round(4)
+    array([1., 1.], dtype=float32)
 
     Args:
         factor: the parameter of the Beta distribution that the area comes from: drawn from (0, factor), or from

@@ -48,6 +48,11 @@ class _Policy(ImageLayer, abstract=True):
 class RandAugment(_Policy):
     """A few image layers picked at random and applied in turn, in training (Cubuk et al., 2020).
 
+    >>> from kerasnp import ops
+    >>> x = ops.ones((2, 8, 8, 3)) * 100.0
+    >>> RandAugment(num_ops=2, factor=0.5, seed=1)(x, training=True).shape
+    (2, 8, 8, 3)
+
     Args:
         value_range: [low, high], what pixels lie between.
         num_ops: how many are applied.
@@ -97,6 +102,11 @@ class RandAugment(_Policy):
 
 class AugMix(_Policy):
     """Chains of image layers picked at random, their results mixed with the image, in training (Hendrycks et al., 2020).
+
+    >>> from kerasnp import ops
+    >>> x = ops.ones((2, 8, 8, 3)) * 100.0
+    >>> AugMix(num_chains=2, chain_depth=2, seed=1)(x, training=True).shape
+    (2, 8, 8, 3)
 
     Args:
         value_range: [low, high], what pixels lie between.

@@ -42,6 +42,10 @@ class Equalization(ImageLayer):
 
     Every pixel becomes the share of pixels that are not lighter. As in Keras, the share is taken over the whole batch.
 
+    >>> x = ops.array([[[100.0], [101.0], [102.0]]])
+    >>> Equalization()(x, training=True).ravel()
+    array([  0., 128., 255.], dtype=float32)
+
     Args:
         value_range: [low, high], what pixels lie between.
         bins: how many tones are told apart.
@@ -78,6 +82,10 @@ class Equalization(ImageLayer):
 
 class Solarization(ImageLayer):
     """Invert the light pixels of each image in training: y = x + a below a threshold, and 255 - (x + a) from it on.
+
+    >>> x = ops.array([[[50.0], [200.0]]])
+    >>> Solarization(threshold_factor=(0.5, 0.5))(x, training=True).ravel()  # the threshold is 0.5 * 255
+    array([50., 55.], dtype=float32)
 
     Args:
         addition_factor: a is drawn from (0, factor), or from (lower, upper), in [0, 1] of the range.
@@ -120,6 +128,10 @@ class Solarization(ImageLayer):
 class RandomPosterization(ImageLayer):
     """Keep only the highest bits of each pixel in training.
 
+    >>> x = ops.array([[[50.0], [200.0]]])
+    >>> RandomPosterization(factor=1)(x, training=True).ravel()  # one bit is left
+    array([  0., 128.], dtype=float32)
+
     Args:
         factor: how many bits of eight, at most: drawn from 1 up to, but without, factor; or (lower, upper), upper excluded
             unless both are equal.
@@ -157,6 +169,11 @@ class RandomSharpness(ImageLayer):
 
     y = x + (1 - 2 f) (smooth(x) - x): f = 0 is smooth, 0.5 changes nothing, 1 is sharp.
 
+    >>> x = ops.ones((3, 3, 3)) * 100.0
+    >>> y = RandomSharpness((0.0, 1.0), seed=1)(x, training=True)
+    >>> y[1, 1].round(3)  # where there is no edge, there is nothing to sharpen
+    array([100., 100., 100.], dtype=float32)
+
     Args:
         factor: f is drawn from (0, factor), or from (lower, upper), in [0, 1].
         value_range: [low, high], what pixels lie between.
@@ -192,6 +209,11 @@ class RandomSharpness(ImageLayer):
 
 class RandomGaussianBlur(ImageLayer):
     """Blur images in training, each with a probability drawn from `factor`.
+
+    >>> x = ops.one_hot(ops.array([1]), 3).reshape(1, 3, 1) * 100.0
+    >>> y = RandomGaussianBlur((1.0, 1.0), kernel_size=3, sigma=(1.0, 1.0), seed=1)(x, training=True)
+    >>> y.shape, bool(y.max() < 100)
+    ((1, 3, 1), True)
 
     Args:
         factor: the largest probability, or (lower, upper), in [0, 1].

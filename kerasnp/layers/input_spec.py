@@ -4,6 +4,20 @@
 class InputSpec:
     """Demands on one input, checked before the layer computes.
 
+    >>> import kerasnp
+    >>> class Pairs(kerasnp.layers.Layer):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.input_spec = InputSpec(ndim=2, axes={-1: 2})
+    ...     def call(self, x):
+    ...         return x
+    >>> Pairs()(kerasnp.ops.ones((4, 2))).shape
+    (4, 2)
+    >>> Pairs()(kerasnp.ops.ones((4, 3)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: Input 0 of layer "pairs_1" (Pairs) is incompatible with the layer: expected axis -1 of ...
+
     Args:
         dtype: expected dtype name, or None.
         shape: expected shape with None for any length, or None.

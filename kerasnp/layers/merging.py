@@ -334,42 +334,77 @@ class Dot(_Merge):
 
 
 def add(inputs, **kwargs):
-    """The sum of the inputs, as by an `Add` layer with these options."""
+    """The sum of the inputs, as by an `Add` layer with these options.
+
+    >>> x = ops.array([[1.0, 4.0]])
+    >>> add([x, x, x])
+    array([[ 3., 12.]], dtype=float32)
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs, **kwargs):
-    """The first of two inputs minus the second, as by a `Subtract` layer with these options."""
+    """The first of two inputs minus the second, as by a `Subtract` layer with these options.
+
+    >>> subtract([ops.array([[1.0, 4.0]]), ops.array([[3.0, 0.5]])])
+    array([[-2. ,  3.5]], dtype=float32)
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs, **kwargs):
-    """The product of the inputs, as by a `Multiply` layer with these options."""
+    """The product of the inputs, as by a `Multiply` layer with these options.
+
+    >>> multiply([ops.array([[1.0, 4.0]]), ops.array([[3.0, 0.5]])])
+    array([[3., 2.]], dtype=float32)
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs, **kwargs):
-    """The mean of the inputs, as by an `Average` layer with these options."""
+    """The mean of the inputs, as by an `Average` layer with these options.
+
+    >>> average([ops.array([[1.0, 4.0]]), ops.array([[3.0, 0.0]])])
+    array([[2., 2.]], dtype=float32)
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs, **kwargs):
-    """The largest of the inputs, as by a `Maximum` layer with these options."""
+    """The largest of the inputs, as by a `Maximum` layer with these options.
+
+    >>> maximum([ops.array([[1.0, 4.0]]), ops.array([[3.0, 0.0]])])
+    array([[3., 4.]], dtype=float32)
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs, **kwargs):
-    """The smallest of the inputs, as by a `Minimum` layer with these options."""
+    """The smallest of the inputs, as by a `Minimum` layer with these options.
+
+    >>> minimum([ops.array([[1.0, 4.0]]), ops.array([[3.0, 0.0]])])
+    array([[1., 0.]], dtype=float32)
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs, axis=-1, **kwargs):
-    """The inputs one after the other, as by a `Concatenate` layer with these options."""
+    """The inputs one after the other, as by a `Concatenate` layer with these options.
+
+    >>> concatenate([ops.ones((2, 3)), ops.ones((2, 1))]).shape
+    (2, 4)
+    >>> concatenate([ops.ones((2, 3)), ops.ones((1, 3))], axis=0).shape
+    (3, 3)
+    """
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
 def dot(inputs, axes=-1, **kwargs):
-    """The products of two inputs, as by a `Dot` layer with these options."""
+    """The products of two inputs, as by a `Dot` layer with these options.
+
+    >>> dot([ops.array([[1.0, 4.0]]), ops.array([[3.0, 0.5]])], axes=1)
+    array([[5.]], dtype=float32)
+    """
     return Dot(axes=axes, **kwargs)(inputs)
 
 

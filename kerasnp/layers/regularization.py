@@ -79,6 +79,11 @@ class _SpatialDropout(Dropout, abstract=True):
 class SpatialDropout1D(_SpatialDropout):
     """Dropout of whole channels of sequences: a channel is zero at every step, or scaled up at every step.
 
+    >>> from kerasnp import ops
+    >>> y = SpatialDropout1D(0.5, seed=1)(ops.ones((1, 5, 4)), training=True)
+    >>> bool((y == y[:, :1]).all())  # what a channel is at one step, it is at all
+    True
+
     Args:
         rate: the share of channels to drop, from 0 to 1.
         seed: an integer for the same masks in every run, or a SeedGenerator.
@@ -116,6 +121,11 @@ class SpatialDropout3D(_SpatialDropout):
     """Dropout of whole channels of volumes.
 
     The arguments are those of `SpatialDropout2D`.
+
+    >>> from kerasnp import ops
+    >>> y = SpatialDropout3D(0.5, seed=1)(ops.ones((1, 2, 2, 2, 4)), training=True)
+    >>> bool((y == y[:, :1, :1, :1]).all())
+    True
 
     Shapes: inputs and outputs `(batch, depth, height, width, channels)`.
     """
@@ -202,6 +212,13 @@ class GaussianNoise(_Noise):
 
 class ActivityRegularization(Layer):
     """Pass the inputs on, and add l1 * sum(|x|) + l2 * sum(x^2), divided by the batch size, to the loss.
+
+    >>> from kerasnp import ops
+    >>> layer = ActivityRegularization(l1=0.5)
+    >>> layer(ops.array([[1.0, -3.0]]))
+    array([[ 1., -3.]], dtype=float32)
+    >>> float(layer.losses[0])
+    2.0
 
     Args:
         l1, l2: factors of the two penalties.

@@ -10,6 +10,13 @@ from kerasnp.utils import check
 class Wrapper(Layer, abstract=True):
     """Base of layers that hold another one, `layer`, and change how it is called.
 
+    >>> import kerasnp
+    >>> class Residual(Wrapper):
+    ...     def call(self, x):
+    ...         return x + self.layer(x)
+    >>> Residual(kerasnp.layers.Rescaling(2.0))(kerasnp.ops.ones((1, 2)))
+    array([[3., 3.]], dtype=float32)
+
     Args:
         layer: the layer inside.
 
