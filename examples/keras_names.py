@@ -145,9 +145,8 @@ def same_default(theirs, own):
         return False
     # (1, 1) and 1 mean the same wherever an argument takes both.
     a, b = ast.literal_eval(theirs), ast.literal_eval(own)
-    spread = [tuple(v) if isinstance(v, tuple) else None for v in (a, b)]
-    if spread[0] and set(spread[0]) == {b} or spread[1] and set(spread[1]) == {a}:
-        return True
+    if isinstance(a, tuple) != isinstance(b, tuple):
+        return {*kerasnp.tree.flatten(a)} == {*kerasnp.tree.flatten(b)} != set()
     return a == b and type(a) in (int, float) and type(b) in (int, float)
 
 

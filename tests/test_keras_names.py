@@ -40,6 +40,8 @@ def test_reasons_are_still_needed():
     ("a, b=1", "a, b=1", ""),
     ("a, b=1", "a, b=1.0, c=None", ""),
     ("a, b=(2, 2)", "a, b=2", ""),
+    ("a, b=((1, 1), (1, 1))", "a, b=1", ""),
+    ("a, b=()", "a, b=1", "`b=1` (Keras: ())"),
     ("a, b=1", "a, b=2", "`b=2` (Keras: 1)"),
     ("a, b=None", "a", "without `b`"),
     ("a, b=1, c=2", "a, c=2, b=1", "in another order"),
