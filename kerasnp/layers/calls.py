@@ -77,6 +77,12 @@ class Calls:
     ):
         """Call the layer with other values of its variables, and leave those it has as they are.
 
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(1, use_bias=False)
+        >>> layer.build((None, 2))
+        >>> layer.stateless_call([[[1.0], [2.0]]], [], [[1.0, 1.0]])
+        (array([[3.]], dtype=float32), [])
+
         Args:
             trainable_variables, non_trainable_variables: arrays or Variables, in the order of the properties of these names.
             return_losses: whether the losses of the call are returned too.

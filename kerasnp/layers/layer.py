@@ -105,14 +105,29 @@ class Layer(Calls, Weights, Registered, abstract=True):
     # -- what a subclass writes -------------------------------------------------------------------------------------
 
     def build(self, input_shape):
-        """Make the weights for inputs of `input_shape`; called once, before the first `call`."""
+        """Make the weights for inputs of `input_shape`; called once, before the first `call`.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(3)
+        >>> layer.build((None, 2))
+        >>> layer.kernel.shape, layer.built
+        ((2, 3), True)
+        """
         self.check_shape(input_shape)
 
     def check_shape(self, input_shape):
         """Raise ValueError where inputs of `input_shape` cannot be taken; a layer without weights has no `build` to do it."""
 
     def call(self, *args, **kwargs):
-        """Compute the output."""
+        """Compute the output.
+
+        >>> import kerasnp
+        >>> class Square(Layer):
+        ...     def call(self, inputs):
+        ...         return kerasnp.ops.square(inputs)
+        >>> Square()([[2.0, 3.0]])
+        array([[4., 9.]], dtype=float32)
+        """
         raise NotImplementedError(
             f'Layer "{self.name}" ({type(self).__name__}) does not have a `call` method implemented: '
             "define call(self, inputs) to compute its output."
@@ -123,11 +138,21 @@ class Layer(Calls, Weights, Registered, abstract=True):
         return False
 
     def compute_mask(self, inputs, previous_mask=None):
-        """The mask of the output: by default that of the input."""
+        """The mask of the output: by default that of the input.
+
+        >>> import kerasnp
+        >>> kerasnp.layers.Embedding(5, 2, mask_zero=True).compute_mask(K.array([[3, 1, 0]])).tolist()
+        [[True, True, False]]
+        """
         return previous_mask
 
     def compute_output_shape(self, input_shape):
-        """The shape of the output for an input shape; by default `call` is tried on arrays of ones."""
+        """The shape of the output for an input shape; by default `call` is tried on arrays of ones.
+
+        >>> import kerasnp
+        >>> kerasnp.layers.Conv2D(8, 3).compute_output_shape((None, 28, 28, 1))
+        (None, 26, 26, 8)
+        """
         if type(self).call is Layer.call:
             raise NotImplementedError(
                 f'Layer "{self.name}" ({type(self).__name__}) does not have a `compute_output_shape` method implemented: '
@@ -137,7 +162,12 @@ class Layer(Calls, Weights, Registered, abstract=True):
         return nest.map_structure(lambda y: y.shape, self._try(inputs))
 
     def compute_output_spec(self, *args, **kwargs):
-        """Shape and type of the output, as symbolic tensors, for symbolic inputs."""
+        """Shape and type of the output, as symbolic tensors, for symbolic inputs.
+
+        >>> import kerasnp
+        >>> kerasnp.layers.Dense(3).compute_output_spec(kerasnp.KerasTensor((None, 2))).shape
+        (None, 3)
+        """
         if type(self).compute_output_shape is Layer.compute_output_shape:
             return self._try(*args, **kwargs)
         shapes = self.compute_output_shape(**self._shapes_for(self.compute_output_shape, args, kwargs))
@@ -191,7 +221,14 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @property
     def losses(self):
-        """What `add_loss` added in the last call, and the penalties of the weights' regularizers."""
+        """What `add_loss` added in the last call, and the penalties of the weights' regularizers.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(1, kernel_initializer="ones", kernel_regularizer=kerasnp.regularizers.L1(0.5))
+        >>> layer.build((None, 3))
+        >>> [float(loss) for loss in layer.losses]
+        [1.5]
+        """
         losses = [loss for layer in self._flatten_layers() for loss in layer._losses]
         for w in self.trainable_weights:
             if w.regularizer is not None:
@@ -217,14 +254,25 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @property
     def dtype(self):
-        """The type of the weights."""
+        """The type of the weights.
+
+        >>> import kerasnp
+        >>> kerasnp.layers.Dense(1, dtype="float64").dtype
+        'float64'
+        """
         return self._dtype_policy.variable_dtype
 
     variable_dtype = dtype
 
     @property
     def compute_dtype(self):
-        """The type of the computation."""
+        """The type of the computation.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(1, dtype="mixed_float16")
+        >>> layer.compute_dtype, layer.variable_dtype
+        ('float16', 'float32')
+        """
         return self._dtype_policy.compute_dtype
 
     @property
@@ -232,7 +280,13 @@ class Layer(Calls, Weights, Registered, abstract=True):
         return f'{type(self).__name__} "{self.name}"'
 
     def get_config(self):
-        """The constructor arguments that rebuild the layer, under Keras's names."""
+        """The constructor arguments that rebuild the layer, under Keras's names.
+
+        >>> import kerasnp
+        >>> config = kerasnp.layers.Dense(3, activation="relu", name="hidden").get_config()
+        >>> config["name"], config["units"], config["activation"]
+        ('hidden', 3, 'relu')
+        """
         config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype_policy.serialize()}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
@@ -244,7 +298,13 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @classmethod
     def from_config(cls, config):
-        """Rebuild a layer from `get_config()`; an empty `quantization_config`, which Keras writes, is left out."""
+        """Rebuild a layer from `get_config()`; an empty `quantization_config`, which Keras writes, is left out.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(3, name="hidden")
+        >>> kerasnp.layers.Dense.from_config(layer.get_config())
+        <Dense name=hidden, built=False>
+        """
         return cls(**{k: v for k, v in config.items() if k != "quantization_config" or v is not None})
 
     def _configured_class(self):
@@ -265,13 +325,27 @@ class Layer(Calls, Weights, Registered, abstract=True):
             ) from None
 
     def get_build_config(self):
-        """What `build` was called with, for files."""
+        """What `build` was called with, for files.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(3)
+        >>> layer.build((None, 2))
+        >>> layer.get_build_config()
+        {'input_shape': (None, 2)}
+        """
         if self._build_shapes is not None:
             return {"shapes_dict": self._build_shapes}
         return {"input_shape": self._build_shape} if self._build_shape is not None else None
 
     def build_from_config(self, config):
-        """Build the layer as `get_build_config` says."""
+        """Build the layer as `get_build_config` says.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(3)
+        >>> layer.build_from_config({"input_shape": [None, 2]})
+        >>> layer.count_params()
+        9
+        """
         if config and config.get("input_shape") is not None:
             self.build(_tuples(config["input_shape"]))
         elif config and config.get("shapes_dict") is not None:

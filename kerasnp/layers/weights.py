@@ -31,6 +31,18 @@ class Weights:
     ):
         """Make a weight of this layer.
 
+        >>> import kerasnp
+        >>> class Shift(kerasnp.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.shift = self.add_weight((input_shape[-1],), "ones", name="shift")
+        ...     def call(self, x):
+        ...         return x + self.shift
+        >>> layer = Shift()
+        >>> layer([[1.0, 2.0]])
+        array([[2., 3.]], dtype=float32)
+        >>> [w.path for w in layer.weights]
+        ['shift/shift']
+
         Args:
             shape: its shape, `()` by default.
             initializer: a name or initializer; Glorot uniform for floats by default, zeros for other types.
@@ -41,6 +53,8 @@ class Weights:
             name: its name in files and messages.
 
         Returns: the Variable.
+
+        Raises: ValueError for a shape with None in it.
         """
         if isinstance(shape, str):
             raise ValueError(
@@ -114,7 +128,14 @@ class Weights:
 
     @property
     def weights(self):
-        """Every weight of the layer and the layers inside, its own first."""
+        """Every weight of the layer and the layers inside, its own first.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.BatchNormalization()
+        >>> layer.build((None, 2))
+        >>> [w.name for w in layer.weights]
+        ['gamma', 'beta', 'moving_mean', 'moving_variance']
+        """
         found = {id(w): w for layer in self._flatten_layers() for w in layer._own_weights()}
         return list(found.values())
 
@@ -127,7 +148,13 @@ class Weights:
 
     @property
     def variables(self):
-        """The weights and, after each layer's own, the states of its seed generators."""
+        """The weights and, after each layer's own, the states of its seed generators.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dropout(0.5)
+        >>> len(layer.weights), len(layer.variables)
+        (0, 1)
+        """
         found = {}
         for layer in self._flatten_layers():
             for v in (*layer._own_weights(), *(g.state for g in layer._seed_generators)):
@@ -136,12 +163,26 @@ class Weights:
 
     @property
     def trainable_weights(self):
-        """The weights that training changes; none if the layer is not trainable."""
+        """The weights that training changes; none if the layer is not trainable.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.BatchNormalization()
+        >>> layer.build((None, 2))
+        >>> [w.name for w in layer.trainable_weights]
+        ['gamma', 'beta']
+        """
         return [w for w in self.weights if w.trainable] if self._trainable else []
 
     @property
     def non_trainable_weights(self):
-        """The weights that training leaves alone."""
+        """The weights that training leaves alone.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.BatchNormalization()
+        >>> layer.build((None, 2))
+        >>> [w.name for w in layer.non_trainable_weights]
+        ['moving_mean', 'moving_variance']
+        """
         return [w for w in self.weights if not w.trainable] if self._trainable else self.weights
 
     @property
@@ -170,7 +211,14 @@ class Weights:
 
     @property
     def trainable(self):
-        """Whether the weights take part in training; setting it reaches the layers inside."""
+        """Whether the weights take part in training; setting it reaches the layers inside.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(4), kerasnp.layers.Dense(1)])
+        >>> model.layers[0].trainable = False
+        >>> [w.path for w in model.trainable_weights]
+        ['dense_1/kernel', 'dense_1/bias']
+        """
         return self._trainable
 
     @trainable.setter
@@ -201,11 +249,25 @@ class Weights:
             layer.lr_multiplier = value
 
     def get_weights(self):
-        """Copies of all weights, in the order of `weights`."""
+        """Copies of all weights, in the order of `weights`.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(3)
+        >>> layer.build((None, 2))
+        >>> [w.shape for w in layer.get_weights()]
+        [(2, 3), (3,)]
+        """
         return [w.numpy() for w in self.weights]
 
     def set_weights(self, weights):
         """Set all weights from a list of arrays in the order of `weights`; nothing changes if one does not fit.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(1)
+        >>> layer.build((None, 2))
+        >>> layer.set_weights([[[1.0], [2.0]], [0.5]])
+        >>> layer([[1.0, 1.0]])
+        array([[3.5]], dtype=float32)
 
         Raises: ValueError for another number of arrays, or another shape.
         """
@@ -227,6 +289,12 @@ class Weights:
 
     def count_params(self):
         """The number of elements in all weights.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Dense(3)
+        >>> layer.build((None, 2))
+        >>> layer.count_params()  # 2 * 3 + 3
+        9
 
         Raises: ValueError before the layer is built.
         """

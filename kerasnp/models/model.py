@@ -49,6 +49,18 @@ class Model(Trainer, Layer):
     def build(self, input_shape=None):
         """Make the weights of the layers inside, for inputs of `input_shape`, by calling the model on arrays of ones.
 
+        >>> import kerasnp
+        >>> class Small(kerasnp.Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.dense = kerasnp.layers.Dense(3)
+        ...     def call(self, x):
+        ...         return self.dense(x)
+        >>> model = Small()
+        >>> model.build((None, 2))
+        >>> model.count_params()
+        9
+
         Raises: ValueError without a shape, or where `call` does not take arrays of that shape.
         """
         if input_shape is None:
@@ -83,11 +95,22 @@ class Model(Trainer, Layer):
 
     @property
     def layers(self):
-        """The layers of the model, in order."""
+        """The layers of the model, in order.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3), kerasnp.layers.ReLU()])
+        >>> [layer.name for layer in model.layers]
+        ['dense', 're_lu']
+        """
         return list(self._layers)
 
     def get_layer(self, name=None, index=None):
         """A layer by its name or its position.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3, name="hidden"), kerasnp.layers.Dense(1)])
+        >>> model.get_layer("hidden").units, model.get_layer(index=1).units
+        (3, 1)
 
         Raises: ValueError where there is none, listing the names there are.
         """
@@ -107,6 +130,12 @@ class Model(Trainer, Layer):
     ):
         """Print, and return, the table of layers with output shapes and parameter counts.
 
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)])
+        >>> text = model.summary(print_fn=lambda line: None)
+        >>> "Total params: 9" in text
+        True
+
         Args:
             print_fn: called with the text instead of `print`.
             expand_nested: show the layers inside nested models too.
@@ -119,11 +148,25 @@ class Model(Trainer, Layer):
         """Write architecture, weights, compile settings and optimizer state to `.keras` or `.h5`.
 
         The file is written beside its place and moved there when complete, so an old file stays whole until then.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)])
+        >>> model.save("small.keras")
+        >>> kerasnp.saving.load_model("small.keras").output_shape
+        (None, 3)
         """
         saving.save_model(self, filepath, overwrite, **kwargs)
 
     def save_weights(self, filepath, overwrite=True):
         """Write the weights: `*.weights.h5` in Keras 3's layout, any other `.h5` in the classic one.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)])
+        >>> model.save_weights("small.weights.h5")
+        >>> model.save_weights("small.npz")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        ValueError: The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: ...
 
         Raises: ValueError before the model is built, or for another suffix.
         """
@@ -131,6 +174,15 @@ class Model(Trainer, Layer):
 
     def load_weights(self, filepath, skip_mismatch=False, by_name=False, **kwargs):
         """Read weights from any of Keras's weight files; nothing changes unless every weight fits.
+
+        >>> import kerasnp
+        >>> model, other = (kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(n)]) for n in (3, 4))
+        >>> model.save_weights("small.weights.h5")
+        >>> model.load_weights("small.weights.h5")
+        >>> other.load_weights("small.weights.h5")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        ValueError: small.weights.h5: the weights do not fit the model, which stays as it was. Dense ...
 
         Args:
             filepath: a path or an open binary file; its content decides the format.
@@ -142,7 +194,13 @@ class Model(Trainer, Layer):
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name, **kwargs)
 
     def to_json(self, **kwargs):
-        """The architecture as JSON text, for `model_from_json`."""
+        """The architecture as JSON text, for `model_from_json`.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)])
+        >>> kerasnp.models.model_from_json(model.to_json()).count_params()
+        9
+        """
         return json.dumps(saving.serialize_keras_object(self), **kwargs)
 
     def activations_of(self, layer, x, batch_size=32):

@@ -39,7 +39,14 @@ class Sequential(Model):
                 self.add(layer)
 
     def add(self, layer, rebuild=True):
-        """Put a layer on top of the stack; an `Input` stands for its layer."""
+        """Put a layer on top of the stack; an `Input` stands for its layer.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,))])
+        >>> model.add(kerasnp.layers.Dense(3))
+        >>> model.output_shape
+        (None, 3)
+        """
         layer = getattr(layer, "layer", layer) if isinstance(layer, KerasTensor) else layer
         if not isinstance(layer, Layer):
             raise ValueError(
@@ -87,7 +94,13 @@ class Sequential(Model):
         self._structure_changed()
 
     def pop(self, rebuild=True):
-        """Take the top layer off and return it."""
+        """Take the top layer off and return it.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3), kerasnp.layers.Dense(1)])
+        >>> model.pop().units, model.output_shape
+        (1, (None, 3))
+        """
         if not self._layers:
             raise TypeError(f"There are no layers in the model '{self.name}' to pop.")
         layer = self._layers.pop()
@@ -126,6 +139,12 @@ class Sequential(Model):
     def build(self, input_shape=None):
         """Make the weights of all layers for inputs of `input_shape` (with the batch axis, None for any size).
 
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.layers.Dense(3), kerasnp.layers.Dense(1)])
+        >>> model.build((None, 2))
+        >>> model.count_params()
+        13
+
         Raises: ValueError without a shape, without layers, or where a layer cannot take its input.
         """
         if not self._layers:
@@ -147,7 +166,13 @@ class Sequential(Model):
     _shape_seen = False
 
     def call(self, inputs, training=None, mask=None):
-        """The output of the last layer."""
+        """The output of the last layer.
+
+        >>> import kerasnp
+        >>> double = kerasnp.layers.Rescaling(2.0)
+        >>> kerasnp.Sequential([kerasnp.Input((2,)), double, kerasnp.layers.ReLU(max_value=1.5)]).call(kerasnp.ops.ones((1, 2)))
+        array([[1.5, 1.5]], dtype=float32)
+        """
         x = inputs
         if self._steps is None:
             object.__setattr__(self, "_steps", list(self._pair_up()))
@@ -233,7 +258,13 @@ class Sequential(Model):
         return None
 
     def compute_output_shape(self, input_shape):
-        """The shape of the last layer's output."""
+        """The shape of the last layer's output.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.layers.Conv2D(8, 3), kerasnp.layers.Flatten()])
+        >>> model.compute_output_shape((None, 5, 5, 1))
+        (None, 72)
+        """
         shape = tuple(input_shape)
         for layer in self._layers:
             shape = layer.compute_output_shape(shape)
@@ -242,6 +273,10 @@ class Sequential(Model):
     @property
     def input_shape(self):
         """The shape of the input, with None for the batch.
+
+        >>> import kerasnp
+        >>> kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)]).input_shape
+        (None, 2)
 
         Raises: AttributeError before the model is built.
         """
@@ -253,6 +288,10 @@ class Sequential(Model):
     def output_shape(self):
         """The shape of the output, with None for the batch.
 
+        >>> import kerasnp
+        >>> kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)]).output_shape
+        (None, 3)
+
         Raises: AttributeError before the model is built.
         """
         if self._output_shape is None:
@@ -263,6 +302,10 @@ class Sequential(Model):
     def inputs(self):
         """The symbolic input, in a list.
 
+        >>> import kerasnp
+        >>> kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)]).inputs[0].shape
+        (None, 2)
+
         Raises: AttributeError before the input shape is known.
         """
         if self._input_layer is None:
@@ -272,6 +315,10 @@ class Sequential(Model):
     @property
     def outputs(self):
         """The symbolic output, in a list.
+
+        >>> import kerasnp
+        >>> kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)]).outputs[0].shape
+        (None, 3)
 
         Raises: AttributeError before the input shape is known.
         """
@@ -286,7 +333,13 @@ class Sequential(Model):
         return self._input_layer.dtype if self._input_layer is not None else None
 
     def get_config(self):
-        """Name, type policy and the configuration of every layer, as Keras writes them."""
+        """Name, type policy and the configuration of every layer, as Keras writes them.
+
+        >>> import kerasnp
+        >>> config = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)]).get_config()
+        >>> [layer["class_name"] for layer in config["layers"]]
+        ['InputLayer', 'Dense']
+        """
         layers = ([self._input_layer] if self._input_layer is not None else []) + self._layers
         config = {
             "name": self.name,
@@ -300,7 +353,13 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """The model that `get_config` described, with new weights."""
+        """The model that `get_config` described, with new weights.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(3)])
+        >>> kerasnp.Sequential.from_config(model.get_config()).output_shape
+        (None, 3)
+        """
         layers = [deserialize_keras_object(c, custom_objects, family="layers") for c in config["layers"]]
         model = cls(layers, name=config.get("name"))
         if config.get("trainable") is False:

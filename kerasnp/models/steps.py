@@ -93,13 +93,28 @@ class Steps:
         self._structure_changed()
 
     def get_compile_config(self):
-        """The arguments of `compile` as plain values, for files; None before it was called."""
+        """The arguments of `compile` as plain values, for files; None before it was called.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> model.get_compile_config()["loss"]
+        'mse'
+        """
         if not self.compiled:
             return None
         return {k: serialize_keras_object(v) for k, v in self._compile_config.items()}
 
     def compile_from_config(self, config):
-        """Compile as `get_compile_config` says."""
+        """Compile as `get_compile_config` says.
+
+        >>> import kerasnp
+        >>> model, other = (kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)]) for _ in range(2))
+        >>> model.compile("sgd", "mse")
+        >>> other.compile_from_config(model.get_compile_config())
+        >>> type(other.optimizer).__name__
+        'SGD'
+        """
         config = {k: deserialize_keras_object(v, family=_COMPILE_FAMILIES.get(k)) for k, v in _plain_names(config).items()}
         self.compile(**config)
         if self.optimizer is not None and self.built:
@@ -111,7 +126,14 @@ class Steps:
 
     @property
     def metrics(self):
-        """The loss tracker, the metrics of `compile`, and those that the model and its layers hold as attributes."""
+        """The loss tracker, the metrics of `compile`, and those that the model and its layers hold as attributes.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> [metric.name for metric in model.metrics]
+        ['loss', 'compile_metrics']
+        """
         found = [self._loss_tracker] if self._loss_tracker is not None else []
         if self._compile_metrics is not None:
             found.append(self._compile_metrics)
@@ -122,18 +144,43 @@ class Steps:
 
     @property
     def metrics_names(self):
-        """The names under which `evaluate` returns its numbers."""
+        """The names under which `evaluate` returns its numbers.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> history = model.fit([[1.0]], [[2.0]], verbose=0)
+        >>> model.metrics_names
+        ['loss', 'mae']
+        """
         if not self.compiled:
             return []
         return ["loss", *self._compile_metrics.names]
 
     def reset_metrics(self):
-        """Begin the running means of loss and metrics again."""
+        """Begin the running means of loss and metrics again.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> loss = model.test_on_batch([[1.0]], [[2.0]])
+        >>> model.reset_metrics()
+        >>> model.get_metrics_result()
+        {'loss': 0.0}
+        """
         for metric in self.metrics:
             metric.reset_state()
 
     def get_metrics_result(self):
-        """The current values of loss and metrics, by name."""
+        """The current values of loss and metrics, by name.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> loss = model.test_on_batch([[1.0]], [[2.0]])
+        >>> model.get_metrics_result()
+        {'loss': 4.0}
+        """
         logs = {"loss": float(self._loss_tracker.result())}
         logs.update({k: number(v) for k, v in self._compile_metrics.result().items()})
         for metric in self._held_metrics():
@@ -145,6 +192,12 @@ class Steps:
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The compiled loss plus what layers and regularizers add; a subclass may replace it.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> float(model.compute_loss(y=kerasnp.ops.array([[2.0]]), y_pred=kerasnp.ops.array([[0.5]])))
+        2.25
 
         Raises: ValueError where neither `compile(loss=...)` nor a layer gave a loss.
         """
@@ -167,7 +220,15 @@ class Steps:
         return self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Update the metrics with a batch and return all current values; a subclass may replace it."""
+        """Update the metrics with a batch and return all current values; a subclass may replace it.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse", metrics=["mae"])
+        >>> y, y_pred = kerasnp.ops.array([[2.0]]), kerasnp.ops.array([[0.5]])
+        >>> model.compute_metrics(None, y, y_pred)["mae"]
+        1.5
+        """
         self._update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
@@ -176,17 +237,43 @@ class Steps:
             self._compile_metrics.update_state(y, y_pred, sample_weight)
 
     def train_step(self, data):
-        """One step of training on a batch (x, y, sample_weight); returns the logs. A subclass may replace it."""
+        """One step of training on a batch (x, y, sample_weight); returns the logs. A subclass may replace it.
+
+        >>> import kerasnp
+        >>> class Counting(kerasnp.Sequential):
+        ...     steps = 0
+        ...     def train_step(self, data):
+        ...         self.steps += 1
+        ...         return super().train_step(data)
+        >>> model = Counting([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit([[1.0], [2.0], [3.0]], [[1.0], [2.0], [3.0]], batch_size=2, verbose=0)
+        >>> model.steps
+        2
+        """
         self._train_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result()
 
     def test_step(self, data):
-        """One batch of evaluation; returns the logs. A subclass may replace it."""
+        """One batch of evaluation; returns the logs. A subclass may replace it.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> model.test_step((kerasnp.ops.array([[1.0]]), kerasnp.ops.array([[2.0]])))
+        {'loss': 4.0}
+        """
         self._test_on(*unpack_x_y_sample_weight(data))
         return self.get_metrics_result()
 
     def predict_step(self, data):
-        """The output for one batch. A subclass may replace it."""
+        """The output for one batch. A subclass may replace it.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, kernel_initializer="ones")])
+        >>> model.predict_step((kerasnp.ops.array([[3.0]]),))
+        array([[3.]], dtype=float32)
+        """
         return self(unpack_x_y_sample_weight(data)[0], training=False)
 
     def _train_on(self, x, y, sample_weight):

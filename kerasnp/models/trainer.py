@@ -151,7 +151,17 @@ class Trainer(Steps):
         return names if validation is None else [*names, *(f"val_{name}" for name in names)]
 
     def training_state(self):
-        """Everything that decides how the run of `fit` at hand goes on, as plain values and arrays (BackupAndRestore)."""
+        """Everything that decides how the run of `fit` at hand goes on, as plain values and arrays (BackupAndRestore).
+
+        >>> import kerasnp
+        >>> class Peek(kerasnp.callbacks.Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         print(len(self.model.training_state()) > 0)
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit([[1.0]], [[2.0]], verbose=0, callbacks=[Peek()])
+        True
+        """
         return training_state(self)
 
     def restore_training_state(self, state):
@@ -326,11 +336,27 @@ class Trainer(Steps):
         hooked.close()
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """One update on one batch; returns loss and metrics of this batch."""
+        """One update on one batch; returns loss and metrics of this batch.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> float(model.train_on_batch([[1.0]], [[2.0]]))
+        4.0
+        >>> float(model.test_on_batch([[1.0]], [[2.0]])) < 4.0
+        True
+        """
         return self._on_batch("train_on_batch", self.train_step, x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """Loss and metrics of one batch."""
+        """Loss and metrics of one batch.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> model.test_on_batch([[1.0]], [[2.0]], return_dict=True)
+        {'loss': 4.0}
+        """
         return self._on_batch("test_on_batch", self.test_step, x, y, sample_weight, None, return_dict)
 
     def _on_batch(self, who, step, x, y, sample_weight, class_weight, return_dict):
@@ -345,7 +371,13 @@ class Trainer(Steps):
         return logs if return_dict else values[0] if len(values) == 1 else values
 
     def predict_on_batch(self, x):
-        """The output for one batch, as an array."""
+        """The output for one batch, as an array.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1, kernel_initializer="ones")])
+        >>> model.predict_on_batch([[3.0]])
+        array([[3.]], dtype=float32)
+        """
         x = as_input(x, "predict_on_batch")
         data = make_data(x, batch_size=max(rows(x), 1), who="predict_on_batch")
         y = self.predict_step((next(data.batches(), (data.x,))[0],))
