@@ -74,7 +74,7 @@ def elu(x, alpha=1.0):
 
 @_activation("activations")
 def selu(x):
-    """The self-normalizing elu (Klambauer et al., 2017); goes with `lecun_normal` weights.
+    """1.0507 * (x where positive, 1.6733 * (exp(x) - 1) elsewhere); goes with `lecun_normal` weights (Klambauer et al., 2017).
 
     >>> from kerasnp import activations
     >>> activations.selu([-100.0, 0.0, 1.0]).round(3)
@@ -86,6 +86,8 @@ def selu(x):
 @_activation("activations")
 def gelu(x, approximate=False):
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016).
+
+    With `approximate=True`, x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).
 
     >>> from kerasnp import activations
     >>> activations.gelu([-3.0, 0.0, 3.0]).round(3)
@@ -140,7 +142,7 @@ def hard_silu(x):
 
 @_activation("activations")
 def tanh(x):
-    """The hyperbolic tangent.
+    """The hyperbolic tangent, (exp(x) - exp(-x)) / (exp(x) + exp(-x)).
 
     >>> from kerasnp import activations
     >>> activations.tanh([-10.0, 0.0, 0.5]).round(3)
@@ -275,7 +277,7 @@ def glu(x, axis=-1):
 
 @_activation("activations")
 def log_sigmoid(x):
-    """log(sigmoid(x)).
+    """log(sigmoid(x)) = -log(1 + exp(-x)), which does not underflow.
 
     >>> from kerasnp import activations
     >>> activations.log_sigmoid([-200.0, 0.0]).round(3)
@@ -343,7 +345,7 @@ def softmax(x, axis=-1):
 
 @_activation("activations")
 def log_softmax(x, axis=-1):
-    """log(softmax(x)).
+    """x - log(sum(exp(x))) along `axis`: log(softmax(x)) without underflow.
 
     >>> from kerasnp import activations
     >>> activations.log_softmax([0.0, 200.0])

@@ -212,6 +212,9 @@ def normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
     >>> x.shape, round(float(x.mean())), round(float(x.std()))
     ((10000,), 5, 2)
 
+    Args:
+        seed: an integer (the same numbers every time), a SeedGenerator (the next), or None (drawn from the global seed).
+
     Raises: ValueError for a dtype that is not floating.
     """
     dtype = _float_type(dtype, "normal")
@@ -227,6 +230,9 @@ def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
     >>> bool((x >= -1).all() and (x < 1).all()), round(float(x.std()), 1)
     (True, 0.6)
 
+    Args:
+        seed: an integer (the same numbers every time), a SeedGenerator (the next), or None (drawn from the global seed).
+
     Raises: ValueError for a dtype that is not floating.
     """
     dtype = _float_type(dtype, "uniform")
@@ -235,7 +241,7 @@ def uniform(shape, minval=0.0, maxval=1.0, dtype=None, seed=None):
 
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
-    """Gaussian numbers within two standard deviations of the mean.
+    """Gaussian numbers within two standard deviations of the mean, drawn again where they fall outside.
 
     >>> from kerasnp import random
     >>> x = random.truncated_normal((10000,), stddev=0.1, seed=1)
@@ -287,6 +293,8 @@ def categorical(logits, num_samples, dtype="int32", seed=None):
 
 def binomial(shape, counts, probabilities, dtype=None, seed=None):
     """How many of `counts` independent trials succeed, each with the given probability; both broadcast to `shape`.
+
+    Mean counts * p, variance counts * p * (1 - p).
 
     >>> from kerasnp import random
     >>> random.binomial((4,), counts=10, probabilities=[0.0, 0.0, 1.0, 1.0], seed=1)

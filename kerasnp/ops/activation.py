@@ -228,7 +228,7 @@ def elu(x, alpha=1.0):
 
 
 def selu(x):
-    """Elu with the alpha and scale that keep mean 0 and variance 1 (Klambauer et al., 2017).
+    """1.0507 * (x where positive, 1.6733 * (exp(x) - 1) elsewhere): keeps mean 0 and variance 1 (Klambauer et al., 2017).
 
     >>> from kerasnp import ops
     >>> ops.selu([-100.0, 0.0, 1.0]).round(3)
@@ -294,7 +294,7 @@ def softmax(x, axis=-1):
 
 
 def log_softmax(x, axis=-1):
-    """log(softmax(x)) along `axis`, computed without underflow.
+    """x - log(sum(exp(x))) along `axis`: log(softmax(x)) without underflow.
 
     >>> from kerasnp import ops
     >>> ops.log_softmax([0.0, 200.0])

@@ -106,6 +106,8 @@ def scatter_update(inputs, indices, updates, reduction=None):
 
     Args:
         reduction: None (the last update wins), `"add"`, `"max"`, `"min"` or `"mul"`.
+
+    Raises: ValueError for another reduction.
     """
     inputs, updates = operands(inputs, updates)
     key = _index(indices)
@@ -145,6 +147,8 @@ def unstack(x, num=None, axis=0):
     >>> from kerasnp import ops
     >>> ops.unstack([[1, 2], [3, 4]], axis=1)
     [array([1, 3], dtype=int32), array([2, 4], dtype=int32)]
+
+    Raises: ValueError where `num` is given and not the length of the axis.
     """
     x = convert(x)
     n = x.shape[axis]
@@ -163,6 +167,9 @@ def roll(x, shift, axis=None):
     array([[3, 4],
            [5, 6],
            [1, 2]], dtype=int32)
+
+    Args:
+        shift, axis: integers, or as many of both; without an axis x is one row.
     """
     x = convert(x)
     if axis is None:
@@ -220,7 +227,7 @@ def _at_least(x, ndim):
 
 
 def vstack(xs):
-    """The arrays one above the other; vectors are rows.
+    """The arrays one above the other, along the first axis; vectors are rows.
 
     >>> from kerasnp import ops
     >>> ops.vstack([[1, 2], [3, 4]])
@@ -245,7 +252,7 @@ def hstack(xs):
 
 
 def dstack(xs):
-    """The arrays along a third axis.
+    """The arrays along a third axis: (h, w) is taken as (h, w, 1), a vector as (1, n, 1).
 
     >>> from kerasnp import ops
     >>> ops.dstack([ops.ones((4, 4)), ops.ones((4, 4))]).shape
@@ -265,7 +272,7 @@ def append(x1, x2, axis=None):
 
 
 def array_split(x, indices_or_sections, axis=0):
-    """The pieces of x along an axis; the first of so many are one longer where they cannot be equal.
+    """The pieces of x along an axis, so many or cut at the given indices; where they cannot be equal the first are one longer.
 
     >>> from kerasnp import ops
     >>> ops.array_split([1, 2, 3, 4, 5], 3)
@@ -323,7 +330,7 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
 
 
 def trace(x, offset=0, axis1=0, axis2=1):
-    """The sum of the diagonal.
+    """The sum of the diagonal of the matrices in two axes.
 
     >>> from kerasnp import ops
     >>> ops.trace([[1, 2], [3, 4]])
@@ -341,6 +348,8 @@ def diag(x, k=0):
            [0, 2]], dtype=int32)
     >>> ops.diag([[1, 2], [3, 4]])
     array([1, 4], dtype=int32)
+
+    Raises: ValueError for an array of more than two axes.
     """
     x = convert(x)
     if x.ndim == 2:
@@ -413,6 +422,8 @@ def meshgrid(*x, indexing="xy"):
     >>> y
     array([[10, 10, 10],
            [20, 20, 20]], dtype=int32)
+
+    Raises: ValueError for another indexing.
     """
     check.one_of("indexing", indexing, ("xy", "ij"), "meshgrid")
     x = [ravel(v) for v in x]
@@ -470,7 +481,7 @@ def select(condlist, choicelist, default=0):
 
 
 def kron(x1, x2):
-    """The Kronecker product: every element of x1 replaced by its product with x2.
+    """The Kronecker product: every element of x1 replaced by its product with x2.     (m, n), (p, q)   ->   (m * p, n * q)
 
     >>> from kerasnp import ops
     >>> ops.kron([1, 10], [[1, 2], [3, 4]])

@@ -56,6 +56,10 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):
     >>> from kerasnp import ops
     >>> ops.while_loop(lambda i, x: x < 100, lambda i, x: (i + 1, x * 2), (0, 1))
     (7, 128)
+
+    Args:
+        loop_vars: one value or several; `cond` and `body` take them one by one.
+        maximum_iterations: stop after so many, None for no limit.
     """
     several = isinstance(loop_vars, (list, tuple))
     values = tuple(loop_vars) if several else (loop_vars,)
@@ -90,6 +94,14 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     >>> int(last), balances.tolist()
     (11, [1, 4, 11])
 
+    Args:
+        f: takes a carry and an entry of xs (None without xs), returns a carry and a y.
+        init: the first carry.
+        xs: an array, or a tuple, list or dictionary of arrays of equal length.
+        length: the number of steps where there are no xs.
+        reverse: go from the last entry to the first; the ys stay in the order of the xs.
+        unroll: accepted.
+
     Raises: ValueError where neither xs nor length is given.
     """
     if xs is None and length is None:
@@ -111,6 +123,11 @@ def associative_scan(f, elems, reverse=False, axis=0):
     >>> from kerasnp import ops
     >>> ops.associative_scan(ops.maximum, ops.array([1, 3, 2, 5]))
     array([1, 3, 3, 5], dtype=int32)
+
+    Args:
+        f: takes two entries, returns their combination.
+        elems: an array, or a tuple, list or dictionary of arrays.
+        reverse: start from the last entry.
     """
     n = _leaves(elems)[0].shape[axis]
     parts = [_entry(elems, i, axis) for i in range(n)]

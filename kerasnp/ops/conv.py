@@ -96,6 +96,9 @@ def conv(
 ):
     """Convolution (cross-correlation) over 1, 2 or 3 spatial axes, with optional bias and activation in the same step.
 
+    y[p] = sum over the window k of x[p * stride + k * dilation] @ kernel[k] + bias. An axis of n becomes one of
+    (n - dilation * (size - 1) - 1) // stride + 1, or of ceil(n / stride) with `padding="same"`.
+
     >>> from kerasnp import ops
     >>> ops.conv(ops.ones((2, 28, 28, 3)), ops.ones((5, 5, 3, 8)), strides=2, padding="same").shape
     (2, 14, 14, 8)
@@ -212,6 +215,9 @@ def conv_transpose(
     activation=None,
 ):
     """Transposed convolution, the gradient of a convolution as a step of its own, with optional bias and activation.
+
+    Without `output_padding` an axis of n becomes one of n * stride (`"same"`), or of
+    n * stride + max(dilation * (size - 1) + 1 - stride, 0) (`"valid"`).
 
     >>> from kerasnp import ops
     >>> ops.conv_transpose(ops.ones((2, 14, 14, 8)), ops.ones((3, 3, 4, 8)), strides=2, padding="same").shape

@@ -59,7 +59,7 @@ def full_like(x, fill_value, dtype=None):
 
 
 def eye(N, M=None, k=0, dtype=None):
-    """Ones on the diagonal k, zeros elsewhere.
+    """Ones on the diagonal k, zeros elsewhere.     ->   (N, M), M = N by default
 
     >>> from kerasnp import ops
     >>> ops.eye(2, 3, k=1)
@@ -99,6 +99,9 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
     >>> ops.linspace(0, 1, 4, endpoint=False)
     array([0.  , 0.25, 0.5 , 0.75], dtype=float32)
+
+    Args:
+        endpoint: whether stop is the last of them.
     """
     dtype = _type(dtype, start, stop)
     y, step = K.linspace(stop_gradient(start), stop_gradient(stop), num, endpoint, True, K.float64, axis)
@@ -129,7 +132,7 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
 
 
 def bartlett(x):
-    """The triangular window of x numbers.
+    """The triangular window 1 - |2 i / (n - 1) - 1|, i = 0 ... n - 1, of n = x numbers.
 
     >>> from kerasnp import ops
     >>> ops.bartlett(5)
@@ -139,7 +142,7 @@ def bartlett(x):
 
 
 def hanning(x):
-    """The window (1 - cos) / 2 of x numbers.
+    """The window (1 - cos(2 pi i / (n - 1))) / 2, i = 0 ... n - 1, of n = x numbers.
 
     >>> from kerasnp import ops
     >>> ops.hanning(5).round(3)
@@ -149,7 +152,7 @@ def hanning(x):
 
 
 def hamming(x):
-    """The window 0.54 - 0.46 cos of x numbers.
+    """The window 0.54 - 0.46 cos(2 pi i / (n - 1)), i = 0 ... n - 1, of n = x numbers.
 
     >>> from kerasnp import ops
     >>> ops.hamming(5).round(3)
@@ -159,7 +162,7 @@ def hamming(x):
 
 
 def blackman(x):
-    """The window 0.42 - 0.5 cos + 0.08 cos 2 of x numbers.
+    """The window 0.42 - 0.5 cos(2 pi t) + 0.08 cos(4 pi t), t = i / (n - 1), i = 0 ... n - 1, of n = x numbers.
 
     >>> from kerasnp import ops
     >>> ops.blackman(5)[1:4].round(2)
@@ -169,7 +172,7 @@ def blackman(x):
 
 
 def kaiser(x, beta):
-    """The Kaiser window of x numbers.
+    """The window i0(beta * sqrt(1 - (2 i / (n - 1) - 1)^2)) / i0(beta), i = 0 ... n - 1, of n = x numbers (Kaiser, 1974).
 
     >>> from kerasnp import ops
     >>> ops.kaiser(5, beta=2.0).round(3)
@@ -186,7 +189,7 @@ def _window(n, shape):
 
 
 def vander(x, N=None, increasing=False):
-    """The powers of a vector as columns, the highest first.
+    """The powers of a vector as N columns: y[i, j] = x[i]^(N - 1 - j), or x[i]^j with `increasing=True`.
 
     >>> from kerasnp import ops
     >>> ops.vander([1, 2, 3])

@@ -87,11 +87,15 @@ def _pair(x, who):
 
 
 def fft(x):
-    """The discrete Fourier transform along the last axis of a pair (real, imaginary); a pair again.
+    """y[k] = sum over j of x[j] exp(-2 pi i j k / n), the discrete Fourier transform along the last axis.
+
+    Complex arrays are pairs (real part, imaginary part), the result too.
 
     >>> from kerasnp import ops
     >>> ops.fft(([1.0, 0.0, -1.0, 0.0], [0.0] * 4))
     (array([0., 2., 0., 2.], dtype=float32), array([0., 0., 0., 0.], dtype=float32))
+
+    Raises: ValueError for anything but two arrays of one shape.
     """
     return Fourier(1)(*_pair(x, "fft"))
 
@@ -104,6 +108,8 @@ def fft2(x):
     >>> re
     array([[4., 0.],
            [0., 0.]], dtype=float32)
+
+    Raises: ValueError for anything but two arrays of one shape.
     """
     return Fourier(2)(*_pair(x, "fft2"))
 
@@ -116,12 +122,17 @@ def ifft2(x):
     >>> re
     array([[1., 2.],
            [3., 4.]], dtype=float32)
+
+    Raises: ValueError for anything but two arrays of one shape.
     """
     return Fourier(2, inverse=True)(*_pair(x, "ifft2"))
 
 
 def rfft(x, fft_length=None):
-    """The first half of the transform of a real array along the last axis, as a pair (real, imaginary).
+    """The Fourier transform of a real array along the last axis, the n // 2 + 1 coefficients that determine the others.
+
+    n is the length of the axis, or `fft_length`, to which x is cut or filled with zeros. The result is a pair (real part,
+    imaginary part).
 
     >>> from kerasnp import ops
     >>> re, im = ops.rfft([1.0, 1.0, 1.0, 1.0])
@@ -132,11 +143,13 @@ def rfft(x, fft_length=None):
 
 
 def irfft(x, fft_length=None):
-    """The real array whose `rfft` is the pair x.
+    """The real array whose `rfft` is the pair x; its length is `fft_length`, by default twice that of the pair minus 2.
 
     >>> from kerasnp import ops
     >>> ops.irfft(ops.rfft([1.0, 2.0, 3.0, 4.0]))
     array([1., 2., 3., 4.], dtype=float32)
+
+    Raises: ValueError for anything but two arrays of one shape.
     """
     return InverseRealFourier(fft_length)(*_pair(x, "irfft"))
 
@@ -179,6 +192,10 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
     >>> re.shape, re[0, 2, :2].round(3)
     ((1, 5, 5), array([ 4., -2.], dtype=float32))
 
+    Args:
+        window: `"hann"`, `"hamming"`, an array of `sequence_length` numbers, or None for ones.
+        center: whether window i has its middle at i * sequence_stride, x being reflected at both ends.
+
     Raises: ValueError for an fft_length below sequence_length.
     """
     if fft_length < sequence_length:
@@ -201,6 +218,10 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
     >>> y = ops.istft(ops.stft(x, 8, 4, 8), 8, 4, 8)
     >>> bool(ops.allclose(x, y, atol=1e-5))
     True
+
+    Args:
+        length: how many numbers of the signal are wanted, by default all.
+        sequence_length, sequence_stride, fft_length, window, center: as for `stft`.
     """
     from kerasnp.ops.arrange import Scatter
 
@@ -254,7 +275,7 @@ def view_as_real(x):
 
 
 def view_as_complex(x):
-    """An array (..., 2) of real and imaginary parts as a complex one; no gradient passes.
+    """An array (..., 2) of real and imaginary parts as a complex one (...); no gradient passes.
 
     >>> from kerasnp import ops
     >>> ops.view_as_complex([[1.0, 2.0], [0.0, 3.0]])

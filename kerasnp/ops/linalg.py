@@ -211,6 +211,8 @@ def cholesky_inverse(x, upper=False):
     >>> ops.cholesky_inverse([[2.0, 0.0], [0.0, 1.0]])
     array([[0.25, 0.  ],
            [0.  , 1.  ]], dtype=float32)
+
+    Raises: ValueError for an x that is not square.
     """
     inverse = Inverse()(_square(x, "cholesky_inverse"))
     turned = swapaxes(inverse, -1, -2)
@@ -218,7 +220,7 @@ def cholesky_inverse(x, upper=False):
 
 
 def inv(x):
-    """The inverse matrix.
+    """The inverse of square matrices.     x (..., n, n)   ->   (..., n, n)
 
     >>> from kerasnp import ops
     >>> ops.inv([[2.0, 0.0], [0.0, 4.0]])
@@ -231,7 +233,7 @@ def inv(x):
 
 
 def det(x):
-    """The determinant.
+    """The determinant of square matrices.     x (..., n, n)   ->   (...)
 
     >>> from kerasnp import ops
     >>> ops.det([[[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]]]).round(3)
@@ -243,7 +245,7 @@ def det(x):
 
 
 def slogdet(x):
-    """The sign of the determinant and the logarithm of its size.
+    """The sign of the determinant and the logarithm of its size, which neither over- nor underflows.     x (..., n, n)
 
     >>> from kerasnp import ops
     >>> sign, log = ops.slogdet([[[1.0, 0.0], [0.0, -2.0]]])
@@ -256,7 +258,7 @@ def slogdet(x):
 
 
 def logdet(x):
-    """log(det(x)) of a positive definite matrix.
+    """log(det(x)) of positive definite matrices, which neither over- nor underflows.     x (..., n, n)   ->   (...)
 
     >>> from kerasnp import ops
     >>> ops.logdet([[[1e-30, 0.0], [0.0, 1e-30]]]).round(2)
@@ -301,6 +303,8 @@ def _solve(a, b, triangle):
 def qr(x, mode="reduced"):
     """q with orthonormal columns and the upper triangle r, x = q @ r; `mode` is `"reduced"` or `"complete"`.
 
+    x (..., m, n)   ->   q (..., m, k), r (..., k, n), k = min(m, n), or m with `mode="complete"`.
+
     >>> from kerasnp import ops
     >>> q, r = ops.qr([[0.0, 1.0], [2.0, 3.0], [0.0, 0.0]])
     >>> q.shape, ops.matmul(q, r).round(3)
@@ -318,7 +322,7 @@ def qr(x, mode="reduced"):
 
 
 def eigh(x):
-    """Eigenvalues, rising, and eigenvectors (columns) of symmetric matrices.
+    """Eigenvalues w, rising, and eigenvectors v of symmetric matrices: x @ v[:, i] = w[i] * v[:, i].
 
     >>> from kerasnp import ops
     >>> w, v = ops.eigh([[2.0, 1.0], [1.0, 2.0]])
@@ -331,7 +335,7 @@ def eigh(x):
 
 
 def eig(x):
-    """Eigenvalues and eigenvectors (columns) of square matrices, complex; no gradient passes.
+    """Eigenvalues w and eigenvectors v of square matrices, complex: x @ v[:, i] = w[i] * v[:, i]; no gradient passes.
 
     >>> from kerasnp import ops
     >>> w, v = ops.eig([[0.0, -1.0], [1.0, 0.0]])

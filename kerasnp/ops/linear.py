@@ -127,7 +127,7 @@ def dense(x, w, b=None, activation=None):
 
 
 def matmul(x1, x2):
-    """The matrix product of the last two axes; the axes before them are broadcast.
+    """The matrix product of the last two axes, (..., m, k) and (..., k, n); the axes before them are broadcast.
 
     >>> from kerasnp import ops
     >>> ops.matmul([[1, 2], [3, 4]], [[0, 1], [1, 0]])
@@ -186,7 +186,7 @@ def dot(x1, x2):
 
 
 def outer(x1, x2):
-    """All products of an element of x1 and one of x2.
+    """All products of an element of x1 and one of x2.     (m,), (n,)   ->   (m, n)
 
     >>> from kerasnp import ops
     >>> ops.outer([1, 2], [1, 10, 100])

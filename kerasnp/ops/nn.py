@@ -124,7 +124,7 @@ def glu(x, axis=-1):
 
 
 def log_sigmoid(x):
-    """log(sigmoid(x)).
+    """log(sigmoid(x)) = -log(1 + exp(-x)), which does not underflow.
 
     >>> from kerasnp import ops
     >>> ops.log_sigmoid([-200.0, 0.0]).round(3)
@@ -191,6 +191,10 @@ def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwa
     >>> ops.multi_hot([[0, 2, 2], [1, 1, 1]], num_classes=4)
     array([[1., 0., 1., 0.],
            [0., 1., 0., 0.]], dtype=float32)
+
+    Args:
+        inputs: integers (n, k), or (k,).
+        num_classes: the length of the new axis.
 
     Raises: ValueError without `num_classes`.
     """

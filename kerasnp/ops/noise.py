@@ -90,35 +90,45 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
 
 
 def alpha_dropout(inputs, rate, noise_shape=None, seed=None):
-    """Dropout for selu networks: the dropped inputs become selu's lower bound, and mean 0 and variance 1 stay.
+    """Dropout for selu networks: the dropped inputs become selu's lower bound, and mean 0 and variance 1 stay
+    (Klambauer et al., 2017).
 
     >>> from kerasnp import ops, random
     >>> y = ops.alpha_dropout(random.normal((10000,), seed=1), rate=0.5, seed=2)
     >>> bool(abs(y.mean()) < 0.1), round(float(y.std()), 1)
     (True, 1.0)
+
+    Args:
+        noise_shape, seed: as for `dropout`.
     """
     x = _floating(inputs)
     return AlphaDropout(rate, noise_dims(noise_shape, x.shape), generator_from(seed))(x)
 
 
 def gaussian_dropout(inputs, rate, seed=None):
-    """The inputs times Gaussian numbers of mean 1 and standard deviation sqrt(rate / (1 - rate)).
+    """The inputs times Gaussian numbers of mean 1 and standard deviation sqrt(rate / (1 - rate)) (Srivastava et al., 2014).
 
     >>> from kerasnp import ops
     >>> y = ops.gaussian_dropout(ops.ones((10000,)), rate=0.2, seed=1)
     >>> round(float(y.mean()), 1), round(float(y.std()), 1)
     (1.0, 0.5)
+
+    Args:
+        seed: an integer (the same numbers every time), a SeedGenerator (the next), or None.
     """
     return GaussianDropout((rate / (1 - rate)) ** 0.5, generator_from(seed))(_floating(inputs))
 
 
 def gaussian_noise(inputs, stddev, seed=None):
-    """The inputs plus Gaussian numbers of mean 0.
+    """The inputs plus Gaussian numbers of mean 0 and standard deviation `stddev`.
 
     >>> from kerasnp import ops
     >>> y = ops.gaussian_noise(ops.zeros((10000,)), stddev=0.3, seed=1)
     >>> round(float(y.std()), 1)
     0.3
+
+    Args:
+        seed: an integer (the same numbers every time), a SeedGenerator (the next), or None.
     """
     return GaussianNoise(stddev, generator_from(seed))(_floating(inputs))
 

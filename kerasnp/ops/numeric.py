@@ -50,11 +50,14 @@ def cumprod(x, axis=None, dtype=None):
 
 
 def average(x, axis=None, weights=None):
-    """The mean over an axis, or the mean weighted by `weights` of the shape of x or of that axis.
+    """sum(w * x) / sum(w) over an axis, or the mean without weights.
 
     >>> from kerasnp import ops
     >>> ops.average([[1.0, 3.0], [2.0, 4.0]], axis=1, weights=[3.0, 1.0])
     array([1.5, 2.5], dtype=float32)
+
+    Args:
+        weights: of the shape of x, or one number for each entry of the axis.
     """
     x = floating(x)
     if weights is None:
@@ -91,11 +94,14 @@ def diff(a, n=1, axis=-1):
 
 
 def trapezoid(y, x=None, dx=1.0, axis=-1):
-    """The integral along an axis by the trapezoidal rule, at places x or in steps of dx.
+    """The integral of y along an axis by the trapezoidal rule, the sum of (y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i]).
 
     >>> from kerasnp import ops
     >>> ops.trapezoid([[0.0, 1.0, 4.0]], dx=0.5)
     array([1.5], dtype=float32)
+
+    Args:
+        x: the places of y, a vector or an array of its shape; by default `dx` apart.
     """
     y = moveaxis(floating(y), axis, -1)
     if x is not None:
@@ -105,11 +111,16 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
 
 def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
-    """The cross product of vectors of three (or two) components.
+    """The cross product of vectors of three components; of two, the third component alone.
 
     >>> from kerasnp import ops
     >>> ops.cross([1, 0, 0], [0, 1, 0])
     array([0, 0, 1], dtype=int32)
+
+    Args:
+        axisa, axisb, axisc: where the components are in x1, x2 and the result; `axis` sets all three.
+
+    Raises: ValueError for vectors of another length.
     """
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -125,7 +136,7 @@ def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
 
 
 def inner(x1, x2):
-    """The sums of products over the last axes.
+    """The sums of products over the last axes.     x1 (..., n)   x2 (m, n)   ->   (..., m)
 
     >>> from kerasnp import ops
     >>> ops.inner([[1, 2], [3, 4]], [10, 1])
@@ -164,7 +175,7 @@ def cdist(x, y):
 
 
 def corrcoef(x):
-    """The correlation coefficients of the rows of x.
+    """The correlation coefficients of the rows of x, from -1 to 1.     x (n, samples)   ->   (n, n)
 
     >>> from kerasnp import ops
     >>> ops.corrcoef([[1.0, 2.0, 3.0], [6.0, 4.0, 2.0]]).round(3)
@@ -181,11 +192,16 @@ def corrcoef(x):
 
 
 def correlate(x1, x2, mode="valid"):
-    """The products of x2 laid over every place of the vector x1; `mode` is `"valid"`, `"same"` or `"full"`.
+    """y[k] = sum over i of x1[k + i] * x2[i]: a vector laid over every place of another.
 
     >>> from kerasnp import ops
     >>> ops.correlate([1, 2, 3, 4], [1, 10])
     array([21, 32, 43], dtype=int32)
+
+    Args:
+        mode: `"valid"`: where they overlap entirely; `"same"`: as long as x1; `"full"`: where they overlap at all.
+
+    Raises: ValueError for another mode.
     """
     a, v = operands(x1, x2)
     n, m = a.shape[0], v.shape[0]
@@ -446,7 +462,7 @@ def nanmean(x, axis=None, keepdims=False):
 
 
 def nanvar(x, axis=None, keepdims=False):
-    """The variance over the axes, NaN left out.
+    """The (population) variance over the axes, NaN left out.
 
     >>> from kerasnp import ops
     >>> ops.nanvar([[1.0, float("nan")], [2.0, 4.0]], axis=1)
@@ -462,7 +478,7 @@ def nanvar(x, axis=None, keepdims=False):
 
 
 def nanstd(x, axis=None, keepdims=False):
-    """The standard deviation over the axes, NaN left out.
+    """The (population) standard deviation over the axes, NaN left out.
 
     >>> from kerasnp import ops
     >>> ops.nanstd([[1.0, float("nan")], [2.0, 4.0]], axis=1)
@@ -530,6 +546,8 @@ def nanargmin(x, axis=None, keepdims=False):
 def nanquantile(x, q, axis=None, method="linear", keepdims=False):
     """The value below which a share q of the elements lies, NaN left out.
 
+    NaN where all elements are NaN; for the methods see `quantile`.
+
     >>> from kerasnp import ops
     >>> ops.nanquantile([[1.0, 2.0, 3.0, float("nan")]], 0.5, axis=1).tolist()
     [2.0]
@@ -550,6 +568,8 @@ def nanquantile(x, q, axis=None, method="linear", keepdims=False):
 def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
     """The value below which q percent of the elements lie, NaN left out.
 
+    NaN where all elements are NaN; for the methods see `quantile`.
+
     >>> from kerasnp import ops
     >>> ops.nanpercentile([[1.0, 2.0, 3.0, float("nan")]], [0, 75], axis=1)
     array([[1. ],
@@ -560,6 +580,8 @@ def nanpercentile(x, q, axis=None, method="linear", keepdims=False):
 
 def nanmedian(x, axis=None, keepdims=False):
     """The middle element over the axes, NaN left out.
+
+    The mean of the two in the middle of an even number; NaN where all elements are NaN.
 
     >>> from kerasnp import ops
     >>> ops.nanmedian([[1.0, 5.0, 3.0, float("nan")]], axis=1).tolist()

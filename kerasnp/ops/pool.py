@@ -52,10 +52,19 @@ def _pool(operator, inputs, pool_size, strides, padding, data_format):
 def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
     """The largest value in each window of 1, 2 or 3 spatial axes; `strides` default to the window.
 
+    An axis of n becomes one of (n - size) // stride + 1, or of ceil(n / stride) with `padding="same"`.
+
     >>> from kerasnp import ops
     >>> ops.max_pool(ops.reshape(ops.arange(16.0), (1, 4, 4, 1)), 2)[0, :, :, 0]
     array([[ 5.,  7.],
            [13., 15.]], dtype=float32)
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
+        pool_size, strides: an int or one per spatial axis.
+        padding: `"valid"` or `"same"`.
+
+    Raises: ValueError for another padding, or sizes that are not positive integers.
     """
     return _pool(MaxPool, inputs, pool_size, strides, padding, data_format)
 
@@ -63,9 +72,18 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
 def average_pool(inputs, pool_size, strides=None, padding="valid", data_format=None):
     """The mean of each window of 1, 2 or 3 spatial axes, padding not counted; `strides` default to the window.
 
+    An axis of n becomes one of (n - size) // stride + 1, or of ceil(n / stride) with `padding="same"`.
+
     >>> from kerasnp import ops
     >>> ops.average_pool(ops.reshape(ops.arange(16.0), (1, 4, 4, 1)), 2)[0, :, :, 0]
     array([[ 2.5,  4.5],
            [10.5, 12.5]], dtype=float32)
+
+    Args:
+        inputs: (batch, *space, channels), or (batch, channels, *space) for `data_format="channels_first"`.
+        pool_size, strides: an int or one per spatial axis.
+        padding: `"valid"` or `"same"`.
+
+    Raises: ValueError for another padding, or sizes that are not positive integers.
     """
     return _pool(AveragePool, inputs, pool_size, strides, padding, data_format)

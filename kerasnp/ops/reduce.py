@@ -196,7 +196,7 @@ def prod(x, axis=None, keepdims=False, dtype=None):
 
 
 def var(x, axis=None, keepdims=False):
-    """The (population) variance over the axes, all by default.
+    """The (population) variance mean((x - mean(x))^2) over the axes, all by default.
 
     >>> from kerasnp import ops
     >>> ops.var([[1.0, 3.0], [2.0, 6.0]], axis=1)
@@ -207,7 +207,7 @@ def var(x, axis=None, keepdims=False):
 
 
 def std(x, axis=None, keepdims=False):
-    """The (population) standard deviation over the axes, all by default.
+    """The (population) standard deviation sqrt(var(x)) over the axes, all by default.
 
     >>> from kerasnp import ops
     >>> ops.std([[1.0, 3.0], [2.0, 6.0]], axis=1)

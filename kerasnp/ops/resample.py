@@ -140,6 +140,8 @@ def upsample(inputs, size, axes, interpolation="nearest"):
 
     Args:
         interpolation: `"nearest"`, `"bilinear"`, `"bicubic"`, `"lanczos3"` or `"lanczos5"`.
+
+    Raises: ValueError for another interpolation.
     """
     x = convert(inputs)
     if check.one_of("interpolation", interpolation, INTERPOLATIONS, "upsample") == "nearest":
@@ -157,6 +159,8 @@ def _spatial_axes(x, output_size, data_format):
 def adaptive_average_pool(inputs, output_size, data_format=None):
     """The means of `output_size` windows that cover the spatial axes.
 
+    Window i of m over an axis of n reaches from floor(i * n / m) to ceil((i + 1) * n / m).
+
     >>> from kerasnp import ops
     >>> ops.adaptive_average_pool(ops.reshape(ops.arange(6.0), (1, 6, 1)), 3)[0, :, 0]
     array([0.5, 2.5, 4.5], dtype=float32)
@@ -168,6 +172,8 @@ def adaptive_average_pool(inputs, output_size, data_format=None):
 
 def adaptive_max_pool(inputs, output_size, data_format=None):
     """The largest values of `output_size` windows that cover the spatial axes.
+
+    Window i of m over an axis of n reaches from floor(i * n / m) to ceil((i + 1) * n / m).
 
     >>> from kerasnp import ops
     >>> ops.adaptive_max_pool(ops.reshape(ops.arange(6.0), (1, 6, 1)), 3)[0, :, 0]

@@ -276,6 +276,9 @@ def expand_dims(x, axis):
     >>> from kerasnp import ops
     >>> ops.expand_dims(ops.ones((2, 3)), (0, -1)).shape
     (1, 2, 3, 1)
+
+    Args:
+        axis: where the new axes are in the result, an integer or several.
     """
     x = convert(x)
     return Reshape(K.expand_dims(stop_gradient(x), axis).shape)(x)
@@ -303,7 +306,7 @@ def ravel(x):
 
 
 def concatenate(xs, axis=0):
-    """The arrays one after the other along an axis.
+    """The arrays one after the other along an axis; their other axes are of equal lengths.
 
     >>> from kerasnp import ops
     >>> ops.concatenate([[[1, 2]], [[3, 4], [5, 6]]], axis=0)
@@ -315,7 +318,7 @@ def concatenate(xs, axis=0):
 
 
 def stack(x, axis=0):
-    """The arrays along a new axis.
+    """The arrays, of one shape, along a new axis.
 
     >>> from kerasnp import ops
     >>> ops.stack([[1, 2], [3, 4]], axis=1)
@@ -364,6 +367,8 @@ def take(x, indices, axis=None):
 def take_along_axis(x, indices, axis=None):
     """The entries of x at indices that differ by row.
 
+    y[..., i, ...] = x[..., indices[..., i, ...], ...]; without an axis x is one row.
+
     >>> from kerasnp import ops
     >>> ops.take_along_axis([[3, 1, 2], [7, 9, 8]], [[1], [2]], axis=1)
     array([[1],
@@ -376,7 +381,7 @@ def take_along_axis(x, indices, axis=None):
 
 
 def broadcast_to(x, shape):
-    """x repeated to a larger shape by the rules of broadcasting.
+    """x repeated to a larger shape by the rules of broadcasting: axes are matched from the last, and those of length 1 grow.
 
     >>> from kerasnp import ops
     >>> ops.broadcast_to([1, 2, 3], (2, 3))
@@ -397,6 +402,10 @@ def pad(x, pad_width, mode="constant", constant_values=None):
            [1, 2, 9]], dtype=int32)
     >>> ops.pad([1, 2, 3], 2, mode="reflect")
     array([3, 2, 1, 2, 3, 2, 1], dtype=int32)
+
+    Args:
+        mode: `"constant"`, or where the elements come from: `"reflect"`, `"symmetric"`, `"edge"`, `"wrap"`.
+        constant_values: the elements of the mode `"constant"`, 0 by default.
     """
     x = convert(x)
     width = K.broadcast_to(K.asarray(pad_width), (x.ndim, 2))
@@ -453,7 +462,7 @@ def shape(x):
 
 
 def zeros(shape, dtype=None):
-    """An array of zeros.
+    """An array of zeros, floats (`kerasnp.config.floatx()`) by default.
 
     >>> from kerasnp import ops
     >>> ops.zeros((2, 2))
@@ -464,7 +473,7 @@ def zeros(shape, dtype=None):
 
 
 def ones(shape, dtype=None):
-    """An array of ones.
+    """An array of ones, floats (`kerasnp.config.floatx()`) by default.
 
     >>> from kerasnp import ops
     >>> ops.ones((3,), dtype="int32")
@@ -496,6 +505,8 @@ def ones_like(x, dtype=None):
 
 def full(shape, fill_value, dtype=None):
     """An array of one value.
+
+    Of floats (`kerasnp.config.floatx()`) unless `dtype` says otherwise.
 
     >>> from kerasnp import ops
     >>> ops.full((2, 2), 7)

@@ -88,6 +88,8 @@ def sort(x, axis=-1):
 def top_k(x, k, sorted=True):
     """The k largest elements of the last axis, largest first, and their indices.
 
+    Of equal elements the first comes first.     x (..., n)   ->   (..., k), (..., k), the indices int32
+
     >>> from kerasnp import ops
     >>> values, indices = ops.top_k([0.1, 0.7, 0.2], k=2)
     >>> values, indices
@@ -103,6 +105,8 @@ def top_k(x, k, sorted=True):
 def in_top_k(targets, predictions, k):
     """Whether each target class is among the k largest predictions of its row; equals of the k-th count as in.
 
+    A target of infinite or NaN score is not in.     targets (n,)   predictions (n, classes)   ->   (n,) booleans
+
     >>> from kerasnp import ops
     >>> ops.in_top_k([2, 0], [[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]], k=2)
     array([ True, False])
@@ -114,6 +118,8 @@ def in_top_k(targets, predictions, k):
 
 def argpartition(x, kth, axis=-1):
     """Indices that put the kth element in its sorted place, smaller ones before it, int32.
+
+    In what order the others come is not told.
 
     >>> from kerasnp import ops
     >>> x = ops.array([30, 10, 20])
@@ -129,12 +135,15 @@ def searchsorted(sorted_sequence, values, side="left"):
     >>> from kerasnp import ops
     >>> ops.searchsorted([10, 20, 30], [5, 20, 99]), ops.searchsorted([10, 20, 30], [20], side="right")
     (array([0, 1, 3], dtype=int32), array([2], dtype=int32))
+
+    Args:
+        side: of equal elements, the place before the first (`"left"`) or after the last (`"right"`).
     """
     return K.asarray(K.searchsorted(stop_gradient(sorted_sequence), stop_gradient(values), side), K.int32)
 
 
 def digitize(x, bins):
-    """The number of the bin, between rising edges, that each x falls in, int32.
+    """The i with bins[i - 1] <= x < bins[i], int32: 0 below the first of the rising edges, len(bins) from the last on.
 
     >>> from kerasnp import ops
     >>> ops.digitize([0.5, 1.0, 9.0], bins=[0.0, 1.0, 2.0])
@@ -149,6 +158,10 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     >>> from kerasnp import ops
     >>> ops.bincount([0, 1, 1, 3]), ops.bincount([0, 1, 1], weights=[0.5, 1.0, 2.0])
     (array([1, 2, 0, 1], dtype=int32), array([0.5, 3. ], dtype=float32))
+
+    Args:
+        weights: of the shape of x.
+        minlength: the least number of counts.
     """
     x = stop_gradient(x)
     length = max(int(x.max(initial=-1)) + 1, minlength or 0)
@@ -165,6 +178,10 @@ def histogram(x, bins=10, range=None):
     >>> counts, edges = ops.histogram([1.0, 2.0, 2.0, 5.0], bins=2)
     >>> counts, edges
     (array([3, 1], dtype=int32), array([1., 3., 5.], dtype=float32))
+
+    Args:
+        bins: how many.
+        range: (lowest, highest), by default those of x; what lies outside is not counted.
     """
     counts, edges = K.histogram(stop_gradient(x), bins=bins, range=range)
     return counts.astype(K.int32), edges.astype(K.storage_dtype(K.floatx()))
@@ -174,6 +191,8 @@ def unique(
     x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
 ):
     """The different elements (or entries along an axis) in rising order; with `size`, cut or filled to that many.
+
+    The indices of first places, the indices that restore x, and the counts come after it where asked for, int32.
 
     >>> from kerasnp import ops
     >>> ops.unique([3, 1, 3, 2], return_counts=True)
@@ -251,6 +270,8 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
 
     Args:
         method: between two elements, `"linear"`, `"lower"`, `"higher"`, `"midpoint"` or `"nearest"`.
+
+    Raises: ValueError for another method.
     """
     x, q = floating(x), stop_gradient(q)
     axes = (
@@ -276,7 +297,7 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
 
 
 def percentile(x, q, axis=None, method="linear", keepdims=False):
-    """The value below which q percent of the elements lie.
+    """The value below which q percent of the elements lie; `quantile` of q / 100.
 
     >>> from kerasnp import ops
     >>> ops.percentile([1.0, 2.0, 3.0, 4.0], [0, 50, 100])
