@@ -157,7 +157,7 @@ class Model(Trainer, Layer):
         """
         saving.save_model(self, filepath, overwrite, **kwargs)
 
-    def save_weights(self, filepath, overwrite=True):
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """Write the weights: `*.weights.h5` in Keras 3's layout, any other `.h5` in the classic one.
 
         >>> import kerasnp
@@ -170,7 +170,7 @@ class Model(Trainer, Layer):
 
         Raises: ValueError before the model is built, or for another suffix.
         """
-        saving.save_weights(self, filepath, overwrite)
+        saving.save_weights(self, filepath, overwrite, max_shard_size)
 
     def load_weights(self, filepath, skip_mismatch=False, by_name=False, **kwargs):
         """Read weights from any of Keras's weight files; nothing changes unless every weight fits.

@@ -5,9 +5,10 @@ import os
 
 from kerasnp.saving import hdf5, hdf5_write, keras_file, legacy, limits, loading, opening, training, weights
 from kerasnp.saving.atomic import atomic_write
+from kerasnp.utils import check
 
 
-def save_weights(model, filepath, overwrite=True):
+def save_weights(model, filepath, overwrite=True, max_shard_size=None):
     """Write the weights: to `*.weights.h5` in the layout of Keras 3, to any other `.h5` in the classic one.
 
     >>> import kerasnp
@@ -24,6 +25,7 @@ def save_weights(model, filepath, overwrite=True):
 
     Raises: ValueError before the model is built, or for another suffix.
     """
+    check.unset("save_weights", max_shard_size=max_shard_size)
     stream = filepath if hasattr(filepath, "write") else None
     path = ".weights.h5" if stream is not None else os.fsdecode(os.fspath(filepath))
     if not path.endswith((".h5", ".hdf5")):
