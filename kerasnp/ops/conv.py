@@ -231,8 +231,6 @@ def conv_transpose(
         output_padding: None, or how much to add at the end of each axis.
         bias: (filters,) or None.
         activation: a function of `kerasnp.activations` or None.
-        max_pool: (size, strides, padding) of a max-pooling that follows in the same step; the activation must be None or
-            one that is fused, and channels come last.
 
     Raises: ValueError for channels that do not fit the kernel.
     """
