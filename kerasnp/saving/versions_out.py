@@ -14,7 +14,7 @@ KERAS3_ONLY = {
 }  # fmt: skip
 # The same for single classes; ... stands for any value.
 RANDOM_LAYERS = [f"Random{kind}" for kind in ("Brightness", "Contrast", "Crop", "Flip", "Rotation", "Translation", "Zoom")]
-KERAS3_ONLY_IN = {
+KERAS3_ONLY_IN: dict = {
     **{name: {"data_format": "channels_last"} for name in (*RANDOM_LAYERS, "CenterCrop", "Resizing", "ZeroPadding1D")},
     **{name: {"seed": ...} for name in ("ConvLSTM2D", "GRU", "GRUCell", "LSTM", "LSTMCell", "SimpleRNN", "SimpleRNNCell")},
 }
