@@ -174,6 +174,13 @@ class Run:
         history: name -> one value per epoch.
         seconds: of `fit`.
         gradients: layer -> norm of the gradient of its kernel on the first batch, before training.
+
+    >>> import kerasnp
+    >>> def build():
+    ...     return kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+    >>> run = compare(build, [[1.0]], [[2.0]], loss="mse", optimizer=["sgd"], epochs=2)[0]
+    >>> len(run.history["loss"]), run.options
+    (2, {'optimizer': 'sgd'})
     """
 
     def __init__(self, label, options, model):
@@ -208,6 +215,13 @@ class Comparison:
 
     Attributes:
         runs: a Run for each combination, in the order of the choices.
+
+    >>> import kerasnp
+    >>> def build():
+    ...     return kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+    >>> result = compare(build, [[1.0]], [[2.0]], loss="mse", optimizer=["sgd", "adam"], epochs=2)
+    >>> len(result), [run.label for run in result]
+    (2, ['sgd', 'adam'])
     """
 
     def __init__(self, runs):

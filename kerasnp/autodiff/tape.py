@@ -64,6 +64,14 @@ class Tape:
     def watch(self, variable):
         """Ask for the gradient of a variable that is not trainable; a bare array must be made a Variable first.
 
+        >>> import kerasnp
+        >>> x = kerasnp.Variable(3.0, trainable=False)
+        >>> with Tape() as tape:
+        ...     tape.watch(x)
+        ...     y = kerasnp.ops.square(x)
+        >>> float(tape.gradient(y, x))
+        6.0
+
         Raises: ValueError for anything but a Variable.
         """
         for v in variable if isinstance(variable, (list, tuple)) else [variable]:
@@ -78,6 +86,13 @@ class Tape:
         """d(target)/d(source) for each source, None where target does not depend on it.
 
         The gradients have the shape and dtype of their sources and memory of their own, to be changed at will.
+
+        >>> import kerasnp
+        >>> a, b = kerasnp.Variable(3.0), kerasnp.Variable(2.0)
+        >>> with Tape() as tape:
+        ...     y = kerasnp.ops.square(a) * b
+        >>> [float(g) for g in tape.gradient(y, [a, b])]
+        [12.0, 9.0]
 
         Args:
             target: the Variable to differentiate (summed when it is not a scalar), or a list of them.

@@ -102,7 +102,11 @@ class Variable:
 
     @property
     def dtype(self):
-        """The dtype's name."""
+        """The dtype's name.
+
+        >>> Variable([1.0], dtype="float64").dtype
+        'float64'
+        """
         return self.__dict__.get("dtype") or self.value.dtype.name
 
     @dtype.setter
@@ -111,7 +115,11 @@ class Variable:
 
     @property
     def shape(self):
-        """The shape, a tuple of ints."""
+        """The shape, a tuple of ints.
+
+        >>> Variable([[1.0, 2.0]]).shape
+        (1, 2)
+        """
         return self.value.shape
 
     @property
@@ -130,11 +138,19 @@ class Variable:
         return self.value
 
     def numpy(self):
-        """A copy of the array."""
+        """A copy of the array.
+
+        >>> Variable([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
         return self.value.copy()
 
     def assign(self, value):
         """Replace the values, in place; returns the variable.
+
+        >>> w = Variable([1.0, 2.0])
+        >>> w.assign([3.0, 4.0]).tolist()
+        [3.0, 4.0]
 
         Raises: ValueError where the shape differs.
         """
@@ -148,23 +164,50 @@ class Variable:
         return self
 
     def assign_add(self, value):
-        """Add `value` in place; returns the variable."""
+        """Add `value` in place; returns the variable.
+
+        >>> w = Variable([1.0, 2.0])
+        >>> w.assign_add([1.0, 1.0]).tolist()
+        [2.0, 3.0]
+        """
         return self.assign(self.value + getattr(value, "value", value))
 
     def assign_sub(self, value):
-        """Subtract `value` in place; returns the variable."""
+        """Subtract `value` in place; returns the variable.
+
+        >>> w = Variable([1.0, 2.0])
+        >>> w.assign_sub([1.0, 1.0]).tolist()
+        [0.0, 1.0]
+        """
         return self.assign(self.value - getattr(value, "value", value))
 
     def item(self):
-        """The only element, as a Python number."""
+        """The only element, as a Python number.
+
+        >>> Variable(2.0).item()
+        2.0
+        """
         return self.value.item()
 
     def tolist(self):
-        """The values as nested lists of Python numbers."""
+        """The values as nested lists of Python numbers.
+
+        >>> Variable([1.0, 2.0]).tolist()
+        [1.0, 2.0]
+        """
         return self.value.tolist()
 
     def backward(self):
-        """Fill `.grad` of every trainable variable that this one was computed from; see `autodiff.backward`."""
+        """Fill `.grad` of every trainable variable that this one was computed from; see `autodiff.backward`.
+
+        >>> import kerasnp
+        >>> w = Variable([1.0, 2.0])
+        >>> with kerasnp.Tape():
+        ...     y = kerasnp.ops.sum(kerasnp.ops.square(w))
+        >>> y.backward()
+        >>> w.grad
+        array([2., 4.], dtype=float32)
+        """
         from kerasnp.autodiff.tape import backward
 
         backward(self)

@@ -53,7 +53,13 @@ class Callback:
         return self._model
 
     def set_params(self, params):
-        """Receive `verbose`, `epochs` and `steps` of the run."""
+        """Receive `verbose`, `epochs` and `steps` of the run.
+
+        >>> callback = Callback()
+        >>> callback.set_params({"verbose": 1, "epochs": 3, "steps": 10})
+        >>> callback.params["epochs"]
+        3
+        """
         self.params = params
 
     def set_model(self, model):
@@ -61,16 +67,38 @@ class Callback:
         self._model = model
 
     def get_state(self):
-        """What a resumed run needs to know: a dictionary of plain values and arrays."""
+        """What a resumed run needs to know: a dictionary of plain values and arrays.
+
+        >>> class Counter(Callback):
+        ...     state_names = ("count",)
+        ...     count = 3
+        >>> Counter().get_state()
+        {'count': 3}
+        """
         return {name: getattr(self, name) for name in self.state_names}
 
     def set_state(self, state):
-        """Take back what `get_state` returned; called after `on_train_begin`."""
+        """Take back what `get_state` returned; called after `on_train_begin`.
+
+        >>> class Counter(Callback):
+        ...     state_names = ("count",)
+        >>> counter = Counter()
+        >>> counter.set_state({"count": 3})
+        >>> counter.count
+        3
+        """
         for name, value in state.items():
             setattr(self, name, value)
 
     def wants_batches(self, kind):
-        """Whether a hook for batches of `kind` ("train", "test", "predict") is overridden."""
+        """Whether a hook for batches of `kind` ("train", "test", "predict") is overridden.
+
+        >>> class Dots(Callback):
+        ...     def on_train_batch_end(self, batch, logs=None):
+        ...         print(".", end="")
+        >>> Dots().wants_batches("train"), Dots().wants_batches("test")
+        (True, False)
+        """
         return any(_overridden(self, name) for name in BATCH_HOOKS[kind])
 
     def on_batch_begin(self, batch, logs=None):

@@ -135,12 +135,21 @@ from kerasnp.saving.config import serialize_keras_object as _serialize
 
 
 def serialize(layer):
-    """The configuration of a layer."""
+    """The configuration of a layer.
+
+    >>> import kerasnp
+    >>> kerasnp.layers.serialize(kerasnp.layers.Dense(3))["config"]["units"]
+    3
+    """
     return _serialize(layer)
 
 
 def deserialize(config, custom_objects=None):
     """The layer that `serialize` described.
+
+    >>> import kerasnp
+    >>> kerasnp.layers.deserialize({"class_name": "Dense", "config": {"units": 3, "name": "dense"}})
+    <Dense name=dense, built=False>
 
     Raises: ValueError for what is no layer.
     """

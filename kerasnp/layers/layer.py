@@ -243,7 +243,12 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @property
     def dtype_policy(self):
-        """The types of computation and weights."""
+        """The types of computation and weights.
+
+        >>> import kerasnp
+        >>> kerasnp.layers.Dense(1, dtype="mixed_float16").dtype_policy
+        <DTypePolicy "mixed_float16">
+        """
         return self._dtype_policy
 
     @dtype_policy.setter

@@ -48,17 +48,33 @@ class Loss(Registered, abstract=True):
 
     @property
     def dtype(self):
-        """The type that values are computed in."""
+        """The type that values are computed in.
+
+        >>> from kerasnp import losses
+        >>> losses.MeanSquaredError(dtype="float64").dtype
+        'float64'
+        """
         return self._dtype or K.floatx()
 
     def call(self, y_true, y_pred):
-        """One value per sample."""
+        """One value per sample.
+
+        >>> from kerasnp import losses
+        >>> losses.MeanSquaredError().call(K.array([[0.0, 1.0]]), K.array([[1.0, 3.0]]))
+        array([2.5])
+        """
         raise NotImplementedError(
             f"{type(self).__name__}: write call(self, y_true, y_pred), returning one value per sample."
         )
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The loss of `y_pred` against `y_true`; the shape of `sample_weight` begins that of the values."""
+        """The loss of `y_pred` against `y_true`; the shape of `sample_weight` begins that of the values.
+
+        >>> from kerasnp import losses
+        >>> loss = losses.MeanSquaredError(reduction="sum")
+        >>> float(loss([[0.0], [0.0]], [[1.0], [3.0]], sample_weight=[1.0, 0.5]))  # 1 * 1 + 0.5 * 9
+        5.5
+        """
         mask = get_mask(y_pred)
         y_pred = as_float(y_pred, self.dtype)
         dtype = None if type(y_pred) is dict else (y_pred.value if isinstance(y_pred, Variable) else y_pred).dtype
@@ -74,7 +90,12 @@ class Loss(Registered, abstract=True):
         return ops.cast(loss, "bfloat16") if self._dtype == "bfloat16" else loss
 
     def get_config(self):
-        """The constructor arguments that rebuild this loss."""
+        """The constructor arguments that rebuild this loss.
+
+        >>> from kerasnp import losses
+        >>> losses.Huber(delta=2.0, name="huber").get_config()
+        {'name': 'huber', 'reduction': 'sum_over_batch_size', 'delta': 2.0}
+        """
         config = super().get_config()
         standard = {**defaults(type(self)), "dtype": K.floatx()}
         for name in self.unlisted:

@@ -39,30 +39,66 @@ class Metric(Registered, abstract=True):
 
     @property
     def dtype(self):
-        """The name of the type the metric computes in."""
+        """The name of the type the metric computes in.
+
+        >>> from kerasnp import metrics
+        >>> metrics.Mean(dtype="float64").dtype
+        'float64'
+        """
         return self._dtype
 
     # -- what a subclass writes -------------------------------------------------------------------------------------
 
     def update_state(self, *args, **kwargs):
-        """Take a batch into account."""
+        """Take a batch into account.
+
+        >>> from kerasnp import metrics
+        >>> mean = metrics.Mean()
+        >>> mean.update_state([1.0, 3.0])
+        >>> mean.update_state([5.0])
+        >>> float(mean.result())
+        3.0
+        """
         raise NotImplementedError(
             f"{type(self).__name__}: write update_state(self, y_true, y_pred, sample_weight=None)."
         )
 
     def result(self):
-        """The value so far: a scalar, an array, or a dictionary of these."""
+        """The value so far: a scalar, an array, or a dictionary of these.
+
+        >>> from kerasnp import metrics
+        >>> mean = metrics.Mean()
+        >>> mean.update_state([1.0, 3.0], sample_weight=[3.0, 1.0])
+        >>> float(mean.result())
+        1.5
+        """
         raise NotImplementedError(f"{type(self).__name__}: write result(self), returning the value so far.")
 
     def reset_state(self):
-        """Forget all batches."""
+        """Forget all batches.
+
+        >>> from kerasnp import metrics
+        >>> mean = metrics.Mean()
+        >>> mean.update_state([1.0, 3.0])
+        >>> mean.reset_state()
+        >>> float(mean.result())
+        0.0
+        """
         for variable in self.variables:
             variable.value.fill(0)
 
     # -- state ------------------------------------------------------------------------------------------------------
 
     def add_variable(self, shape, initializer, dtype=None, aggregation="sum", name=None):
-        """Make a variable of this metric's state; it is saved with it and set to zero by `reset_state`."""
+        """Make a variable of this metric's state; it is saved with it and set to zero by `reset_state`.
+
+        >>> class Calls(Metric):
+        ...     def __init__(self):
+        ...         super().__init__(name="calls")
+        ...         self.seen = self.add_variable((), "zeros", name="seen")
+        >>> Calls().seen.path
+        'calls/seen'
+        """
         variable = Variable(
             initializer,
             shape=shape,
@@ -76,12 +112,27 @@ class Metric(Registered, abstract=True):
         return variable
 
     def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
-        """`add_variable` under the name that layers use; zeros by default."""
+        """`add_variable` under the name that layers use; zeros by default.
+
+        >>> class Calls(Metric):
+        ...     def __init__(self):
+        ...         super().__init__(name="calls")
+        ...         self.seen = self.add_weight(name="seen")
+        >>> Calls().seen.shape
+        ()
+        """
         return self.add_variable(shape, initializer or "zeros", dtype=dtype, name=name)
 
     @property
     def variables(self):
-        """The state: this metric's variables, then those of the metrics it holds."""
+        """The state: this metric's variables, then those of the metrics it holds.
+
+        >>> from kerasnp import metrics
+        >>> mean = metrics.Mean()
+        >>> mean.update_state([1.0, 3.0])
+        >>> [float(v) for v in mean.variables]  # the sum and the number
+        [4.0, 2.0]
+        """
         return [*self._own_variables, *(v for metric in self._nested for v in metric.variables)]
 
     def __new__(cls, *args, **kwargs):
@@ -112,15 +163,31 @@ class Metric(Registered, abstract=True):
         return self.result()
 
     def stateless_update_state(self, metric_variables, *args, **kwargs):
-        """The state that `update_state` would make out of `metric_variables`; the metric itself stays as it is."""
+        """The state that `update_state` would make out of `metric_variables`; the metric itself stays as it is.
+
+        >>> from kerasnp import metrics
+        >>> mean = metrics.Mean()
+        >>> [float(v) for v in mean.stateless_update_state([4.0, 2.0], [6.0])]
+        [10.0, 3.0]
+        """
         return self._with_state(metric_variables, lambda: self.update_state(*args, **kwargs), keep=True)
 
     def stateless_result(self, metric_variables):
-        """The result for a given state."""
+        """The result for a given state.
+
+        >>> from kerasnp import metrics
+        >>> float(metrics.Mean().stateless_result([10.0, 4.0]))
+        2.5
+        """
         return self._with_state(metric_variables, self.result, keep=False)
 
     def stateless_reset_state(self):
-        """The state of a fresh metric."""
+        """The state of a fresh metric.
+
+        >>> from kerasnp import metrics
+        >>> [float(v) for v in metrics.Mean().stateless_reset_state()]
+        [0.0, 0.0]
+        """
         return self._with_state(self.variables, self.reset_state, keep=True)
 
     def _with_state(self, values, step, keep):
@@ -141,7 +208,12 @@ class Metric(Registered, abstract=True):
                 variable.value = value
 
     def get_config(self):
-        """The constructor arguments that rebuild this metric."""
+        """The constructor arguments that rebuild this metric.
+
+        >>> from kerasnp import metrics
+        >>> metrics.BinaryAccuracy(threshold=0.25).get_config()
+        {'name': 'binary_accuracy', 'dtype': 'float32', 'threshold': 0.25}
+        """
         config = super().get_config()
         for name in self.unlisted:
             if config[name] == defaults(type(self)).get(name):

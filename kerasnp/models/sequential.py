@@ -194,7 +194,12 @@ class Sequential(Model):
 
     @property
     def fuse(self):
-        """Whether a convolution and the max-pooling after it are computed in one step; the numbers are the same."""
+        """Whether a convolution and the max-pooling after it are computed in one step; the numbers are the same.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((4, 4, 1)), kerasnp.layers.Conv2D(2, 3), kerasnp.layers.MaxPooling2D(2)])
+        >>> model.fuse = False  # to see each step by itself
+        """
         return self._fuse
 
     @fuse.setter
@@ -329,7 +334,12 @@ class Sequential(Model):
 
     @property
     def input_dtype(self):
-        """The type that the input layer declares."""
+        """The type that the input layer declares.
+
+        >>> import kerasnp
+        >>> kerasnp.Sequential([kerasnp.Input((2,), dtype="int32"), kerasnp.layers.Embedding(5, 3)]).input_dtype
+        'int32'
+        """
         return self._input_layer.dtype if self._input_layer is not None else None
 
     def get_config(self):

@@ -66,13 +66,30 @@ class Optimizer(State, abstract=True):
         )
 
     def update_step(self, gradient, variable, learning_rate):
-        """The rule in the manner of Keras: one variable, changed by `assign`."""
+        """The rule in the manner of Keras: one variable, changed by `assign`.
+
+        >>> import kerasnp
+        >>> class Plain(Optimizer):
+        ...     def update_step(self, gradient, variable, learning_rate):
+        ...         variable.assign_sub(learning_rate * gradient)
+        >>> w = kerasnp.Variable([1.0])
+        >>> Plain(0.5).apply([[1.0]], [w])
+        >>> w.tolist()
+        [0.5]
+        """
         raise NotImplementedError(f"{type(self).__name__}: write update(self, w, g, *slots, step).")
 
     # -- variables --------------------------------------------------------------------------------------------------
 
     def build(self, variables):
-        """Make the slots for these variables and move everything into flat arrays; called by the first `apply`."""
+        """Make the slots for these variables and move everything into flat arrays; called by the first `apply`.
+
+        >>> import kerasnp
+        >>> optimizer = kerasnp.optimizers.Adam()
+        >>> optimizer.build([kerasnp.Variable([1.0, 2.0], name="w")])
+        >>> [v.name for v in optimizer.variables]
+        ['iteration', 'learning_rate', 'w_momentum', 'w_velocity']
+        """
         if not self.built:
             super().build(variables)
             self._index, self._storages = {id(v): i for i, v in enumerate(self._trainable_variables)}, None
@@ -96,13 +113,27 @@ class Optimizer(State, abstract=True):
     # -- one step ---------------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars):
-        """`apply` for pairs (gradient, variable); returns `iterations`."""
+        """`apply` for pairs (gradient, variable); returns `iterations`.
+
+        >>> import kerasnp
+        >>> w, optimizer = kerasnp.Variable([1.0]), kerasnp.optimizers.SGD(0.5)
+        >>> int(optimizer.apply_gradients([([1.0], w)])), w.tolist()
+        (1, [0.5])
+        """
         grads, variables = zip(*grads_and_vars)
         self.apply(list(grads), list(variables))
         return self.iterations
 
     def apply(self, grads, trainable_variables=None):
         """Change the variables by one step.
+
+        >>> import kerasnp
+        >>> w, optimizer = kerasnp.Variable([3.0]), kerasnp.optimizers.SGD(0.25)
+        >>> with kerasnp.Tape() as tape:
+        ...     loss = kerasnp.ops.sum(kerasnp.ops.square(w))
+        >>> optimizer.apply([tape.gradient(loss, w)], [w])
+        >>> w.tolist()  # 3 - 0.25 * 2 * 3
+        [1.5]
 
         Args:
             grads: a gradient for each variable, None where there is none.
@@ -309,6 +340,14 @@ class Optimizer(State, abstract=True):
     def finalize_variable_values(self, var_list):
         """End of training: with `use_ema` the variables take their averages.
 
+        >>> import kerasnp
+        >>> w, optimizer = kerasnp.Variable([0.0]), kerasnp.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
+        >>> for _ in range(2):
+        ...     optimizer.apply([[-2.0]], [w])
+        >>> optimizer.finalize_variable_values([w])
+        >>> w.tolist()  # between the weights of the first step, 2, and of the second, 4
+        [3.0]
+
         Raises: ValueError where `var_list` is not what the optimizer was built with.
         """
         if not self.use_ema or not self.built:
@@ -324,6 +363,13 @@ class Optimizer(State, abstract=True):
 
     def stateless_apply(self, optimizer_variables, grads, trainable_variables):
         """One step on values: returns (new trainable values, new optimizer values), and nothing of its own changes.
+
+        >>> import kerasnp
+        >>> w, optimizer = kerasnp.Variable([1.0]), kerasnp.optimizers.SGD(0.5)
+        >>> optimizer.build([w])
+        >>> new, state = optimizer.stateless_apply(optimizer.variables, [[1.0]], [w])
+        >>> float(new[0][0]), w.tolist()  # the variable itself stays
+        (0.5, [1.0])
 
         Raises: ValueError before `build`, or where a list has another length than the optimizer's own.
         """

@@ -242,10 +242,18 @@ def _positive(name, value):
 
 
 def serialize(learning_rate_schedule):
-    """The configuration of a schedule."""
+    """The configuration of a schedule.
+
+    >>> serialize(ExponentialDecay(1.0, decay_steps=10, decay_rate=0.5))["config"]["decay_rate"]
+    0.5
+    """
     return serialize_value(learning_rate_schedule)
 
 
 def deserialize(config, custom_objects=None):
-    """The schedule that `serialize` described."""
+    """The schedule that `serialize` described.
+
+    >>> float(deserialize(serialize(ExponentialDecay(1.0, decay_steps=10, decay_rate=0.5)))(10))
+    0.5
+    """
     return deserialize_keras_object(config, custom_objects, family="optimizers")

@@ -88,7 +88,14 @@ class State(Settings, abstract=True):
 
     @property
     def variables(self):
-        """Everything that files keep: iteration, learning rate (unless scheduled), averages, accumulators, slots."""
+        """Everything that files keep: iteration, learning rate (unless scheduled), averages, accumulators, slots.
+
+        >>> import kerasnp
+        >>> optimizer = kerasnp.optimizers.SGD(0.5, momentum=0.9)
+        >>> optimizer.build([kerasnp.Variable([1.0, 2.0], name="w")])
+        >>> [v.name for v in optimizer.variables]
+        ['iteration', 'learning_rate', 'w_momentum']
+        """
         rate = [self._learning_rate] if isinstance(self._learning_rate, Variable) else []
         averages, accumulators = self._model_variables_moving_average, self._accumulated_gradients
         return [self._iterations, *rate, *averages, *accumulators, *self._ordered, *self._added]
@@ -107,7 +114,14 @@ class State(Settings, abstract=True):
 
     @property
     def iterations(self):
-        """The number of updates so far, a Variable; with accumulation, of the completed ones."""
+        """The number of updates so far, a Variable; with accumulation, of the completed ones.
+
+        >>> import kerasnp
+        >>> w, optimizer = kerasnp.Variable([1.0]), kerasnp.optimizers.SGD(0.5)
+        >>> optimizer.apply([[1.0]], [w])
+        >>> int(optimizer.iterations)
+        1
+        """
         if self.gradient_accumulation_steps:
             return Variable(K.asarray(self._updates, K.int64), trainable=False, name="iteration")
         return self._iterations
@@ -118,7 +132,14 @@ class State(Settings, abstract=True):
 
     @property
     def learning_rate(self):
-        """The learning rate: a Variable, or what a schedule says now. It can be set to a number or a schedule."""
+        """The learning rate: a Variable, or what a schedule says now. It can be set to a number or a schedule.
+
+        >>> import kerasnp
+        >>> optimizer = kerasnp.optimizers.SGD(0.5)
+        >>> optimizer.learning_rate = 0.25
+        >>> float(optimizer.learning_rate)
+        0.25
+        """
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return rate
