@@ -134,8 +134,8 @@ def _size(stream):
     except UNWRITABLE:
         columns = lines = 0
     if not (columns and lines):
-        columns, lines = shutil.get_terminal_size()
-    return max(columns - 2, 1), lines
+        columns, lines = shutil.get_terminal_size()  # which Python 3.10 answers with zeros
+    return max((columns or 80) - 2, 1), lines or 24
 
 
 @functools.cache
