@@ -35,21 +35,37 @@ class DTypePolicy:
         self.variable_dtype = "float32" if mixed else self.name
 
     def convert_input(self, x, autocast, dtype):
-        """`x` as a tensor: floats in `dtype` where `autocast` says so, anything else in its own type."""
+        """`x` as a tensor: floats in `dtype` where `autocast` says so, anything else in its own type.
+
+        >>> DTypePolicy("float64").convert_input([1.0, 2.0], True, "float64")
+        array([1., 2.])
+        """
         x = K.tensor(getattr(x, "value", x))
         return x.astype(K.storage_dtype(dtype)) if autocast and K.is_float(x.dtype) and K.is_float(dtype) else x
 
     def get_config(self):
-        """The name, as a configuration."""
+        """The name, as a configuration.
+
+        >>> DTypePolicy("mixed_bfloat16").get_config()
+        {'name': 'mixed_bfloat16'}
+        """
         return {"name": self.name}
 
     @classmethod
     def from_config(cls, config):
-        """The policy that `get_config` described."""
+        """The policy that `get_config` described.
+
+        >>> DTypePolicy.from_config({"name": "mixed_bfloat16"}).compute_dtype
+        'bfloat16'
+        """
         return cls(config["name"])
 
     def serialize(self):
-        """The form in which Keras writes a policy into a model file."""
+        """The form in which Keras writes a policy into a model file.
+
+        >>> DTypePolicy("mixed_float16").serialize()
+        {'module': 'keras', 'class_name': 'DTypePolicy', 'config': {'name': 'mixed_float16'}, 'registered_name': None}
+        """
         return {"module": "keras", "class_name": "DTypePolicy", "config": self.get_config(), "registered_name": None}
 
     def __eq__(self, other):

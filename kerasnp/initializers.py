@@ -27,7 +27,11 @@ class Initializer(Registered, abstract=True):
         raise NotImplementedError(f"{type(self).__name__}: write __call__(self, shape, dtype=None), returning an array.")
 
     def clone(self):
-        """A copy."""
+        """A copy.
+
+        >>> Constant(2.0).clone().value
+        2.0
+        """
         return type(self).from_config(self.get_config())
 
 

@@ -374,14 +374,23 @@ def in_memory(data):
 
 
 def listing(items, most=4):
-    """`a, b, c, d and 3 more`."""
+    """`a, b, c, d and 3 more`.
+
+    >>> listing("abcdefg")
+    'a, b, c, d and 3 more'
+    """
     items = [str(item) for item in items]
     more = len(items) - most
     return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def loss_kind(loss):
-    """The name of a loss in snake case, whether it is a function or a class."""
+    """The name of a loss in snake case, whether it is a function or a class.
+
+    >>> import kerasnp
+    >>> loss_kind(kerasnp.losses.MeanSquaredError())
+    'mean_squared_error'
+    """
     return getattr(getattr(loss, "fn", None), "__name__", None) or to_snake_case(type(loss).__name__)
 
 
@@ -422,7 +431,12 @@ def class_labels(y, loss):
 
 
 def last_activation(model):
-    """The name of the activation that the outputs of a stack come from, `"linear"` for none, None where it is not known."""
+    """The name of the activation that the outputs of a stack come from, `"linear"` for none, None where it is not known.
+
+    >>> import kerasnp
+    >>> last_activation(kerasnp.Sequential([kerasnp.layers.Dense(2, "softmax"), kerasnp.layers.Dropout(0.5)]))
+    'softmax'
+    """
     from kerasnp.models.sequential import Sequential
 
     if not isinstance(model, Sequential):

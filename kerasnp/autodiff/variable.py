@@ -124,12 +124,20 @@ class Variable:
 
     @property
     def ndim(self):
-        """The number of axes."""
+        """The number of axes.
+
+        >>> Variable([[1.0, 2.0]]).ndim
+        2
+        """
         return self.value.ndim
 
     @property
     def size(self):
-        """The number of elements."""
+        """The number of elements.
+
+        >>> Variable([[1.0, 2.0]]).size
+        2
+        """
         return self.value.size
 
     @property

@@ -111,14 +111,35 @@ class Callback:
         """Called at the start of an epoch of `fit`, counted from 0."""
 
     def on_epoch_end(self, epoch, logs=None):
-        """Called at the end of an epoch; logs holds loss, metrics, and those of validation under `val_`."""
+        """Called at the end of an epoch; logs holds loss, metrics, and those of validation under `val_`.
+
+        >>> import kerasnp
+        >>> class Stop(Callback):
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         self.model.stop_training = logs["loss"] < 1.0
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> len(model.fit([[0.0]], [[0.5]], epochs=9, verbose=0, callbacks=[Stop()]).epoch)
+        1
+        """
 
     def on_train_batch_begin(self, batch, logs=None):
         """Called before a step of `fit`."""
         self.on_batch_begin(batch, logs=logs)
 
     def on_train_batch_end(self, batch, logs=None):
-        """Called after a step of `fit`; logs holds loss and metrics since the start of the epoch."""
+        """Called after a step of `fit`; logs holds loss and metrics since the start of the epoch.
+
+        >>> import kerasnp
+        >>> class Batches(Callback):
+        ...     def on_train_batch_end(self, batch, logs=None):
+        ...         print("batch", batch)
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit([[0.0], [1.0]], [[0.0], [1.0]], batch_size=1, verbose=0, callbacks=[Batches()])
+        batch 0
+        batch 1
+        """
         self.on_batch_end(batch, logs=logs)
 
     def on_test_batch_begin(self, batch, logs=None):
@@ -131,7 +152,17 @@ class Callback:
         """Called before a batch of `predict`."""
 
     def on_predict_batch_end(self, batch, logs=None):
-        """Called after a batch of `predict`; logs holds `outputs`."""
+        """Called after a batch of `predict`; logs holds `outputs`.
+
+        >>> import kerasnp
+        >>> class Shapes(Callback):
+        ...     def on_predict_batch_end(self, batch, logs=None):
+        ...         print(logs["outputs"].shape)
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(2)])
+        >>> y = model.predict([[0.0], [1.0], [2.0]], batch_size=2, verbose=0, callbacks=[Shapes()])
+        (2, 2)
+        (1, 2)
+        """
 
     def on_train_begin(self, logs=None):
         """Called once at the start of `fit`."""

@@ -47,14 +47,34 @@ class PyDataset:
 
     @property
     def num_batches(self):
-        """How many batches there are, None for no end."""
+        """How many batches there are, None for no end.
+
+        >>> class Three(PyDataset):
+        ...     def __len__(self):
+        ...         return 3
+        >>> Three().num_batches
+        3
+        """
         return len(self) if hasattr(self, "__len__") else None
 
     def on_epoch_begin(self):
         """Called before each pass over the batches."""
 
     def on_epoch_end(self):
-        """Called after each complete pass over the batches."""
+        """Called after each complete pass over the batches.
+
+        >>> import random
+        >>> class Shuffled(PyDataset):
+        ...     def __init__(self, n):
+        ...         super().__init__()
+        ...         self.order = list(range(n))
+        ...     def on_epoch_end(self):
+        ...         random.shuffle(self.order)
+        >>> data = Shuffled(3)
+        >>> data.on_epoch_end()
+        >>> sorted(data.order)
+        [0, 1, 2]
+        """
 
     def __iter__(self):
         """One pass over the batches, in order."""

@@ -161,6 +161,12 @@ class Discretization(Layer):
     def adapt(self, data, steps=None):
         """Choose boundaries between `num_bins` bins from the quantiles of `data`.
 
+        >>> from kerasnp import ops
+        >>> layer = Discretization(num_bins=2)
+        >>> layer.adapt(ops.array([1.0, 2.0, 3.0, 4.0]))
+        >>> layer(ops.array([0.0, 9.0])).tolist()
+        [0, 1]
+
         Args:
             data: an array, or an iterable of batches.
             steps: how many batches to take; default all.

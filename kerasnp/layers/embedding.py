@@ -82,7 +82,12 @@ class Embedding(Layer):
         return y if self.compute_dtype == self.variable_dtype else ops.cast(y, self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
-        """Where the inputs are not 0, if `mask_zero`."""
+        """Where the inputs are not 0, if `mask_zero`.
+
+        >>> from kerasnp import ops
+        >>> Embedding(5, 2, mask_zero=True).compute_mask(ops.array([[3, 1, 0]])).tolist()
+        [[True, True, False]]
+        """
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape):

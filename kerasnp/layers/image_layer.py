@@ -13,6 +13,15 @@ class ImageLayer(Layer, abstract=True):
     transformation and applies it to each entry; what stands under other keys stays. A subclass writes
     `get_random_transformation(data, training, seed)` and `transform_images(images, transformation, training)` for
     batches, and where they change too `transform_labels` and `transform_segmentation_masks`.
+
+    >>> import kerasnp
+    >>> class Brighter(ImageLayer):
+    ...     def get_random_transformation(self, data, training=True, seed=None):
+    ...         return 10.0 if training else 0.0
+    ...     def transform_images(self, images, transformation, training=True):
+    ...         return images + transformation
+    >>> Brighter()(kerasnp.ops.ones((1, 1, 2, 1)), training=True).ravel()
+    array([11., 11.], dtype=float32)
     """
 
     casts_integers = False

@@ -138,15 +138,32 @@ class IndexLookup(Layer):
         return [self.mask_token] * self._oov_start + [self.oov_token] * self.num_oov_indices
 
     def get_vocabulary(self, include_special_tokens=True):
-        """The tokens in the order of their indices; with the mask and the out-of-vocabulary token in front, or without."""
+        """The tokens in the order of their indices; with the mask and the out-of-vocabulary token in front, or without.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.StringLookup(vocabulary=["b", "a"])
+        >>> layer.get_vocabulary(), layer.get_vocabulary(include_special_tokens=False)
+        (['[UNK]', 'b', 'a'], ['b', 'a'])
+        """
         return (self._special_tokens if include_special_tokens else []) + list(self._vocabulary.tokens)
 
     def vocabulary_size(self):
-        """How many indices there are, those of the mask and of unknown tokens included."""
+        """How many indices there are, those of the mask and of unknown tokens included.
+
+        >>> import kerasnp
+        >>> kerasnp.layers.StringLookup(vocabulary=["b", "a"]).vocabulary_size()
+        3
+        """
         return self._token_start + len(self._vocabulary.tokens)
 
     def set_vocabulary(self, vocabulary, idf_weights=None):
         """Replace the vocabulary.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.StringLookup()
+        >>> layer.set_vocabulary(["b", "a"])
+        >>> layer(["a", "b", "c"]).tolist()  # 0 is for what is not known
+        [2, 1, 0]
 
         Args:
             vocabulary: a list, tuple or array of tokens, with the special tokens in front or without any.
@@ -232,6 +249,12 @@ class IndexLookup(Layer):
     def adapt(self, data, steps=None):
         """Take the vocabulary from data: the most frequent tokens first, those equally frequent in falling order.
 
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.StringLookup()
+        >>> layer.adapt(["b", "a", "b"])
+        >>> layer.get_vocabulary()
+        ['[UNK]', 'b', 'a']
+
         Args:
             data: an array or list of tokens, or an iterable of batches.
             steps: how many batches to take; default all.
@@ -257,7 +280,16 @@ class IndexLookup(Layer):
             self._counts, self._documents, self._number_of_documents = Counts(), Counts(), 0
 
     def update_state(self, data):
-        """Count the tokens of a batch; each row is a document."""
+        """Count the tokens of a batch; each row is a document.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.StringLookup()
+        >>> for batch in (["b", "a"], ["b"]):
+        ...     layer.update_state(batch)
+        >>> layer.finalize_state()
+        >>> layer.get_vocabulary()
+        ['[UNK]', 'b', 'a']
+        """
         array = K.asarray(_plain(data), self._array_type_of(data))
         self._count([self._tokens(row) for row in (array.reshape(1, -1) if array.ndim < 2 else array)])
 

@@ -31,7 +31,12 @@ class Masking(Layer):
         return inputs * ops.cast(ops.any(self._kept(inputs), axis=-1, keepdims=True), inputs.dtype)
 
     def compute_mask(self, inputs, mask=None):
-        """Whether any feature of a step differs from the value."""
+        """Whether any feature of a step differs from the value.
+
+        >>> from kerasnp import ops
+        >>> Masking().compute_mask(ops.array([[[1.0, 2.0], [0.0, 0.0]]])).tolist()
+        [[True, False]]
+        """
         return ops.any(self._kept(inputs), axis=-1)
 
     def compute_output_shape(self, input_shape):

@@ -112,6 +112,12 @@ class Normalization(Layer):
     def adapt(self, data, batch_size=None, steps=None):
         """Set mean and variance to those of `data`: an array, or an iterable of batches (or of tuples that begin with one).
 
+        >>> from kerasnp import ops
+        >>> layer = Normalization()
+        >>> layer.adapt(ops.array([[0.0, 10.0], [2.0, 30.0]]))
+        >>> layer(ops.array([[1.0, 40.0]]))
+        array([[0., 2.]], dtype=float32)
+
         Raises:
             ValueError: mean and variance were given to the constructor, the data are empty, or batches differ in shape.
             TypeError: a batch that is no array.

@@ -104,7 +104,12 @@ class RecurrentCell(DroppingCell, abstract=True):
         return None
 
     def get_initial_state(self, batch_size=None):
-        """States of zeros for a batch."""
+        """States of zeros for a batch.
+
+        >>> import kerasnp
+        >>> [state.shape for state in kerasnp.layers.GRUCell(3).get_initial_state(batch_size=2)]
+        [(2, 3)]
+        """
         zeros = K.storage_dtype(self.compute_dtype)
         return [K.zeros((batch_size, self.units), zeros) for _ in range(self.operator.states)]
 

@@ -178,12 +178,23 @@ class RNN(Layer):
 
     @property
     def state_size(self):
-        """The sizes of the states."""
+        """The sizes of the states.
+
+        >>> import kerasnp
+        >>> RNN(kerasnp.layers.LSTMCell(4)).state_size
+        [4, 4]
+        """
         size = self.cell.state_size
         return list(size) if isinstance(size, (list, tuple)) else size
 
     def get_initial_state(self, batch_size):
-        """The states that a batch begins with, a list."""
+        """The states that a batch begins with, a list.
+
+        >>> import kerasnp
+        >>> layer = RNN(kerasnp.layers.LSTMCell(4))
+        >>> [state.shape for state in layer.get_initial_state(2)]
+        [(2, 4), (2, 4)]
+        """
         return as_list(initial_state_of(self.cell, batch_size))
 
     def build(self, sequences_shape, initial_state_shape=None):
@@ -282,7 +293,16 @@ class RNN(Layer):
         return [mask] + [None] * len(_listed(self.state_size)) if self.return_state else mask
 
     def reset_state(self):
-        """Let a stateful layer begin with the first states again."""
+        """Let a stateful layer begin with the first states again.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.SimpleRNN(1, stateful=True, kernel_initializer="ones", recurrent_initializer="ones")
+        >>> x = kerasnp.ops.full((1, 3, 2), 0.125)
+        >>> first, second = layer(x), layer(x)
+        >>> layer.reset_state()
+        >>> bool((layer(x) == first).all()), bool((second == first).all())
+        (True, False)
+        """
         if self.states is not None:
             for variable in flatten(self.states):
                 variable.assign(K.zeros(variable.shape, variable.value.dtype))

@@ -115,6 +115,11 @@ class TextVectorization(Layer):
     def adapt(self, data, batch_size=None, steps=None):
         """Take the vocabulary from texts: the most frequent tokens first, those equally frequent in falling order.
 
+        >>> layer = TextVectorization()
+        >>> layer.adapt(["A cat.", "A dog, a cow!"])
+        >>> layer.get_vocabulary()
+        ['', '[UNK]', 'a', 'dog', 'cow', 'cat']
+
         Args:
             data: an array or list of texts, or an iterable of batches of them.
             steps: how many batches to take; default all.
@@ -139,15 +144,30 @@ class TextVectorization(Layer):
         self._lookup_layer.finalize_state()
 
     def get_vocabulary(self, include_special_tokens=True):
-        """The tokens in the order of their indices; with the padding and unknown token in front, or without."""
+        """The tokens in the order of their indices; with the padding and unknown token in front, or without.
+
+        >>> layer = TextVectorization(vocabulary=["cat", "dog"])
+        >>> layer.get_vocabulary(), layer.get_vocabulary(include_special_tokens=False)
+        (['', '[UNK]', 'cat', 'dog'], ['cat', 'dog'])
+        """
         return self._lookup_layer.get_vocabulary(include_special_tokens)
 
     def vocabulary_size(self):
-        """How many indices there are, those of padding and of unknown tokens included."""
+        """How many indices there are, those of padding and of unknown tokens included.
+
+        >>> TextVectorization(vocabulary=["cat", "dog"]).vocabulary_size()
+        4
+        """
         return self._lookup_layer.vocabulary_size()
 
     def set_vocabulary(self, vocabulary, idf_weights=None):
-        """Replace the vocabulary, a list of tokens; with `"tf_idf"` also the weight of each."""
+        """Replace the vocabulary, a list of tokens; with `"tf_idf"` also the weight of each.
+
+        >>> layer = TextVectorization()
+        >>> layer.set_vocabulary(["cat", "dog"])
+        >>> layer(["The dog!"]).tolist()  # 1 is for what is not known
+        [[1, 3]]
+        """
         self._lookup_layer.set_vocabulary(vocabulary, idf_weights=idf_weights)
 
     # -- the call ---------------------------------------------------------------------------------------------------

@@ -187,17 +187,41 @@ class Weights:
 
     @property
     def trainable_variables(self):
-        """The variables that training changes."""
+        """The variables that training changes.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.BatchNormalization()
+        >>> layer.build((None, 2))
+        >>> [v.name for v in layer.trainable_variables]
+        ['gamma', 'beta']
+        """
         return [v for v in self.variables if v.trainable] if self._trainable else []
 
     @property
     def non_trainable_variables(self):
-        """The variables that training leaves alone, states of seed generators among them."""
+        """The variables that training leaves alone, states of seed generators among them.
+
+        >>> import kerasnp
+        >>> [v.path for v in kerasnp.layers.Dropout(0.5).non_trainable_variables]
+        ['seed_generator_state']
+        """
         return [v for v in self.variables if not v.trainable] if self._trainable else self.variables
 
     @property
     def metrics(self):
-        """The metrics that are attributes of the layer or of the layers inside."""
+        """The metrics that are attributes of the layer or of the layers inside.
+
+        >>> import kerasnp
+        >>> class Watched(kerasnp.layers.Layer):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.mean = kerasnp.metrics.Mean(name="mean_input")
+        ...     def call(self, x):
+        ...         self.mean.update_state(x)
+        ...         return x
+        >>> [metric.name for metric in Watched().metrics]
+        ['mean_input']
+        """
         return [metric for layer in self._flatten_layers() for metric in layer._metrics]
 
     @property

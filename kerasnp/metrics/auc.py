@@ -73,7 +73,11 @@ class AUC(Metric):
 
     @property
     def thresholds(self):
-        """The thresholds that trace the curve, from below 0 to above 1."""
+        """The thresholds that trace the curve, from below 0 to above 1.
+
+        >>> AUC(num_thresholds=3).thresholds[1]
+        0.5
+        """
         return list(self._thresholds)
 
     def get_config(self):

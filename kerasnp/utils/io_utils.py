@@ -42,6 +42,9 @@ def print_msg(message, line_break=True):
     """Show a message to the user, on the screen or in the log.
 
     Characters that the screen's encoding lacks are replaced.
+
+    >>> print_msg("epoch 1")
+    epoch 1
     """
     if not _interactive:
         logging.getLogger("kerasnp").info(message)
@@ -59,6 +62,9 @@ def print_msg(message, line_break=True):
 
 def set_logging_verbosity(level):
     """Set the level of the logger `"kerasnp"`: "FATAL", "ERROR", "WARNING", "INFO" or "DEBUG".
+
+    >>> set_logging_verbosity("ERROR")
+    >>> set_logging_verbosity("WARNING")  # what is shown at first
 
     Raises: ValueError for another level.
     """

@@ -319,7 +319,11 @@ class Progbar:
         self._bar.begin(target) if verbose else None
 
     def update(self, current, values=None, finalize=None):
-        """`current` steps are done; `values` are pairs (name, value of the last step)."""
+        """`current` steps are done; `values` are pairs (name, value of the last step).
+
+        >>> bar = Progbar(2, verbose=0)
+        >>> bar.update(1, [("loss", 0.5)])
+        """
         new = max(current - self._bar.n, 1)
         for name, value in values or ():
             self.values[name] = value if finalize or not self._averaged(name) else self._mean(name, value, new)
@@ -334,7 +338,11 @@ class Progbar:
             self._done = True
 
     def add(self, n, values=None):
-        """`n` more steps are done."""
+        """`n` more steps are done.
+
+        >>> bar = Progbar(2, verbose=0)
+        >>> bar.add(1, [("loss", 0.5)])
+        """
         self.update(self._bar.n + n, values)
 
     def _averaged(self, name):

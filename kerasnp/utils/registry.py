@@ -36,7 +36,12 @@ class Registered:
             register_builtin(cls.family, cls, (cls.__name__, to_snake_case(cls.__name__), *aliases))
 
     def get_config(self):
-        """The constructor arguments that rebuild this object, as JSON-ready values."""
+        """The constructor arguments that rebuild this object, as JSON-ready values.
+
+        >>> import kerasnp
+        >>> kerasnp.regularizers.L1(0.5).get_config()
+        {'l1': 0.5}
+        """
         from kerasnp.saving.config import serialize_value
 
         config = {}
@@ -52,7 +57,12 @@ class Registered:
 
     @classmethod
     def from_config(cls, config):
-        """Rebuild an object from `get_config()`."""
+        """Rebuild an object from `get_config()`.
+
+        >>> import kerasnp
+        >>> kerasnp.regularizers.L1.from_config({"l1": 0.5}).l1
+        0.5
+        """
         return cls(**config)
 
 
