@@ -37,6 +37,11 @@ class MaxNorm(Constraint, aliases=("max_norm",)):
 
     >>> MaxNorm(2.5)([[3.0], [4.0]]).round(4).tolist()  # a column of length 5
     [[1.5], [2.0]]
+
+    Args:
+        max_value: the largest norm.
+        axis: the axis, or axes, along which norms are taken: 0 for the inputs of a Dense kernel (inputs, units), [0, 1, 2]
+            for a Conv2D kernel (height, width, channels, filters).
     """
 
     def __init__(self, max_value=2, axis=0):
@@ -66,6 +71,10 @@ class UnitNorm(Constraint, aliases=("unit_norm",)):
     >>> UnitNorm()([[3.0], [4.0]]).round(4)
     array([[0.6],
            [0.8]])
+
+    Args:
+        axis: the axis, or axes, along which norms are taken: 0 for the inputs of a Dense kernel (inputs, units), [0, 1, 2]
+            for a Conv2D kernel (height, width, channels, filters).
     """
 
     def __init__(self, axis=0):
@@ -82,6 +91,12 @@ class MinMaxNorm(Constraint, aliases=("min_max_norm",)):
     >>> MinMaxNorm(min_value=1.0, max_value=2.5, rate=0.5)([[0.0], [4.5]]).round(4)  # half of the way from 4.5 to 2.5
     array([[0. ],
            [3.5]])
+
+    Args:
+        min_value, max_value: the bounds of the norm.
+        rate: the share of the way that one update goes, 1 for all of it.
+        axis: the axis, or axes, along which norms are taken: 0 for the inputs of a Dense kernel (inputs, units), [0, 1, 2]
+            for a Conv2D kernel (height, width, channels, filters).
     """
 
     def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):

@@ -65,6 +65,9 @@ class Constant(Initializer):
     >>> Constant([1.0, 2.0])((2, 2)).tolist()
     [[1.0, 2.0], [1.0, 2.0]]
 
+    Args:
+        value: a number or an array.
+
     Raises: ValueError for a shape that the value does not broadcast to.
     """
 
@@ -87,6 +90,9 @@ class Identity(Initializer, aliases=("eye", "IdentityInitializer", "identity_ini
 
     >>> Identity(gain=2.0)((2, 3)).tolist()
     [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]
+
+    Args:
+        gain: a factor on the matrix.
 
     Raises: ValueError for a shape of other than two axes.
     """
@@ -126,6 +132,10 @@ class RandomNormal(_Random, aliases=("normal",)):
     >>> w = RandomNormal(stddev=0.1, seed=1)((100, 100))
     >>> round(float(w.std()), 2)
     0.1
+
+    Args:
+        mean, stddev: mean and standard deviation.
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
     """
 
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
@@ -142,6 +152,10 @@ class TruncatedNormal(_Random):
     >>> w = TruncatedNormal(stddev=0.1, seed=1)((100, 100))
     >>> bool(abs(w).max() <= 0.2)
     True
+
+    Args:
+        mean, stddev: mean and standard deviation before cutting.
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
     """
 
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
@@ -158,6 +172,10 @@ class RandomUniform(_Random, aliases=("uniform",)):
     >>> w = RandomUniform(-1.0, 1.0, seed=1)((100, 100))
     >>> bool(w.min() >= -1), bool(w.max() < 1), bool((w == RandomUniform(-1.0, 1.0, seed=1)((100, 100))).all())
     (True, True, True)
+
+    Args:
+        minval, maxval: the bounds, the upper one not included.
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
     """
 
     def __init__(self, minval=-0.05, maxval=0.05, seed=None):
@@ -267,6 +285,10 @@ class GlorotUniform(_FixedScaling, aliases=("xavier_uniform",)):
     >>> w = GlorotUniform(seed=1)((4, 2))
     >>> bool(abs(w).max() <= 1)  # the limit is sqrt(6 / (4 + 2))
     True
+
+    Args:
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
+        input_axes, output_axes: see `compute_fans`.
     """
 
     choice = (1.0, "fan_avg", "uniform")
@@ -278,6 +300,10 @@ class GlorotNormal(_FixedScaling, aliases=("xavier_normal",)):
     >>> w = GlorotNormal(seed=1)((150, 50))
     >>> round(float(w.var()), 2)  # 2 / (150 + 50)
     0.01
+
+    Args:
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
+        input_axes, output_axes: see `compute_fans`.
     """
 
     choice = (1.0, "fan_avg", "truncated_normal")
@@ -289,6 +315,10 @@ class HeNormal(_FixedScaling, aliases=("msra", "msra_normal")):
     >>> w = HeNormal(seed=1)((3, 3, 8, 32))
     >>> round(float(w.var()), 3)  # 2 / 72
     0.028
+
+    Args:
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
+        input_axes, output_axes: see `compute_fans`.
     """
 
     choice = (2.0, "fan_in", "truncated_normal")
@@ -300,6 +330,10 @@ class HeUniform(_FixedScaling, aliases=("msra_uniform",)):
     >>> w = HeUniform(seed=1)((6, 10))
     >>> bool(abs(w).max() <= 1)  # the limit is sqrt(6 / 6)
     True
+
+    Args:
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
+        input_axes, output_axes: see `compute_fans`.
     """
 
     choice = (2.0, "fan_in", "uniform")
@@ -311,6 +345,10 @@ class LecunNormal(_FixedScaling):
     >>> w = LecunNormal(seed=1)((100, 100))
     >>> round(float(w.var()), 2)  # 1 / 100
     0.01
+
+    Args:
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
+        input_axes, output_axes: see `compute_fans`.
     """
 
     choice = (1.0, "fan_in", "truncated_normal")
@@ -322,6 +360,10 @@ class LecunUniform(_FixedScaling):
     >>> w = LecunUniform(seed=1)((3, 10))
     >>> bool(abs(w).max() <= 1)  # the limit is sqrt(3 / 3)
     True
+
+    Args:
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
+        input_axes, output_axes: see `compute_fans`.
     """
 
     choice = (1.0, "fan_in", "uniform")
@@ -333,6 +375,10 @@ class Orthogonal(_Random, aliases=("OrthogonalInitializer", "orthogonal_initiali
     >>> w = Orthogonal(seed=1)((3, 2))
     >>> (abs(w.T @ w).round(5)).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
+
+    Args:
+        gain: a factor on the matrix.
+        seed: an integer for the same array at every call, a SeedGenerator, or None.
 
     Raises: ValueError for a shape of fewer than two axes.
     """

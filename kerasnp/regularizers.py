@@ -51,6 +51,13 @@ class L1L2(Regularizer, aliases=("l1_l2",)):
 
     >>> float(L1L2(l1=1.0, l2=0.5)([1.0, -2.0]))
     5.5
+
+    Args:
+        l1, l2: the factors, not negative.
+
+    Raises: ValueError for a factor that is negative, infinite or no number.
+
+    Reference: Zou and Hastie (2005), Regularization and variable selection via the elastic net.
     """
 
     def __init__(self, l1=0.0, l2=0.0):
@@ -71,6 +78,13 @@ class L1(Regularizer):
 
     >>> float(L1(0.5)([1.0, -2.0]))
     1.5
+
+    Args:
+        l1: the factor, not negative.
+
+    Raises: ValueError for a factor that is negative, infinite or no number.
+
+    Reference: Tibshirani (1996), Regression shrinkage and selection via the lasso.
     """
 
     def __init__(self, l1=0.01):
@@ -85,6 +99,13 @@ class L2(Regularizer):
 
     >>> float(L2(0.5)([1.0, -2.0]))
     2.5
+
+    Args:
+        l2: the factor, not negative.
+
+    Raises: ValueError for a factor that is negative, infinite or no number.
+
+    Reference: Hoerl and Kennard (1970), Ridge regression.
     """
 
     def __init__(self, l2=0.01):

@@ -32,6 +32,11 @@ class SquaredHinge(Loss):
 
     >>> float(SquaredHinge()([[1.0, -1.0]], [[0.5, 1.0]]))
     2.125
+
+    Args:
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="squared_hinge", dtype=None):
@@ -46,6 +51,11 @@ class CategoricalHinge(Loss):
 
     >>> float(CategoricalHinge()([[0.0, 1.0, 0.0]], [[0.5, 0.75, 0.25]]))
     0.75
+
+    Args:
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="categorical_hinge", dtype=None):

@@ -29,6 +29,11 @@ class Poisson(Loss):
 
     >>> float(Poisson()([[1.0, 0.0]], [[1.0, 2.0]]))
     1.5
+
+    Args:
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="poisson", dtype=None):

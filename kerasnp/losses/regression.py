@@ -37,6 +37,11 @@ class MeanAbsoluteError(Loss):
 
     >>> float(MeanAbsoluteError()([[0.0, 1.0]], [[1.0, 3.0]]))
     1.5
+
+    Args:
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="mean_absolute_error", dtype=None):
@@ -51,6 +56,11 @@ class MeanAbsolutePercentageError(Loss):
 
     >>> float(MeanAbsolutePercentageError()([[2.0, 4.0]], [[1.0, 5.0]]))
     37.5
+
+    Args:
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="mean_absolute_percentage_error", dtype=None):
@@ -65,6 +75,11 @@ class MeanSquaredLogarithmicError(Loss):
 
     >>> round(float(MeanSquaredLogarithmicError()([[0.0, 3.0]], [[0.0, 1.0]])), 4)
     0.2402
+
+    Args:
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="mean_squared_logarithmic_error", dtype=None):
@@ -102,6 +117,11 @@ class LogCosh(Loss):
 
     >>> round(float(LogCosh()([[0.0, 0.0]], [[0.0, 2.0]])), 4)
     0.6625
+
+    Args:
+        reduction: see `Loss`.
+        name: a name.
+        dtype: the type to compute in.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="log_cosh", dtype=None):
