@@ -131,6 +131,8 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     array([0.6931], dtype=float32)
     >>> binary_crossentropy([[1.0]], [[0.0]], from_logits=True).round(4)  # sigmoid(0) is 0.5
     array([0.6931], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     y_true, y_pred = aligned("binary_crossentropy", y_true, y_pred)
     if y_true.shape != y_pred.shape:

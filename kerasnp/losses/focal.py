@@ -141,6 +141,8 @@ def binary_focal_crossentropy(
 
     >>> binary_focal_crossentropy([[1.0], [1.0]], [[0.5], [0.9]]).round(4)  # what is right already counts for little
     array([0.1733, 0.0011], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     y_true, y_pred = aligned("binary_focal_crossentropy", y_true, y_pred)
     if label_smoothing:
@@ -167,6 +169,8 @@ def categorical_focal_crossentropy(
 
     >>> categorical_focal_crossentropy([[0.0, 1.0], [0.0, 1.0]], [[0.5, 0.5], [0.1, 0.9]], alpha=1.0).round(4)
     array([0.1733, 0.0011], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     y_true, y_pred = aligned("categorical_focal_crossentropy", y_true, y_pred)
     if label_smoothing:

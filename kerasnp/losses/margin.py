@@ -18,6 +18,8 @@ class Hinge(Loss):
         reduction: see `Loss`.
         name: a name.
         dtype: the type to compute in.
+
+    Reference: Cortes and Vapnik (1995), Support-vector networks.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="hinge", dtype=None):
@@ -56,6 +58,8 @@ class CategoricalHinge(Loss):
         reduction: see `Loss`.
         name: a name.
         dtype: the type to compute in.
+
+    Reference: Crammer and Singer (2001), On the algorithmic implementation of multiclass kernel-based vector machines.
     """
 
     def __init__(self, reduction="sum_over_batch_size", name="categorical_hinge", dtype=None):
@@ -79,6 +83,8 @@ def hinge(y_true, y_pred):
     array([0.5, 0. ], dtype=float32)
     >>> hinge([[1.0], [0.0]], [[0.5], [-2.0]])  # labels 0 and 1 mean the same
     array([0.5, 0. ], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     y_true, y_pred = aligned("hinge", y_true, y_pred)
     return HingeError()(signed(y_true), y_pred)
@@ -90,6 +96,8 @@ def squared_hinge(y_true, y_pred):
 
     >>> squared_hinge([[1.0], [-1.0]], [[0.5], [-2.0]])
     array([0.25, 0.  ], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     y_true, y_pred = aligned("squared_hinge", y_true, y_pred)
     return SquaredHingeError()(signed(y_true), y_pred)
@@ -101,6 +109,8 @@ def categorical_hinge(y_true, y_pred):
 
     >>> categorical_hinge([[0.0, 1.0, 0.0]], [[0.5, 0.75, 0.25]])  # 1 + 0.5 - 0.75
     array([0.75], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     y_true, y_pred = aligned("categorical_hinge", y_true, y_pred)
     right = ops.sum(y_true * y_pred, axis=-1)

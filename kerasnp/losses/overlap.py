@@ -58,6 +58,8 @@ def dice(y_true, y_pred, axis=None):
 
     >>> round(float(dice([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]])), 4)  # 1 - 2 * 1 / (2 + 1)
     0.3333
+
+    Raises: ValueError for shapes that do not fit.
     """
     y_true, y_pred = aligned("dice", y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis=axis)
@@ -72,6 +74,8 @@ def tversky(y_true, y_pred, alpha=0.5, beta=0.5, axis=None):
 
     >>> float(tversky([[1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0]], alpha=1.0, beta=1.0).round(4))  # 1 - 1 / (1 + 1 + 0)
     0.5
+
+    Raises: ValueError for shapes that do not fit.
     """
     y_true, y_pred = aligned("tversky", y_true, y_pred)
     both = ops.sum(y_true * y_pred, axis=axis)

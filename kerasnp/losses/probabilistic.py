@@ -51,6 +51,8 @@ def kl_divergence(y_true, y_pred):
     array([0.], dtype=float32)
     >>> kl_divergence([[0.5, 0.5]], [[0.25, 0.75]]).round(4)
     array([0.1438], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return Divergence()(*aligned("kl_divergence", y_true, y_pred))
 
@@ -61,6 +63,8 @@ def poisson(y_true, y_pred):
 
     >>> poisson([[0.0], [2.0]], [[1.0], [1.0]]).round(4)
     array([1., 1.], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return PoissonError()(*aligned("poisson", y_true, y_pred))
 

@@ -160,6 +160,8 @@ def mean_squared_error(y_true, y_pred):
 
     >>> mean_squared_error([[0.0, 1.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 2.0]])
     array([2.5, 0. ], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return SquaredError()(*aligned("mean_squared_error", y_true, y_pred))
 
@@ -170,6 +172,8 @@ def mean_absolute_error(y_true, y_pred):
 
     >>> mean_absolute_error([[0.0, 1.0], [2.0, 2.0]], [[1.0, 3.0], [2.0, 2.0]])
     array([1.5, 0. ], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return AbsoluteError()(*aligned("mean_absolute_error", y_true, y_pred))
 
@@ -180,6 +184,8 @@ def mean_absolute_percentage_error(y_true, y_pred):
 
     >>> mean_absolute_percentage_error([[2.0, 4.0]], [[1.0, 5.0]])
     array([37.5], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return AbsolutePercentageError()(*aligned("mean_absolute_percentage_error", y_true, y_pred))
 
@@ -190,6 +196,8 @@ def mean_squared_logarithmic_error(y_true, y_pred):
 
     >>> mean_squared_logarithmic_error([[0.0, 3.0]], [[0.0, 1.0]]).round(4)  # log(2)^2 / 2
     array([0.2402], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return SquaredLogarithmicError()(*aligned("mean_squared_logarithmic_error", y_true, y_pred))
 
@@ -200,6 +208,8 @@ def huber(y_true, y_pred, delta=1.0):
 
     >>> huber([[0.0], [0.0]], [[1.0], [3.0]], delta=2.0)  # 1^2 / 2 and 2 * (3 - 1)
     array([0.5, 4. ], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return HuberError(delta)(*aligned("huber", y_true, y_pred))
 
@@ -210,6 +220,8 @@ def log_cosh(y_true, y_pred):
 
     >>> log_cosh([[0.0], [0.0]], [[0.0], [2.0]]).round(4)
     array([0.   , 1.325], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return LogCoshError()(*aligned("log_cosh", y_true, y_pred))
 
@@ -220,6 +232,8 @@ def cosine_similarity(y_true, y_pred, axis=-1):
 
     >>> cosine_similarity([[0.0, 2.0], [1.0, 0.0]], [[0.0, 5.0], [-3.0, 0.0]])
     array([-1.,  1.], dtype=float32)
+
+    Raises: ValueError for shapes that do not fit.
     """
     return CosineProximity(axis)(*aligned("cosine_similarity", y_true, y_pred))
 

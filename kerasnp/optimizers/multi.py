@@ -96,8 +96,8 @@ class MultiOptimizer(Optimizer):
     >>> both = MultiOptimizer(OptimizerMap(SGD(1.0), {"slow": SGD(0.1)}))
     >>> fast, slow = kerasnp.Variable([1.0], name="fast"), kerasnp.Variable([1.0], name="slow")
     >>> both.apply([[0.5], [0.5]], [fast, slow])
-    >>> fast.numpy().tolist(), slow.numpy().round(2).tolist()
-    ([0.5], [0.949999988079071])
+    >>> round(float(fast[0]), 4), round(float(slow[0]), 4)
+    (0.5, 0.95)
 
     Args:
         optimizer_map: an `OptimizerMap`, or a function from a variable to its optimizer.
