@@ -58,7 +58,7 @@ class Variable:
         if layout is not None:
             raise ValueError(f"Variable: `layout` is for several devices, and there is one. Received: layout={layout!r}")
         self.name = name or auto_name("variable")
-        if "/" in self.name:
+        if not isinstance(self.name, str) or "/" in self.name:
             raise ValueError(f"Argument `name` must be a string without `/`. Received: name={name!r}")
         self.path = self.name
         self.creator = None

@@ -8,6 +8,7 @@ name, and `with using("reference"):` runs the definitions instead.
 import contextlib
 
 import numpy as np
+from numpy import result_type as wider  # noqa: F401
 from numpy import (  # noqa: F401
     abs, add, angle, arange, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argpartition,
     argsort, array, asarray, ascontiguousarray, bincount, bitwise_and, bitwise_or, bitwise_xor, broadcast_shapes,
@@ -18,7 +19,7 @@ from numpy import (  # noqa: F401
     less_equal, lexsort, linalg, linspace, log, log10, log1p, log2, logaddexp, logaddexp2, logical_and, logical_not,
     logical_or, logical_xor, max, maximum, mean, min, minimum, mod, moveaxis, multiply, nan, nan_to_num, ndarray, negative,
     newaxis, nextafter, nonzero, not_equal, ones, ones_like, pad, partition, pi, power, prod, rad2deg, real, reciprocal,
-    repeat, reshape, result_type, right_shift, rint, roll, round, searchsorted, shape, sign, signbit, sin, sinh, sort,
+    repeat, reshape, right_shift, rint, roll, round, searchsorted, shape, sign, signbit, sin, sinh, sort,
     split, sqrt, square, squeeze, stack, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tensordot, tile,
     transpose, tril, triu, trunc, uint32, unique, unravel_index, var, where, zeros, zeros_like,
 )  # fmt: skip
@@ -46,6 +47,7 @@ from kerasnp.backend.norm import (  # noqa: F401
 )  # fmt: skip
 from kerasnp.backend.norm_groups import group_norm, group_norm_grad  # noqa: F401
 from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
+from kerasnp.backend.promotion import result_type  # noqa: F401
 from kerasnp.backend.recurrent import recurrent, recurrent_grad  # noqa: F401
 from kerasnp.backend.recurrent_cells import HardSigmoid, Linear  # noqa: F401
 from kerasnp.backend.special import erfc, erfinv, i0, i1  # noqa: F401

@@ -107,7 +107,7 @@ def standardize_dtype(dtype):
     elif isinstance(dtype, type) and dtype in (int, float, bool, str):
         name = {int: "int32", float: floatx(), bool: "bool", str: "string"}[dtype]
     else:
-        name = getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
+        name = getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype).removeprefix("torch."))
     if name not in DTYPES:
         raise ValueError(f"Invalid dtype: {dtype!r}. Expected one of {', '.join(DTYPES)}.")
     return name

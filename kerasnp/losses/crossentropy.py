@@ -158,7 +158,7 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     array([0.6931, 0.    ], dtype=float32)
     """
     y_pred = as_float(y_pred)
-    y_true = as_labels(y_true, K.result_type(y_pred.dtype))
+    y_true = as_labels(y_true, K.wider(y_pred.dtype))
     shape = y_pred.shape
     if shape and shape[axis] == 1:
         warnings.warn(

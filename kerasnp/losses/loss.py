@@ -154,7 +154,7 @@ def as_float(x, dtype=None):
     if held == wanted:
         return x
     if dtype is None and held.kind == "f":
-        wanted = K.result_type(held, wanted)
+        wanted = K.wider(held, wanted)
     return ops.cast(x, wanted.name)
 
 

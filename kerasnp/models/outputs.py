@@ -45,7 +45,7 @@ class Outputs:
         if self.out is None:
             self.array = K.empty((self.size, *y.shape[1:]), y.dtype)
             return
-        if tuple(self.out.shape[1:]) != y.shape[1:] or K.result_type(self.out.dtype, y.dtype) != self.out.dtype:
+        if tuple(self.out.shape[1:]) != y.shape[1:] or K.wider(self.out.dtype, y.dtype) != self.out.dtype:
             raise ValueError(
                 f"predict: out must have the shape {(self.size, *y.shape[1:])} and a type that holds {y.dtype}. "
                 f"Received: {tuple(self.out.shape)} of {self.out.dtype}; nothing was written."

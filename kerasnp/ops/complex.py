@@ -35,6 +35,6 @@ def polar(abs_, angle):
     array([ 1., -2.], dtype=float32)
     """
     length, turn = (stop_gradient(v) for v in operands(floating(abs_), floating(angle)))
-    y = K.empty(K.broadcast_shapes(length.shape, turn.shape), K.result_type(length, K.complex64))
+    y = K.empty(K.broadcast_shapes(length.shape, turn.shape), K.wider(length, K.complex64))
     y.real, y.imag = length * K.cos(turn), length * K.sin(turn)
     return y

@@ -85,7 +85,7 @@ def _type(dtype, *numbers):
         return K.storage_dtype(dtype)
     kinds = [stop_gradient(v).dtype for v in numbers]
     return (
-        K.result_type(*(k for k in kinds if k.kind == "f"), K.storage_dtype("float16"))
+        K.wider(*(k for k in kinds if k.kind == "f"), K.storage_dtype("float16"))
         if any(k.kind == "f" for k in kinds)
         else K.storage_dtype(K.floatx())
     )

@@ -512,6 +512,7 @@ install_arithmetic(
         "__neg__": negative,
         "__pos__": lambda a: a,
         "__abs__": abs,
+        "__round__": lambda a, ndigits=None: round(a, ndigits or 0),
         "astype": cast,
     },
     {

@@ -139,9 +139,14 @@ _COMPARISONS = {
     "__ge__": greater_equal,
     "__floordiv__": floor_divide,
     "__rfloordiv__": lambda a, b: floor_divide(b, a),
+    # As in Keras these are logical for every type, and only ~ turns the bits of integers over.
     "__and__": logical_and,
+    "__rand__": lambda a, b: logical_and(b, a),
     "__or__": logical_or,
-    "__invert__": logical_not,
+    "__ror__": lambda a, b: logical_or(b, a),
+    "__xor__": logical_xor,
+    "__rxor__": lambda a, b: logical_xor(b, a),
+    "__invert__": bitwise_not,
 }
 
 install_arithmetic(

@@ -231,3 +231,43 @@ def test_bfloat16_is_held_as_float32():
 
 def test_public():
     assert kerasnp.Variable is Variable and ops.convert_to_tensor(Variable([1.0])).tolist() == [1]
+
+
+def test_logic_is_logical_for_every_type():
+    a, b = np.array([True, False, True]), np.array([True, True, False])
+    plain = b.tolist()
+    for other in (b, Variable(b), plain):
+        assert (Variable(a) & other).tolist() == [True, False, False]
+        assert (Variable(a) | other).tolist() == [True, True, True]
+        assert (Variable(a) ^ other).tolist() == [False, True, True]
+    assert (plain & Variable(a)).tolist() == (b & Variable(a)).tolist() == [True, False, False]
+    assert (plain | Variable(a)).tolist() == (b | Variable(a)).tolist() == [True, True, True]
+    assert (plain ^ Variable(a)).tolist() == (b ^ Variable(a)).tolist() == [False, True, True]
+    for dtype in ("int32", "float32", "uint8"):
+        v = Variable([6, 0, 3], dtype=dtype)
+        assert (v & [1, 1, 0]).tolist() == [True, False, False]
+        assert (v | [0, 0, 8]).tolist() == [True, False, True]
+        assert (v ^ 4).tolist() == (4 ^ v).tolist() == [False, True, False]
+        assert (v & 1).dtype == (1 | v).dtype == bool
+
+
+def test_inversion_turns_the_bits_of_integers_and_negates_truth():
+    assert (~Variable([0, 5, -1])).tolist() == [-1, -6, 0] and (~Variable([0, 5])).dtype == np.int32
+    assert (~Variable([0, 5], dtype="uint8")).tolist() == [255, 250]
+    assert (~Variable([True, False])).tolist() == [False, True]
+    with pytest.raises(TypeError):
+        ~Variable([1.0])
+
+
+def test_round():
+    v = Variable([1.26, 2.5, -3.74])
+    assert round(v).tolist() == [1, 2, -4] and round(v).dtype == np.float32
+    np.testing.assert_allclose(round(v, 1), [1.3, 2.5, -3.7], rtol=1e-6)
+    assert round(Variable([3, 4])).dtype == np.int32
+    assert round(kerasnp.KerasTensor((None, 2))).shape == (None, 2)
+
+
+def test_a_name_is_a_string_without_slashes():
+    for name in (3, "a/b"):
+        with pytest.raises(ValueError, match="`name` must be a string"):
+            Variable([1.0], name=name)
