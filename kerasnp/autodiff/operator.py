@@ -98,7 +98,22 @@ class Operator:
             self.saved = things
 
     def wants(self, i):
-        """Whether the gradient of input `i` is needed."""
+        """Whether the gradient of input `i` is needed.
+
+        >>> import kerasnp
+        >>> class Product(Operator):
+        ...     def forward(self, a, b):
+        ...         self.save(a, b)
+        ...         return a * b
+        ...     def backward(self, dy):
+        ...         a, b = self.saved
+        ...         return dy * b, dy * a if self.wants(1) else None  # b may be a constant
+        >>> a = kerasnp.Variable([3.0])
+        >>> with kerasnp.Tape() as tape:
+        ...     y = Product()(a, kerasnp.ops.array([2.0], "float32"))
+        >>> tape.gradient(y, a)
+        array([2.], dtype=float32)
+        """
         return i < len(self.wanted) and self.wanted[i]
 
     def out(self, i):

@@ -54,7 +54,11 @@ class KerasTensor:
 
     @property
     def ndim(self):
-        """The number of axes."""
+        """The number of axes.
+
+        >>> KerasTensor((None, 3)).ndim
+        2
+        """
         return len(self.shape)
 
     @property

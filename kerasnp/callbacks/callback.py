@@ -165,7 +165,17 @@ class Callback:
         """
 
     def on_train_begin(self, logs=None):
-        """Called once at the start of `fit`."""
+        """Called once at the start of `fit`.
+
+        >>> import kerasnp
+        >>> class Names(Callback):
+        ...     def on_train_begin(self, logs=None):
+        ...         print(self.model.name, self.params["epochs"])
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)], name="line")
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit([[0.0]], [[0.5]], epochs=2, verbose=0, callbacks=[Names()])
+        line 2
+        """
 
     def on_train_end(self, logs=None):
         """Called once at the end of `fit`, with the logs of the last epoch."""
@@ -177,7 +187,17 @@ class Callback:
         """Called at the start of `evaluate`, and of validation in `fit`."""
 
     def on_test_end(self, logs=None):
-        """Called at the end of `evaluate`, and of validation in `fit`."""
+        """Called at the end of `evaluate`, and of validation in `fit`.
+
+        >>> import kerasnp
+        >>> class Tested(Callback):
+        ...     def on_test_end(self, logs=None):
+        ...         print("loss", logs["loss"])
+        >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> loss = model.evaluate([[0.0]], [[0.5]], verbose=0, callbacks=[Tested()])
+        loss 0.25
+        """
 
     def on_predict_begin(self, logs=None):
         """Called at the start of `predict`."""

@@ -83,7 +83,12 @@ class MonitorCallback(Callback):
         return logs[name]
 
     def improved(self, value, best):
-        """Whether `value` beats `best` by more than `min_delta`; anything beats None and NaN, and NaN beats nothing."""
+        """Whether `value` beats `best` by more than `min_delta`; anything beats None and NaN, and NaN beats nothing.
+
+        >>> callback = MonitorCallback("val_loss", min_delta=0.25)
+        >>> callback.improved(0.5, best=1.0), callback.improved(0.875, best=1.0)
+        (True, False)
+        """
         if value != value:
             return False
         if best is None or best != best:

@@ -97,7 +97,11 @@ class InputLayer(Layer):
 
     @property
     def dtype(self):
-        """The type of the input."""
+        """The type of the input.
+
+        >>> InputLayer(shape=(2,), dtype="int32").dtype
+        'int32'
+        """
         return self._input_dtype
 
     @property

@@ -204,7 +204,12 @@ class Pipeline(Layer):
 
     @property
     def layers(self):
-        """The layers, in order."""
+        """The layers, in order.
+
+        >>> import kerasnp
+        >>> [layer.name for layer in Pipeline([kerasnp.layers.RandomFlip(), kerasnp.layers.Rescaling(2.0)]).layers]
+        ['random_flip', 'rescaling']
+        """
         return self._pipeline_layers
 
     def build(self, input_shape):

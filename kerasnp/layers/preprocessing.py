@@ -95,12 +95,24 @@ class Normalization(Layer):
 
     @property
     def mean(self):
-        """The mean, shaped to broadcast against the inputs; None before the layer is built."""
+        """The mean, shaped to broadcast against the inputs; None before the layer is built.
+
+        >>> layer = Normalization(mean=[1.0, 2.0], variance=4.0)
+        >>> layer.build((None, 2))
+        >>> layer.mean.tolist()
+        [[1.0, 2.0]]
+        """
         return self._statistic(0)
 
     @property
     def variance(self):
-        """The variance, likewise."""
+        """The variance, likewise.
+
+        >>> layer = Normalization(mean=[1.0, 2.0], variance=4.0)
+        >>> layer.build((None, 2))
+        >>> layer.variance.tolist()
+        [[4.0, 4.0]]
+        """
         return self._statistic(1)
 
     def _statistic(self, i):

@@ -144,7 +144,14 @@ class Bidirectional(Layer):
 
     @property
     def states(self):
-        """The states of a stateful layer, those of the way forward first."""
+        """The states of a stateful layer, those of the way forward first.
+
+        >>> import kerasnp
+        >>> layer = Bidirectional(kerasnp.layers.SimpleRNN(2, stateful=True))
+        >>> y = layer(kerasnp.ops.ones((1, 3, 2)))
+        >>> [state.shape for state in layer.states]
+        [(1, 2), (1, 2)]
+        """
         if self.forward_layer.states is None:
             return None
         return tuple(self.forward_layer.states) + tuple(self.backward_layer.states)

@@ -158,7 +158,13 @@ class Metric(Registered, abstract=True):
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def __call__(self, *args, **kwargs):
-        """Take a batch into account and return the value so far."""
+        """Take a batch into account and return the value so far.
+
+        >>> from kerasnp import metrics
+        >>> mean = metrics.Mean()
+        >>> float(mean([1.0, 3.0])), float(mean([5.0]))
+        (2.0, 3.0)
+        """
         self.update_state(*args, **kwargs)
         return self.result()
 

@@ -167,6 +167,19 @@ class Trainer(Steps):
     def restore_training_state(self, state):
         """Put the run of `fit` at hand, not yet begun, where `training_state` was taken.
 
+        BackupAndRestore does so:
+
+        >>> import kerasnp
+        >>> def fit(epochs, *callbacks):
+        ...     model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
+        ...     model.compile("sgd", "mse")
+        ...     backup = kerasnp.callbacks.BackupAndRestore("backup", delete_checkpoint=False)
+        ...     return model.fit([[1.0]], [[2.0]], epochs=epochs, verbose=0, callbacks=[backup, *callbacks])
+        >>> history = fit(2)
+        >>> show = kerasnp.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: print("epoch", epoch))
+        >>> history = fit(3, show)  # as if the first run had been stopped after two epochs
+        epoch 2
+
         Raises: ValueError where the state belongs to another model; nothing has changed then.
         """
         restore_training_state(self, state)

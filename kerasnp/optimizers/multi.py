@@ -124,7 +124,13 @@ class MultiOptimizer(Optimizer):
 
     @property
     def optimizers(self):
-        """The optimizers."""
+        """The optimizers.
+
+        >>> import kerasnp
+        >>> both = MultiOptimizer(OptimizerMap(kerasnp.optimizers.SGD(), {"top/.*": kerasnp.optimizers.Adam()}))
+        >>> [optimizer.name for optimizer in both.optimizers]
+        ['adam', 'sgd']
+        """
         return self._inner
 
     def build(self, variables):

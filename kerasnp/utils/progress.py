@@ -61,7 +61,12 @@ def write_line(text):
 
 @contextlib.contextmanager
 def above_bar():
-    """`with above_bar():` what is written to the terminal inside stands above a bar on the screen."""
+    """`with above_bar():` what is written to the terminal inside stands above a bar on the screen.
+
+    >>> with above_bar():
+    ...     print("a warning")
+    a warning
+    """
     with contextlib.ExitStack() as stack:
         tqdm = sys.modules.get("tqdm")
         try:
