@@ -7,6 +7,7 @@ cores.
 import ctypes
 import glob
 import os
+import queue
 import threading
 
 import numpy as np
@@ -68,20 +69,19 @@ def quiet_blas():
 
 def _share(fn, n, grain):
     region = _Region(fn, n, grain)
-    count = min(_num_threads, len(region.starts)) - 1
+    region.tickets += range(min(_num_threads, len(region.starts)) - 1)
+    count = len(region.tickets)
     while len(_crew) < count:
         _crew.append(_Worker())
-    helpers = _crew[:count]
     try:
-        for worker in helpers:
-            worker.call(region)
+        for worker in _crew[:count]:
+            worker.regions.put(region)
         region.work()
     except BaseException as error:
         region.stop(error)
     while True:
         try:
-            for worker in helpers:
-                worker.dismiss()
+            region.close(count)
             break
         except BaseException as error:  # an interrupt while waiting: the pieces have to stop first
             region.stop(error)
@@ -90,11 +90,16 @@ def _share(fn, n, grain):
 
 
 class _Region:
-    """One parallel loop: whoever works on it takes the next piece until none is left."""
+    """One parallel loop: whoever works on it takes the next piece until none is left.
+
+    A worker may enter with a ticket. An interrupt can strike the caller between any two steps, so what was entered, left
+    or called off is never counted in a number, but read off lists that single steps change.
+    """
 
     def __init__(self, fn, n, grain):
         self.fn, self.n, self.grain, self.error = fn, n, grain, None
         self.starts = list(range(0, n, grain))[::-1]  # list.pop is atomic
+        self.tickets, self.called_off, self.left, self.bell = [], [], [], queue.SimpleQueue()
 
     def work(self):
         while self.starts:
@@ -108,46 +113,44 @@ class _Region:
         self.starts.clear()
         self.error = self.error or error
 
+    def close(self, count):
+        """Call off the workers that have not begun (one slow to wake holds nobody up); wait for the end of the others."""
+        try:
+            self.called_off.extend(iter(self.tickets.pop, None))  # one step for the interpreter
+        except IndexError:
+            pass
+        while len(self.left) + len(self.called_off) < count:
+            try:
+                self.bell.get(timeout=0.05)  # and look again, should an interrupt have swallowed the ring
+            except queue.Empty:
+                pass
+
 
 class _Worker:
-    """A daemon thread asleep on a lock until it is called, which takes 10 to 15 us."""
+    """A daemon thread that waits for regions; it takes 10 to 15 us to wake."""
 
     def __init__(self):
-        self.jobs, self.working = [], False
-        self.go, self.done = threading.Lock(), threading.Lock()
-        self.go.acquire()
-        self.done.acquire()
+        self.regions = queue.SimpleQueue()
         threading.Thread(target=self.run, daemon=True, name="kerasnp").start()
-
-    def call(self, region):
-        self.working = True
-        self.jobs.append(region)
-        if self.go.locked():
-            self.go.release()
-
-    def dismiss(self):
-        """Call the job off if it was not begun (a thread slow to wake holds nobody up), else wait for its end."""
-        try:
-            self.jobs.pop()
-        except IndexError:
-            while self.working:
-                self.done.acquire()
 
     def run(self):
         while True:
-            self.go.acquire()
-            try:
-                region = self.jobs.pop()
-            except IndexError:
-                continue
-            try:
-                region.work()
-            except BaseException as error:
-                region.stop(error)
-            del region
-            self.working = False
-            if self.done.locked():
-                self.done.release()
+            self.serve(self.regions.get())
+
+    @staticmethod
+    def serve(region):
+        try:
+            region.tickets.pop()
+        except IndexError:
+            return
+        try:
+            region.work()
+        except BaseException as error:
+            region.stop(error)
+        left, bell = region.left, region.bell
+        del region  # before the caller goes on: the arrays in it are his
+        left.append(None)
+        bell.put(None)
 
 
 class _Blas:
