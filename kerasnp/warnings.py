@@ -639,12 +639,17 @@ def constant_loss(checkup):
         if not max(losses) - min(losses) <= 1e-6 * abs(losses[0]):
             return None
     checkup.watching = False
-    rate = float(checkup.model.optimizer.learning_rate)
+    rate = _learning_rate(checkup.model.optimizer)
     cause = "look for relu units that are always 0, or outputs that the loss clips"
     if rate < 1e-7:
         cause = f"the learning rate is {rate:g}"
     value = first if same else losses[0]
     return f"the loss has been {value:.6g} since the first batch, so nothing is learnt; {cause}."
+
+
+def _learning_rate(optimizer):
+    """The learning rate, the highest one where there are several optimizers."""
+    return max(float(inner.learning_rate) for inner in getattr(optimizer, "optimizers", [optimizer]))
 
 
 def high_learning_rate(checkup):
@@ -659,7 +664,7 @@ def high_learning_rate(checkup):
     if math.isfinite(mean) and not (first > 0 and (far or (count >= 20 and checkup.lowest > first and mean > 1.5 * first))):
         return None
     checkup.watching = False
-    rate = float(checkup.model.optimizer.learning_rate)
+    rate = _learning_rate(checkup.model.optimizer)
     return (
         f"the loss began at {first:.4g} and was {mean:.4g} on average after that, never lower; the learning rate {rate:.3g} "
         f"is far too high: try {rate / 10:.3g}."

@@ -30,14 +30,15 @@ class SwapEMAWeights(Callback):
     def _pairs(self):
         """(weight, its average) for each; none before the optimizer has made its first step."""
         optimizer = self.model.optimizer
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if not getattr(optimizer, "use_ema", False):
+        averaging = [o for o in getattr(optimizer, "optimizers", [optimizer]) if getattr(o, "use_ema", False)]
+        if not averaging:
             raise ValueError(
                 "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer, which then keeps averages. "
                 f"Received: {optimizer!r}"
             )
-        averages = optimizer._slots.get("average", ()) if int(optimizer.iterations) else ()
-        return list(zip(optimizer._trainable_variables, averages)) if averages else []
+        return [
+            pair for o in averaging if int(o.iterations) for pair in zip(o._trainable_variables, o._slots.get("average", ()))
+        ]
 
     def _average(self):
         if self._kept is None:

@@ -9,19 +9,22 @@ from kerasnp.callbacks.monitor import MonitorCallback
 from kerasnp.utils.progress import write_line
 
 
-def learning_rate_of(callback):
-    """The learning rate of the model's optimizer, as a float.
+def rates_of(callback):
+    """(name in the logs, optimizer) for each learning rate of the model: one, or one for each optimizer in a MultiOptimizer.
 
     Raises: ValueError where the model has none.
     """
     optimizer = callback.model.optimizer
+    several = getattr(optimizer, "optimizers", None)
+    if several is not None:
+        return [(f"learning_rate_{inner.name}", inner) for inner in several]
     if not hasattr(optimizer, "learning_rate"):
         raise ValueError(f"{type(callback).__name__}: the optimizer must have a learning_rate. Received: {optimizer!r}")
-    return float(optimizer.learning_rate)
+    return [("learning_rate", optimizer)]
 
 
 class LearningRateScheduler(Callback):
-    """Set the learning rate at the start of each epoch to `schedule(epoch, lr)`.
+    """Set the learning rate at the start of each epoch to `schedule(epoch, lr)`; each of those in a MultiOptimizer.
 
     >>> import kerasnp
     >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
@@ -54,24 +57,29 @@ class LearningRateScheduler(Callback):
             self._takes_rate = True
 
     def on_epoch_begin(self, epoch, logs=None):
-        rate = learning_rate_of(self)
-        value = self.schedule(epoch, rate) if self._takes_rate else self.schedule(epoch)
-        try:
-            new = float("nan") if isinstance(value, (str, bool)) else float(value)
-        except (TypeError, ValueError):
-            new = float("nan")
-        if not math.isfinite(new) or new < 0:
-            raise ValueError(
-                f"LearningRateScheduler: the schedule must return a float, finite and not negative. "
-                f"Received: {value!r} for epoch {epoch}."
-            )
-        self.model.optimizer.learning_rate = new
-        if self.verbose > 0:
-            write_line(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {new}.")
+        for name, optimizer in rates_of(self):
+            rate = float(optimizer.learning_rate)
+            value = self.schedule(epoch, rate) if self._takes_rate else self.schedule(epoch)
+            try:
+                new = float("nan") if isinstance(value, (str, bool)) else float(value)
+            except (TypeError, ValueError):
+                new = float("nan")
+            if not math.isfinite(new) or new < 0:
+                raise ValueError(
+                    f"LearningRateScheduler: the schedule must return a float, finite and not negative. "
+                    f"Received: {value!r} for epoch {epoch}."
+                )
+            optimizer.learning_rate = new
+            if self.verbose > 0:
+                write_line(f"Epoch {epoch + 1}: LearningRateScheduler setting {_told(name)} to {new}.")
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            logs["learning_rate"] = learning_rate_of(self)
+            logs.update({name: float(optimizer.learning_rate) for name, optimizer in rates_of(self)})
+
+
+def _told(name):
+    return f"{name.removeprefix('learning_rate_')} learning rate" if name != "learning_rate" else "learning rate"
 
 
 class ReduceLROnPlateau(MonitorCallback):
@@ -132,7 +140,8 @@ class ReduceLROnPlateau(MonitorCallback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
-        rate = logs["learning_rate"] = learning_rate_of(self)
+        rates = rates_of(self)
+        logs.update({name: float(optimizer.learning_rate) for name, optimizer in rates})
         value = self.read(logs)
         if value is None:
             return
@@ -144,8 +153,11 @@ class ReduceLROnPlateau(MonitorCallback):
         elif not self.in_cooldown():
             self.wait += 1
             # The rate is kept in float32, so the least rate must be rounded the same way to be recognised.
-            if self.wait >= self.patience and rate > float(K.float32(self.min_lr)):
-                self.model.optimizer.learning_rate = new = max(rate * self.factor, self.min_lr)
+            least = float(K.float32(self.min_lr))
+            high = [(name, optimizer) for name, optimizer in rates if logs[name] > least]
+            if self.wait >= self.patience and high:
                 self.cooldown_counter, self.wait = self.cooldown, 0
-                if self.verbose > 0:
-                    write_line(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {new}.")
+                for name, optimizer in high:
+                    optimizer.learning_rate = new = max(logs[name] * self.factor, self.min_lr)
+                    if self.verbose > 0:
+                        write_line(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing {_told(name)} to {new}.")

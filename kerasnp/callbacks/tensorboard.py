@@ -7,6 +7,7 @@ import warnings
 
 from kerasnp import backend as K
 from kerasnp.callbacks.callback import Callback
+from kerasnp.callbacks.schedule import rates_of
 from kerasnp.saving.atomic import named
 from kerasnp.utils import events
 
@@ -113,7 +114,7 @@ class TensorBoard(Callback):
         logs = logs or {}
         train = {name: value for name, value in logs.items() if not name.startswith("val_")}
         validation = {name[4:]: value for name, value in logs.items() if name.startswith("val_")}
-        train["learning_rate"] = float(self.model.optimizer.learning_rate)
+        train.update({name: float(optimizer.learning_rate) for name, optimizer in rates_of(self)})
         if self.write_steps_per_second:
             steps = int(self.model.optimizer.iterations) - self._first_iteration
             train["steps_per_second"] = steps / max(time.perf_counter() - self._epoch_began, 1e-9)
