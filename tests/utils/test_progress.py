@@ -46,7 +46,8 @@ def in_terminal(code, tmp_path, columns=100, **environment):
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40 if columns else 0, columns, 0, 0))
     paths = os.pathsep.join(sys.path)
-    env = {**os.environ, "PYTHONPATH": paths, "TERM": "xterm", **environment}
+    # Python 3.13 colours its tracebacks.
+    env = {**os.environ, "PYTHONPATH": paths, "TERM": "xterm", "PYTHON_COLORS": "0", **environment}
     process = subprocess.Popen([sys.executable, script], stdout=slave, stderr=slave, env=env, close_fds=True)
     os.close(slave)
     received = b""
