@@ -43,7 +43,7 @@ SECONDS = 0.3  # for each rate
 
 def examine():
     """Everything that the report shows: sections of names and values, and a list of advice."""
-    blas, features, limits = _blas(), _cpu_features(), _cores()
+    blas, features, limits = blas_in_use(), _cpu_features(), _cores()
     one, all_ = sgemm_rate(1), sgemm_rate(threads.get_num_threads())
     report = {
         "versions": {
@@ -52,7 +52,7 @@ def examine():
             **{name: _version(name) or "missing" for name in NEEDED},
         },
         "processor": {
-            "name": _processor(),
+            "name": processor(),
             "cores": ", ".join(f"{n} {what}" for what, n in limits.items() if n is not None),
             "vector instructions": ", ".join(f for f in VECTORS if f in features) or "unknown",
             "load": _load(),
@@ -132,7 +132,7 @@ def sgemm_rate(count, n=1024):
     return 2 * n**3 / best / 1e9
 
 
-def _blas():
+def blas_in_use():
     """Name and version of the BLAS behind NumPy, the kernels it chose, and whether its threads can be set."""
     config = getattr(np.__config__, "CONFIG", {}).get("Build Dependencies", {}).get("blas", {})
     name = " ".join(str(config[key]) for key in ("name", "version") if config.get(key)) or "unknown"
@@ -159,7 +159,8 @@ def _cpu_features():
     return {name for name, there in getattr(umath._multiarray_umath, "__cpu_features__", {}).items() if there}
 
 
-def _processor():
+def processor():
+    """The name of the processor, as far as the system tells."""
     try:
         with open("/proc/cpuinfo") as file:
             return next(line.split(":")[1].strip() for line in file if line.startswith("model name"))

@@ -96,7 +96,7 @@ def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
 
 
 def test_the_kernels_that_the_environment_forces_are_shown():
-    blas = doctor._blas()
+    blas = doctor.blas_in_use()
     if not blas["adjustable"] or not {"AVX2"} <= doctor._cpu_features():
         pytest.skip("this NumPy has no OpenBLAS that tells its kernels")
     env = {**os.environ, "OPENBLAS_CORETYPE": "Haswell", "PYTHONPATH": os.pathsep.join(sys.path)}

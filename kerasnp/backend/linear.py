@@ -29,10 +29,7 @@ def constant(value, n, dtype):
 def matmul(a, b, out=None):
     """a @ b over the last two axes."""
     if a.ndim == 2 == b.ndim and (cut := _cut(a, b)):
-        if out is None:
-            out = arena.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
-        _in_parts(cut, out, lambda part: np.matmul(a[part[0]], b[:, part[1]], out=out[part]))
-        return out
+        return _in_parts(cut, a, b, out)
     if a.size + b.size < SMALL_PRODUCT:
         return np.matmul(a, b, out=out)
     # BLAS would cut a product with a long row by the number of its threads, which changes the bits.
@@ -53,13 +50,19 @@ def _cut(a, b):
     return 16 * -(-max(m, n) // (32 * -(-work // (2 * PART))))
 
 
-def _in_parts(cut, out, fn):
-    """Call `fn((rows, columns))` for parts of `out`, which is cut along its longer axis."""
-    m, n = out.shape
-    if m >= n:
-        threads.parallel(lambda i, j: fn((slice(i, j), slice(None))), m, cut)
-    else:
-        threads.parallel(lambda i, j: fn((slice(None), slice(i, j))), n, cut)
+def _in_parts(cut, a, b, out=None, finish=None):
+    """a @ b, cut along its longer axis; `finish(part of the result, its columns)` while that part is in the cache."""
+    m, n = a.shape[0], b.shape[1]
+    y = arena.empty((m, n), a.dtype) if out is None else out
+
+    def part(i, j):
+        rows, columns = (slice(i, j), slice(None)) if m >= n else (slice(None), slice(i, j))
+        z = np.matmul(a[rows], b[:, columns], out=y[rows, columns])
+        if finish is not None:
+            finish(z, columns)
+
+    threads.parallel(part, max(m, n), cut)
+    return y
 
 
 def sum_rows(x, out=None):
@@ -82,21 +85,15 @@ def _batch_summed(x):
 
 def dense(x, w, b=None, activation=None, out=None):
     """act(x @ w + b) for x (..., i), w (i, o), b (o,); `activation` is one of `fused`, applied in place."""
-    if x.ndim == 2 and activation is not None and (cut := _cut(x, w)):
-        y = arena.empty((x.shape[0], w.shape[1]), x.dtype) if out is None else out
 
-        def part(place):
-            z = np.matmul(x[place[0]], w[:, place[1]], out=y[place])
-            if b is not None:
-                z += b[place[1]]
-            activation.forward(z)  # in place, while the part is in the cache
+    def finish(z, columns=slice(None)):
+        if b is not None:
+            z += b[columns]
+        return z if activation is None else activation.forward(z)
 
-        _in_parts(cut, y, part)
-        return y
-    y = matmul(x, w, out=out)
-    if b is not None:
-        y += b
-    return y if activation is None else activation.forward(y)
+    if x.ndim == 2 and (cut := _cut(x, w)):
+        return _in_parts(cut, x, w, out, finish)
+    return finish(matmul(x, w, out=out))
 
 
 def orthonormal(x):

@@ -7,11 +7,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy as np
 
+from kerasnp import backend as K
+from kerasnp import doctor
 from kerasnp.bench import growth, peers
+from kerasnp.bench.timing import timed
 from kerasnp.bench.workloads import PREDICTED, SIZES
 
 FIGURES = {
@@ -72,15 +74,14 @@ def add_commands(commands):
 
 def machine():
     """What the figures were measured on."""
-    config = np.show_config(mode="dicts")
-    blas = config.get("Build Dependencies", {}).get("blas", {})
+    threads = K.threads.get_num_threads()
     return {
-        "processor": platform.processor() or platform.machine(),
+        "processor": doctor.processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "Python": platform.python_version(),
         "numpy": np.__version__,
-        "BLAS": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
-        "sgemm GFLOP/s": round(growth.sgemm_rate()),
+        "BLAS": doctor.blas_in_use()["name"],
+        "sgemm GFLOP/s": round(doctor.sgemm_rate(threads)),
     }
 
 
@@ -180,17 +181,15 @@ def _medians(names, rounds, run):
 def _starts(names, rounds):
     """{name: seconds of importing, and from the start of a process to the first prediction of a saved LeNet}."""
     with tempfile.TemporaryDirectory() as folder:
-        paths = {name: os.path.join(folder, name + (".pt" if name == "torch" else ".keras")) for name in names}
+        paths = {name: os.path.join(folder, name + peers.SUFFIXES.get(name, ".keras")) for name in names}
         for name, path in paths.items():
             _worker("save", name, path)
 
         def run(name):
-            seconds = {}
-            for what, arguments in (("import", ("import", name)), ("first prediction", ("start", name, paths[name]))):
-                start = time.perf_counter()
-                _worker(*arguments)
-                seconds[what] = time.perf_counter() - start
-            return seconds
+            return {
+                "import": timed(lambda: _worker("import", name)),
+                "first prediction": timed(lambda: _worker("start", name, paths[name])),
+            }
 
         return _medians(names, rounds, run)
 

@@ -3,20 +3,12 @@
 A kernel that falls off a cliff at some size shows as a row far below its neighbours.
 """
 
-import time
-
 import numpy as np
 
 from kerasnp.backend import threads
+from kerasnp.bench.timing import timed
 
 SERIES = ("images", "channels", "batch", "sequence", "depth")
-
-
-def sgemm_rate(n=1024):
-    """Billions of floating-point operations per second in a product of two float32 matrices, all threads of BLAS."""
-    a = np.ones((n, n), "float32")
-    a @ a
-    return 2 * n**3 / min(_timed(lambda: a @ a) for _ in range(9)) / 1e9
 
 
 def cases(series, quick=False):
@@ -67,11 +59,5 @@ def _seconds_per_step(model, x, y, repetitions):
     """The median, in the state that the threads are in within `fit`."""
     with threads.quiet_blas():
         model.train_on_batch(x, y)
-        found = sorted(_timed(lambda: model.train_on_batch(x, y)) for _ in range(repetitions))
+        found = sorted(timed(lambda: model.train_on_batch(x, y)) for _ in range(repetitions))
     return found[len(found) // 2]
-
-
-def _timed(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

@@ -2,8 +2,8 @@
 
 import importlib.util
 import os
-import time
 
+from kerasnp.bench.timing import timed
 from kerasnp.bench.workloads import PREDICT_BATCH, PREDICTED, SIZES, images, model
 
 # What each needs to be installed.
@@ -14,6 +14,10 @@ NEEDS = {
     "keras-tensorflow": ("keras", "tensorflow"),
     "keras-torch": ("keras", "torch"),
 }
+
+
+# Of the files with a model, where they are not .keras files.
+SUFFIXES = {"torch": ".pt"}
 
 
 def missing(peer):
@@ -38,8 +42,6 @@ def open_peer(peer):
 
 class Sequentials:
     """kerasnp or Keras, as a user writes it."""
-
-    suffix = ".keras"
 
     def __init__(self, keras):
         # Names that are loaded at first touch count as part of the import.
@@ -72,8 +74,6 @@ class Sequentials:
 
 class Torch:
     """A hand-written loop in torch, the shortest way there."""
-
-    suffix = ".pt"
 
     def __init__(self):
         import torch
@@ -167,13 +167,13 @@ def measure(peer, workload, epochs):
     implementation.prepare(workload)
     batch = implementation.batch
     implementation.epoch(x[: 8 * batch], y[: 8 * batch])
-    found = {"epoch": min(_timed(lambda: implementation.epoch(x, y)) for _ in range(epochs)), "memory": _peak_memory()}
+    found = {"epoch": min(timed(lambda: implementation.epoch(x, y)) for _ in range(epochs)), "memory": _peak_memory()}
     rows, row = x[:PREDICTED], x[:1]
     implementation.predict(rows)
-    found["predict"] = min(_timed(lambda: implementation.predict(rows)) for _ in range(5))
+    found["predict"] = min(timed(lambda: implementation.predict(rows)) for _ in range(5))
     for _ in range(20):
         implementation.call(row)
-    found["call"] = sorted(_timed(lambda: implementation.call(row)) for _ in range(200))[100]
+    found["call"] = sorted(timed(lambda: implementation.call(row)) for _ in range(200))[100]
     return found
 
 
@@ -191,12 +191,6 @@ def first_prediction(peer, path):
     implementation = open_peer(peer)
     implementation.load(path, "lenet")
     implementation.predict(np.zeros((1, 28, 28, 1), "float32"))
-
-
-def _timed(work):
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def _peak_memory():
