@@ -1,6 +1,7 @@
 """`python -m kerasnp inspect | convert | predict`."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -93,10 +94,12 @@ def test_predict_starts_quickly(tmp_path, model):
         f"print(*{needless} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code, "predict", tmp_path / "m.keras", tmp_path / "x.npy", "-o", tmp_path / "y.npy"]
+    # An installed package is compiled; here the first of the two runs may have to do it.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     seconds = []
     for _ in range(2):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert done.stdout.splitlines()[-1] == ""
