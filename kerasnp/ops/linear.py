@@ -21,14 +21,15 @@ class Dense(Operator):
 
     def backward(self, dy):
         x, w, y = self.saved
+        for_x, for_w, for_b = (*self.wanted, False)[:3]
         dz = dy if self.activation is None else self.activation.backward(y, dy)
-        dx = K.matmul(dz, w.T) if self.wants(0) else None
-        dw = db = None
-        if self.wants(1):
-            dw = K.matmul(x.reshape(-1, x.shape[-1]).T, dz.reshape(-1, dz.shape[-1]), out=self.out(1))
-        if self.wants(2):
-            db = K.sum_rows(dz, out=self.out(2))
-        return dx, dw, db
+        dx = K.matmul(dz, w.T) if for_x else None
+        db = K.sum_rows(dz, out=self.out(2)) if for_b else None
+        if not for_w:
+            return dx, None, db
+        if x.ndim != 2:
+            x, dz = x.reshape(-1, x.shape[-1]), dz.reshape(-1, dz.shape[-1])
+        return dx, K.matmul(x.T, dz, out=self.out(1)), db
 
 
 class Matmul(Operator):
