@@ -26,8 +26,8 @@ from numpy import (  # noqa: F401
 
 from kerasnp.backend import arena, random, reference, threads
 from kerasnp.backend.activation import (  # noqa: F401
-    erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax, softmax_cross_entropy,
-    softmax_cross_entropy_grad, softmax_grad, softplus,
+    constant_range, erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax,
+    softmax_cross_entropy, softmax_cross_entropy_grad, softmax_grad, softplus,
 )  # fmt: skip
 from kerasnp.backend.bfloat16 import bfloat16_bits, round_to_bfloat16  # noqa: F401
 from kerasnp.backend.attention import attention, attention_grad  # noqa: F401

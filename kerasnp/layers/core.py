@@ -7,6 +7,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.ops.activation import activation_operator, fused_activation
 from kerasnp.utils import check
 
 
@@ -220,6 +221,15 @@ class Dense(Layer):
     def call(self, inputs, training=None):
         return ops.dense(inputs, self.kernel, self.bias, self.activation)
 
+    def operators(self, input_shape):
+        """The product, and the activation where it is not part of that."""
+        fused = fused_activation(self.activation)
+        dense = ops.linear.Dense(fused), (self.kernel,) if self.bias is None else (self.kernel, self.bias)
+        if fused is not None or self.activation is activations.linear:
+            return [dense]
+        operator = activation_operator(self.activation)
+        return None if operator is None else [dense, (operator, ())]
+
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
@@ -248,6 +258,11 @@ class Activation(Layer):
 
     def call(self, inputs):
         return self.activation(inputs)
+
+    def operators(self, input_shape):
+        """The activation, where it is a single operator."""
+        operator = activation_operator(self.activation)
+        return None if operator is None else [(operator, ())]
 
     def compute_output_shape(self, input_shape):
         return input_shape

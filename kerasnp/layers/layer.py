@@ -133,6 +133,14 @@ class Layer(Calls, Weights, Registered, abstract=True):
             "define call(self, inputs) to compute its output."
         )
 
+    def operators(self, input_shape):
+        """The operators that `call` runs in training on inputs of `input_shape`, for steps without a tape (models/direct.py).
+
+        Returns: pairs of an operator and the variables it reads beside what the one before it made; None, the default,
+            where only `call` itself can tell.
+        """
+        return None
+
     def absorbs(self, layer):
         """Whether this layer can do the work of `layer` in its own step, called as `self(x, pool=layer)`."""
         return False

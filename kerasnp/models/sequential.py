@@ -6,6 +6,7 @@ from kerasnp import ops
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
+from kerasnp.models.direct import Direct
 from kerasnp.models.model import Model
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 
@@ -180,6 +181,11 @@ class Sequential(Model):
             x = layer(x, mask=mask, **options) if mask is not None and layer._takes_mask else layer(x, **options)
             mask = None
         return x
+
+    def _direct(self, weights):
+        if type(self) is not Sequential or self.optimizer is None or None in self._build_shape[1:]:
+            return None
+        return Direct.of(self, weights)
 
     # The calls that make up `call`; None until it runs, and again when the layers change.
     _steps = None
