@@ -47,7 +47,7 @@ from kerasnp.backend.norm import (  # noqa: F401
 )  # fmt: skip
 from kerasnp.backend.norm_groups import group_norm, group_norm_grad  # noqa: F401
 from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
-from kerasnp.backend.promotion import result_type  # noqa: F401
+from kerasnp.backend.promotion import common_type, result_type  # noqa: F401
 from kerasnp.backend.recurrent import recurrent, recurrent_grad  # noqa: F401
 from kerasnp.backend.recurrent_cells import HardSigmoid, Linear  # noqa: F401
 from kerasnp.backend.special import erfc, erfinv, i0, i1  # noqa: F401

@@ -4,7 +4,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.variable import install_arithmetic
 from kerasnp.ops.activation import activate, fused_activation
-from kerasnp.ops.elementwise import convert
+from kerasnp.ops.elementwise import alike, convert
 from kerasnp.ops.shape import reshape, transpose
 
 
@@ -126,6 +126,11 @@ def dense(x, w, b=None, activation=None):
     return y if fused is not None or activation is None else activate(activation, y)
 
 
+def _alike(x1, x2):
+    """Two operator inputs of one type; those that are of one already are quickly told."""
+    return (x1, x2) if getattr(x1, "dtype", x1) is getattr(x2, "dtype", x2) else alike((x1, x2))
+
+
 def matmul(x1, x2):
     """The matrix product of the last two axes, (..., m, k) and (..., k, n); the axes before them are broadcast.
 
@@ -136,7 +141,7 @@ def matmul(x1, x2):
     >>> ops.matmul(ops.ones((8, 2, 3)), ops.ones((3, 5))).shape
     (8, 2, 5)
     """
-    return Matmul()(convert(x1), convert(x2))
+    return Matmul()(*_alike(x1, x2))
 
 
 def einsum(subscripts, *operands):
@@ -146,7 +151,7 @@ def einsum(subscripts, *operands):
     >>> ops.einsum("ij,ij->i", [[1, 2], [3, 4]], [[1, 1], [10, 10]])
     array([ 3, 70], dtype=int32)
     """
-    return Einsum(subscripts)(*map(convert, operands))
+    return Einsum(subscripts)(*alike(operands))
 
 
 def tensordot(x1, x2, axes=2):
@@ -156,7 +161,7 @@ def tensordot(x1, x2, axes=2):
     >>> ops.tensordot(ops.ones((2, 3, 4)), ops.ones((3, 4, 5)), axes=2).shape
     (2, 5)
     """
-    x1, x2 = convert(x1), convert(x2)
+    x1, x2 = alike((x1, x2))
     n1, n2 = len(x1.shape), len(x2.shape)
     if isinstance(axes, int):
         first, second = list(range(n1 - axes, n1)), list(range(axes))
