@@ -200,6 +200,7 @@ class Binary(Operator):
             lambda a, b, y, dy: _share(dy, K.less(b, a), K.equal(a, b)),
         ),
         "mod": (K.mod, lambda a, b, y, dy: dy, lambda a, b, y, dy: -dy * K.floor(K.divide(a, b))),
+        "fmod": (K.fmod, lambda a, b, y, dy: dy, lambda a, b, y, dy: -dy * K.trunc(K.divide(a, b))),
         "arctan2": (
             K.arctan2,
             lambda a, b, y, dy: dy * b / (a * a + b * b),
@@ -448,6 +449,10 @@ mod = _binary(
     "mod", "The remainder x1 - floor(x1 / x2) * x2, with the sign of x2.", "mod([7, -7, 7], [3, 3, -3])", "[ 1,  2, -2]",
     countable_operands,
 )
+fmod = _binary(
+    "fmod", "The remainder of x1 / x2, with the sign of x1.", "fmod([7, -7, 7], [3, 3, -3])", "[ 1, -1,  1]",
+    countable_operands,
+)  # fmt: skip
 logaddexp = _binary(
     "logaddexp", "log(exp(x1) + exp(x2)) without overflow.",
     "logaddexp([0.0, -200.0], [0.0, -200.0]).round(3)", "[   0.693, -199.307]", floating_operands,
