@@ -4,7 +4,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.variable import install_arithmetic
 from kerasnp.ops.activation import activate, fused_activation
-from kerasnp.ops.elementwise import convert
+from kerasnp.ops.elementwise import alike, convert, operands
 from kerasnp.ops.shape import reshape, transpose
 
 
@@ -127,6 +127,14 @@ def dense(x, w, b=None, activation=None):
     return y if fused is not None or activation is None else activate(activation, y)
 
 
+_INT8 = K.zeros(0, K.int8).dtype
+
+
+def _wide(*xs):
+    """The inputs, in 32 bits if all of them have eight."""
+    return [x.astype(K.int32) for x in xs] if all(getattr(x, "dtype", None) == _INT8 for x in xs) else xs
+
+
 def matmul(x1, x2):
     """The matrix product of the last two axes, (..., m, k) and (..., k, n); the axes before them are broadcast.
 
@@ -137,7 +145,10 @@ def matmul(x1, x2):
     >>> ops.matmul(ops.ones((8, 2, 3)), ops.ones((3, 5))).shape
     (8, 2, 5)
     """
-    return Matmul()(convert(x1), convert(x2))
+    if isinstance(x1, K.ndarray) and x1.dtype is _INT8:
+        # Products of so small numbers are summed in 32 bits, as in Keras.
+        x1, x2 = _wide(x1, x2)
+    return Matmul()(*operands(x1, x2))
 
 
 def einsum(subscripts, *operands):
@@ -147,7 +158,7 @@ def einsum(subscripts, *operands):
     >>> ops.einsum("ij,ij->i", [[1, 2], [3, 4]], [[1, 1], [10, 10]])
     array([ 3, 70], dtype=int32)
     """
-    return Einsum(subscripts)(*map(convert, operands))
+    return Einsum(subscripts)(*alike(_wide(*operands) if len(operands) > 1 else operands))
 
 
 def tensordot(x1, x2, axes=2):
@@ -157,7 +168,7 @@ def tensordot(x1, x2, axes=2):
     >>> ops.tensordot(ops.ones((2, 3, 4)), ops.ones((3, 4, 5)), axes=2).shape
     (2, 5)
     """
-    x1, x2 = convert(x1), convert(x2)
+    x1, x2 = alike((x1, x2))
     n1, n2 = len(x1.shape), len(x2.shape)
     if isinstance(axes, int):
         first, second = list(range(n1 - axes, n1)), list(range(axes))
@@ -170,7 +181,7 @@ def tensordot(x1, x2, axes=2):
         inner *= x1.shape[a]
     left = reshape(transpose(x1, free1 + first), (-1, inner))
     right = reshape(transpose(x2, second + free2), (inner, -1))
-    return reshape(matmul(left, right), shape)
+    return reshape(Matmul()(left, right), shape)
 
 
 def dot(x1, x2):
@@ -194,7 +205,8 @@ def outer(x1, x2):
     array([[  1,  10, 100],
            [  2,  20, 200]], dtype=int32)
     """
-    return reshape(convert(x1), (-1, 1)) * reshape(convert(x2), (1, -1))
+    a, b = alike((x1, x2))
+    return reshape(a, (-1, 1)) * reshape(b, (1, -1))
 
 
 install_arithmetic(
