@@ -92,7 +92,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if cls.__bases__ == (Layer,) and cls.__module__.startswith("kerasnp.layers."):
+        if Layer in cls.__bases__ and cls.__module__.startswith("kerasnp.layers."):
             cls.casts_integers = vars(cls).get("casts_integers", True)
         if "build" in vars(cls):
             cls.build = _wrap_build(cls.build)

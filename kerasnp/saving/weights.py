@@ -122,7 +122,7 @@ def plan_tree(model, root):
     plan = Plan()
     used = set()
     for path, layer in walk(model):
-        own = layer._own_weights()
+        own = layer._weights_in_files()
         group = groups.get(path)
         used.add(path)
         datasets = numbered(group)
@@ -131,6 +131,7 @@ def plan_tree(model, root):
             where += f' of layer "{group.attributes["name"]}"'
         if not loads_itself(layer):
             plan.layer(layer, own, datasets, where)
+            plan.layers.append(layer)
         elif group is not None:
             plan.custom.append((layer, {k: d for k, d in group.children.items() if isinstance(d, Dataset)}))
     for path, group in groups.items():
@@ -153,6 +154,7 @@ class Plan:
     def __init__(self):
         self.pairs, self.custom = [], []
         self.missing, self.misfits, self.extra = [], [], []
+        self.layers = []  # those to be told that their weights have been read
         self.filled = 0
 
     def layer(self, layer, own, datasets, where, convert=None):
@@ -205,6 +207,7 @@ class Plan:
         for variable, dataset in self.pairs:
             dataset.read(out=variable.value)
         self._custom()
+        self._done()
 
     def read_and_assign(self):
         """Read every value, and only then change the model."""
@@ -214,6 +217,11 @@ class Plan:
             variable.assign(value)
         for layer, store in stores:
             layer.load_own_variables(store)
+        self._done()
+
+    def _done(self):
+        for layer in self.layers:
+            layer._weights_were_read()
 
     def _custom(self):
         for layer, store in self.custom:
@@ -262,7 +270,7 @@ def put_tree(model, node, include_optimizer=True):
             for name, value in store.items():
                 group.put(str(name), np.asarray(value))
         else:
-            put_variables(group, layer._own_weights())
+            put_variables(group, layer._weights_in_files(), layer._value_in_files)
     optimizer = getattr(model, "optimizer", None)
     if include_optimizer and optimizer is not None and getattr(model, "compiled", False):
         group = node.group("optimizer/vars")
@@ -270,7 +278,7 @@ def put_tree(model, node, include_optimizer=True):
         put_variables(group, optimizer.variables)
 
 
-def put_variables(group, variables):
+def put_variables(group, variables, value=lambda variable: variable.value):
     for i, variable in enumerate(variables):
         extra = {"dtype": "bfloat16"} if variable.dtype == "bfloat16" else {}
-        group.put(str(i), variable.value, **extra)
+        group.put(str(i), value(variable), **extra)

@@ -87,7 +87,7 @@ def shape(value, name="shape", who=None):
         return tuple(None if d is None else operator.index(d) for d in ((value,) if isinstance(value, int) else value))
     except TypeError:
         raise ValueError(
-            f"{_named(who, name)} must be a tuple of integers or None. Received: {name}={value!r}"
+            f"{_named(who, f'Invalid `{name}`')}: a shape is a tuple of integers or None. Received: {name}={value!r}"
         ) from None
 
 

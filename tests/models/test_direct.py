@@ -122,8 +122,9 @@ class Plain(layers.Layer):
         lambda: [layers.Dense(5, dtype="float64")],
         lambda: [kerasnp.Sequential([layers.Dense(5)])],
         lambda: [layers.Dense(5, dtype="mixed_float16")],
+        lambda: [layers.Dense(5, lora_rank=2)],
     ],
-    ids="call layer weight activity function mask type nested mixed".split(),
+    ids="call layer weight activity function mask type nested mixed lora".split(),
 )
 def test_the_tape_takes_over(make):
     model = compiled(make, "huber")
