@@ -256,7 +256,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @dtype_policy.setter
     def dtype_policy(self, value):
-        self._dtype_policy = dtype_policies.get(value)
+        policy = dtype_policies.get(value)
+        self._dtype_policy = policy[self.path] if isinstance(policy, dtype_policies.DTypePolicyMap) else policy
         self._compute_type = K.storage_dtype(self._dtype_policy.compute_dtype)
         self._mixed = self._compute_type != K.storage_dtype(self._dtype_policy.variable_dtype)
 

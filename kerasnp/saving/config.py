@@ -89,7 +89,7 @@ def serialize_keras_object(obj):
     if isinstance(obj, types.FunctionType):
         name = serialize_function(obj)
         return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
-    if hasattr(obj, "serialize") and type(obj).__name__ == "DTypePolicy":
+    if hasattr(obj, "serialize") and type(obj).__name__ in POLICIES:
         return obj.serialize()
     if isinstance(obj, type):
         return {
@@ -162,9 +162,12 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, family
         return VALUES[name](inner)
     if name == "function":
         return find(inner, config, family)
-    if name == "DTypePolicy":
+    if name in POLICIES:
         return importlib.import_module("kerasnp.dtype_policies").get(config)
     return build_object(config, name, {} if inner is None else inner, family)
+
+
+POLICIES = ("DTypePolicy", "DTypePolicyMap")
 
 
 def build_object(config, name, inner, family):
