@@ -81,8 +81,9 @@ class Weights:
         self._track(variable)
         return variable
 
-    def _track(self, value):
-        """Note a weight, layer, seed generator or metric that became part of this layer."""
+    def _track(self, value, inside=()):
+        """Note a weight, layer, seed generator or metric that became part of this layer; `inside` holds the ids of the
+        containers around it."""
         if isinstance(value, Variable):
             if value.creator is None and not any(value is w for w in self._weights):
                 self._weights.append(value)
@@ -98,12 +99,9 @@ class Weights:
         elif getattr(value, "family", None) == "metrics":
             if not any(value is m for m in self._metrics):
                 self._metrics.append(value)
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                self._track(item)
-        elif isinstance(value, dict):
-            for item in value.values():
-                self._track(item)
+        elif isinstance(value, (list, tuple, dict)) and id(value) not in inside:
+            for item in value.values() if isinstance(value, dict) else value:
+                self._track(item, (*inside, id(value)))
 
     def __setattr__(self, name, value):
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:

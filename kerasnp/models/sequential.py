@@ -376,6 +376,17 @@ class Sequential(Model):
         >>> kerasnp.Sequential.from_config(model.get_config()).output_shape
         (None, 3)
         """
+        if not isinstance(config, dict) or "layers" not in config:
+            raise ValueError(
+                "The configuration of a Sequential model must be a dictionary containing the 'name' and 'layers' keys. "
+                f"Received: config={config!r}"
+            )
+        for entry in config["layers"]:
+            if not isinstance(entry, dict) or "config" not in entry:
+                raise ValueError(
+                    "Each entry of 'layers' describes a layer. Expected a dictionary containing a 'config' key. "
+                    f"Received: {entry!r}"
+                )
         layers = [deserialize_keras_object(c, custom_objects, family="layers") for c in config["layers"]]
         model = cls(layers, name=config.get("name"))
         if config.get("trainable") is False:

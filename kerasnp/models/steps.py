@@ -114,7 +114,18 @@ class Steps:
         >>> other.compile_from_config(model.get_compile_config())
         >>> type(other.optimizer).__name__
         'SGD'
+
+        A class with a `compile` of its own is compiled only if it has a `get_compile_config` of its own too, which says
+        with what; otherwise there is a warning.
         """
+        cls = type(self)
+        if cls.compile is not Steps.compile and cls.get_compile_config is Steps.get_compile_config:
+            warnings.warn(
+                f"{cls.__name__} {self.name!r} has a custom compile(), which loading does not call: define "
+                "get_compile_config() and compile_from_config(config) too, or call compile() yourself.",
+                stacklevel=2,
+            )
+            return
         config = {k: deserialize_keras_object(v, family=_COMPILE_FAMILIES.get(k)) for k, v in _plain_names(config).items()}
         self.compile(**config)
         if self.optimizer is not None and self.built:

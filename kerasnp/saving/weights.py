@@ -14,7 +14,7 @@ from kerasnp.utils.naming import to_snake_case
 
 # Attributes by which a layer or model keeps its books; what they hold is reached by another name, or is no weight.
 SKIPPED = frozenset(
-    "_weights _layers _seed_generators _losses _metrics _containers _parts _steps _compile_config _input_layer "
+    "_given _weights _layers _seed_generators _losses _metrics _containers _parts _steps _compile_config _input_layer "
     "_functional".split()
 )
 # Older Keras 2.x writes the second, on Windows with backslashes.
@@ -34,9 +34,10 @@ def class_name(layer):
     return (state.written_as.get(id(layer)) if state else None) or type(layer).__name__
 
 
-def walk(model):
-    """[(path, layer)] of the model and every layer inside, in the order and under the names of the tree."""
-    found, seen = [], set()
+def walk(model, skip=()):
+    """[(path, layer)] of the model and every layer inside, in the order and under the names of the tree; without the
+    objects in `skip` and what they alone hold."""
+    found, seen = [], {id(layer) for layer in skip}
 
     def visit(layer, path):
         if id(layer) in seen:
@@ -116,12 +117,12 @@ def optimizer_datasets(root):
     return []
 
 
-def plan_tree(model, root):
-    """Which dataset goes to which weight: a Plan for the tree below `root`."""
+def plan_tree(model, root, skip=()):
+    """Which dataset goes to which weight: a Plan for the tree below `root`, leaving out the objects in `skip`."""
     groups = layer_groups(root)
     plan = Plan()
-    used = set()
-    for path, layer in walk(model):
+    used = {path for path, _ in walk(model)} if skip else set()
+    for path, layer in walk(model, skip):
         own = layer._weights_in_files()
         group = groups.get(path)
         used.add(path)
@@ -161,7 +162,7 @@ class Plan:
         """Match the weights of a layer with the datasets found for it, by position."""
         who = f'{type(layer).__name__} "{layer.name}"'
         if own and not datasets:
-            self.missing.append(f"{who} needs {shapes(own)}, but the file has nothing for it ({where})")
+            self.missing.append(f"{who} needs {len(own)} variables {shapes(own)} and received 0 variables from {where}")
         elif len(own) != len(datasets):
             self.misfits.append(
                 f"{who} has {len(own)} weights {shapes(own)}, {where} has {len(datasets)} {shapes(datasets)}"
@@ -173,7 +174,7 @@ class Plan:
                 value = Converted(dataset, change, variable) if change else dataset
                 if variable.shape != value.shape:
                     self.misfits.append(
-                        f"{who} {variable.name!r} has the shape {variable.shape}, {where} has {value.shape}"
+                        f"{who} {variable.name!r} has the shape {variable.shape}, {where} has {value.shape}; they must match"
                     )
                     return
                 if not np.can_cast(value.dtype, variable.value.dtype, "same_kind") and not value.bfloat16:
@@ -259,9 +260,9 @@ def listing(items, most=20):
 # -- writing --------------------------------------------------------------------------------------------------------
 
 
-def put_tree(model, node, include_optimizer=True):
-    """Put every weight of the model under `node`, as Keras lays them out, and those of its optimizer."""
-    for path, layer in walk(model):
+def put_tree(model, node, include_optimizer=True, skip=()):
+    """Put every weight of the model under `node`, as Keras lays them out, and those of its optimizer; not those in `skip`."""
+    for path, layer in walk(model, skip):
         group = node.group(join(path, "vars"))
         group.attributes["name"] = layer.name
         if hasattr(layer, "save_own_variables") and loads_itself(layer):
