@@ -11,7 +11,7 @@ from kerasnp.models.data import (
 from kerasnp.models.outputs import Outputs
 from kerasnp.models.resuming import Run, restore_training_state, training_state
 from kerasnp.models.steps import Steps, numbers
-from kerasnp.utils import check
+from kerasnp.utils import check, nest
 from kerasnp.utils.interrupt import Interruptible
 from kerasnp.warnings import Checkup
 
@@ -56,8 +56,9 @@ class Trainer(Steps):
 
         Args:
             x, y: arrays, lists, pandas frames, or HDF5 datasets and memmaps larger than memory, which are read in their
-                order and shuffled in blocks; or as x alone an iterable of `(x, y)` or `(x, y, sample_weight)` batches: a
-                generator, a list, a `kerasnp.utils.PyDataset`.
+                order and shuffled in blocks; lists, tuples or dictionaries of them for several inputs or outputs; or as x
+                alone an iterable of `(x, y)` or `(x, y, sample_weight)` batches: a generator, a list, a
+                `kerasnp.utils.PyDataset`.
             batch_size: samples per update, 32 by default.
             epochs: the last epoch; `initial_epoch` is the first.
             verbose: 0 silent, 1 a bar, 2 a line per epoch, `"auto"` a bar on a terminal.
@@ -66,8 +67,8 @@ class Trainer(Steps):
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterable of batches.
             shuffle: draw the samples, or the batches of a PyDataset, in a new order each epoch; `"batch"` keeps together
                 what makes a batch.
-            class_weight: {class: weight} in the loss.
-            sample_weight: one weight per sample.
+            class_weight: {class: weight} in the loss of a model with one output.
+            sample_weight: one weight per sample, for all outputs or nested as y is, None for outputs without.
             steps_per_epoch, validation_steps: how many batches make an epoch, or a validation.
             validation_batch_size: default `batch_size`.
             validation_freq: validate every so many epochs, or a list of epochs (counted from 1).
@@ -87,12 +88,12 @@ class Trainer(Steps):
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
         with contextlib.closing(Run(data, steps_per_epoch, initial_epoch)) as run:
             outer = self._run, self._checkup  # a callback may call fit again
-            first = run.peek()[0]
-            self._begin("fit", first)
+            first, labels, _ = run.peek()
+            custom = type(self).train_step is not Trainer.train_step
+            self._begin("fit", first, None if custom else labels)
             self._training_parts()
             checkup = Checkup(self, data, validation, validation_split)
             checkup.before(first)
-            custom = type(self).train_step is not Trainer.train_step
             hooks = callbacks_module.CallbackList(
                 callbacks,
                 add_history=True,
@@ -145,7 +146,9 @@ class Trainer(Steps):
         foreign = any(not type(m).__module__.startswith("kerasnp.") for m in self._compile_metrics.metrics)
         # A layer of the user's may add metrics when it is called.
         foreign |= any(not type(layer).__module__.startswith("kerasnp.") for layer in self._flatten_layers())
-        if custom or replaced or foreign or self._held_metrics():
+        unknown = not (self._compile_metrics.built and (self._compile_loss is None or self._compile_loss.built))
+        unknown &= len(self._known_outputs() or ()) != 1
+        if custom or replaced or foreign or unknown or self._held_metrics():
             return None
         names = self.metrics_names
         return names if validation is None else [*names, *(f"val_{name}" for name in names)]
@@ -252,7 +255,11 @@ class Trainer(Steps):
             logs = self._evaluate(data, steps, hooks)
         if return_dict:
             return logs
-        values = list(logs.values())
+        return self._values(logs)
+
+    def _values(self, logs):
+        """The numbers of logs as a list, or the only one."""
+        values = [logs[name] for name in self._in_order(logs)]
         return values[0] if len(values) == 1 else values
 
     def _evaluate(self, data, steps, hooks):
@@ -380,8 +387,7 @@ class Trainer(Steps):
         self._begin(who, batch[0])
         self.reset_metrics()
         logs = numbers(step(pack_x_y_sample_weight(*batch)))
-        values = list(logs.values())
-        return logs if return_dict else values[0] if len(values) == 1 else values
+        return logs if return_dict else self._values(logs)
 
     def predict_on_batch(self, x):
         """The output for one batch, as an array.
@@ -394,7 +400,7 @@ class Trainer(Steps):
         x = as_input(x, "predict_on_batch")
         data = make_data(x, batch_size=max(rows(x), 1), who="predict_on_batch")
         y = self.predict_step((next(data.batches(), (data.x,))[0],))
-        return K.array(y) if isinstance(y, K.ndarray) else y
+        return nest.map_structure(lambda a: K.array(a) if isinstance(a, K.ndarray) else a, y)
 
 
 class _Grouped:
