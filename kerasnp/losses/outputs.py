@@ -152,8 +152,8 @@ def labels_for(y_true, y_pred, output_names=None, only=None):
     labels = fitted(y_true, y_pred, output_names, only)
     if labels is None:
         raise ValueError(
-            f"y_true and y_pred have different structures. y_true: {places(y_true)}; y_pred: {places(y_pred)}. Give y one array "
-            "for each output of the model, nested as the outputs are."
+            f"y_true and y_pred have different structures. y_true: {places(y_true)}; y_pred: {places(y_pred)}. Give y one "
+            "array for each output of the model, nested as the outputs are."
         )
     return labels
 

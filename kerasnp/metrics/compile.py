@@ -41,8 +41,8 @@ class CompileMetrics(Metric, abstract=True):
         weighted_metrics: the same, for metrics that are given the sample weights.
         output_names: the names of the outputs in their order, where a model has them.
 
-    Raises: ValueError for an unknown name, or for anything but a list, tuple or dictionary; at the first batch for a nesting that
-        is not that of the outputs.
+    Raises: ValueError for an unknown name, or for anything but a list, tuple or dictionary; at the first batch for a nesting
+        that is not that of the outputs.
     """
 
     def __init__(self, metrics, weighted_metrics, name="compile_metrics", output_names=None):
@@ -111,10 +111,11 @@ class CompileMetrics(Metric, abstract=True):
         self._measured = [path for path, _, *lists in outputs if any(lists)]
         labels = labels_for(y_true, y_pred, self.output_names, self._measured) if self._measured else None
         for path, _, *lists in outputs:
-            for metrics in lists:
-                if metrics and at(path, labels) is None:
+            for entries in filter(None, lists):
+                true, output = at(path, labels), at(path, y_pred)
+                if true is None:
                     raise ValueError(f"compile: there are metrics for the output {path}, but y_true has no labels for it.")
-                metrics[:] = [by_shape(m, at(path, labels), at(path, y_pred)) if isinstance(m, str) else m for m in metrics]
+                entries[:] = [by_shape(m, true, output) if isinstance(m, str) else m for m in entries]
         self._outputs = outputs
         self.names = log_names([output[1:] for output in outputs])
         self._like = places(y_pred)
@@ -250,8 +251,8 @@ def per_output(given, y_pred, paths, names, argument, output_names):
         else:
             called = f" or have the names {output_names}" if output_names else ""
             raise ValueError(
-                f"compile: {argument} must be nested as the outputs of the model, {places(y_pred)}{called}, with a list, a metric "
-                f"or None for each. Received: {argument}={given!r}"
+                f"compile: {argument} must be nested as the outputs of the model, {places(y_pred)}{called}, with a list, a "
+                f"metric or None for each. Received: {argument}={given!r}"
             )
         for key, part in pairs:
             walk(part, parts[key], (*path, key))

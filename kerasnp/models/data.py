@@ -78,7 +78,9 @@ def as_labels(name, value, who):
 
 def _is_part(value):
     """Whether an entry of a list is an array of its own, and not a number or a row."""
-    return bool(getattr(value, "shape", ())) or isinstance(value, dict) or isinstance(value, (list, tuple)) and any(map(_is_part, value))
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_part, value))
+    return isinstance(value, dict) or bool(getattr(value, "shape", ()))
 
 
 def _lists_to_arrays(value):
@@ -355,10 +357,10 @@ def weights_beside(y, sample_weight, who):
         )
     if isinstance(y, outputs) and not (weights.ndim == 1 or weights.ndim == 2 and weights.shape[1] == 1):
         raise ValueError(
-            f"{who}: a single `sample_weight` for several outputs must be of shape (samples,). Received: shape {weights.shape}; "
-            "give an array per output for other shapes."
+            f"{who}: a single `sample_weight` for several outputs must be of shape (samples,). Received: shape "
+            f"{weights.shape}; give an array per output for other shapes."
         )
-    return weights
+    return nest.map_structure(lambda _: weights, y) if isinstance(y, outputs) else weights
 
 
 def _shapes(arrays):
@@ -369,8 +371,8 @@ def one_output(y, who):
     """Raise ValueError where there are labels for several outputs, which have no classes in common."""
     if isinstance(y, (list, tuple, dict)):
         raise ValueError(
-            f"{who}: `class_weight` is only supported for Models with a single output; give sample_weight, an array per output. "
-            f"Received: y of {_shapes(y)}"
+            f"{who}: `class_weight` is only supported for Models with a single output; give sample_weight, an array per "
+            f"output. Received: y of {_shapes(y)}"
         )
 
 
@@ -381,7 +383,7 @@ def weigh_classes(y, class_weight, sample_weight, who):
             f"{who}: class_weight must be a dictionary {{class: weight}} and needs labels y. Received: {class_weight!r}"
         )
     labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(np.int64)
-    table = np.ones(max(int(labels.max(initial=0)), *map(int, class_weight)) + 1, K.floatx())
+    table = np.ones(max([int(labels.max(initial=0)), *map(int, class_weight)]) + 1, K.floatx())
     for label, weight in class_weight.items():
         table[int(label)] = weight
     weights = table[labels]
@@ -397,12 +399,13 @@ def make_data(x, y=None, sample_weight=None, batch_size=None, shuffle=False, cla
         raise ValueError(f"{who}: no data were given; pass x, an array whose first axis counts the samples.")
     if arrays:
         return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight, who)
-    if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
-        raise ValueError(f"{who}: x must be an array or an iterable of batches. Received: {type(x).__name__}")
+    if isinstance(x, (str, bytes)) or not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
+        raise ValueError(f"{who}: Unrecognized data type: x must be an array or an iterable of batches. Received: {x!r}")
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ValueError(
-                f"{who}: when x yields batches, `{name}` must not be given beside it; let x yield (x, y, sample_weight) tuples."
+                f"{who}: when providing `x` as a generator or another iterable of batches, `{name}` should not be passed "
+                "beside it; let x yield (x, y, sample_weight) tuples."
             )
     if hasattr(x, "__getitem__") and not isinstance(x, (list, tuple)) and (hasattr(x, "__len__") or hasattr(x, "num_batches")):
         return IndexedData(x, shuffle, class_weight, who, steps)

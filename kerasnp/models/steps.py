@@ -32,6 +32,8 @@ class Steps:
         self._run = None  # the run of fit at hand
         self._checkup = None  # looks over the run's shoulder for mistakes, see kerasnp/warnings.py
         self._loss_guard = None  # TerminateOnNaN looks at the loss before a step changes anything
+        # Layers inside make their weights at the first call, so the model counts as built only then.
+        self.built = False
 
     # -- compile ----------------------------------------------------------------------------------------------------
 
@@ -81,7 +83,8 @@ class Steps:
             metrics: names, Metrics or functions; `"accuracy"` is resolved by the loss and the labels. For several outputs a
                 list or None for each, nested as they are.
             weighted_metrics: the same, weighted by `sample_weight`.
-            steps_per_execution: callbacks are told of batches once in so many.
+            steps_per_execution: callbacks are told of batches once in so many; a number of steps per epoch is rounded up to a
+                multiple of it.
             run_eagerly, jit_compile, auto_scale_loss: accepted; every step runs eagerly here.
 
         Raises: ValueError for an unknown name.

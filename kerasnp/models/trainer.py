@@ -79,7 +79,7 @@ class Trainer(Steps):
         epochs = check.integer("epochs", epochs, "fit")
         if K.max_epochs() is not None:
             epochs = min(epochs, K.max_epochs())
-        steps_per_epoch = _limited(steps_per_epoch)
+        steps_per_epoch = self._whole_executions(_limited(steps_per_epoch))
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
         data = make_data(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "fit")
@@ -212,6 +212,11 @@ class Trainer(Steps):
         hooked.close()
         return numbers(logs) if custom else self.get_metrics_result()
 
+    def _whole_executions(self, steps):
+        """A number of steps, or None, as Keras takes it: several steps are one execution."""
+        size = self.steps_per_execution
+        return steps if steps is None else -(-steps // size) * size
+
     def _logs_function(self, logs, custom):
         return (lambda: numbers(logs)) if custom else self.get_metrics_result
 
@@ -270,7 +275,7 @@ class Trainer(Steps):
         watched = hooks.wants_test_batch
         hooked = _Grouped(self.steps_per_execution, hooks.on_test_batch_begin, hooks.on_test_batch_end)
         logs = None
-        with contextlib.closing(_in_turn(data, steps)) as batches:
+        with contextlib.closing(_in_turn(data, self._whole_executions(_limited(steps)))) as batches:
             for step, batch in enumerate(batches):
                 if not self.built:
                     self._build_from(batch[0])
@@ -341,7 +346,7 @@ class Trainer(Steps):
         watched = hooks.wants_predict_batch
         hooked = _Grouped(self.steps_per_execution, hooks.on_predict_batch_begin, hooks.on_predict_batch_end)
         self.stop_predicting = False
-        with contextlib.closing(_in_turn(data, steps)) as batches:
+        with contextlib.closing(_in_turn(data, self._whole_executions(_limited(steps)))) as batches:
             for step, batch in enumerate(batches):
                 if watched:
                     hooked.begin(step)
@@ -432,7 +437,7 @@ class _Grouped:
 def _in_turn(data, steps):
     """The batches of one pass, or the first `steps`."""
     with contextlib.closing(data.batches()) as batches, K.threads.quiet_blas():
-        yield from itertools.islice(batches, _limited(steps))
+        yield from itertools.islice(batches, steps)
 
 
 def _limited(steps):
