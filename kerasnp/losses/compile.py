@@ -1,9 +1,10 @@
 """CompileLoss: the losses a model was compiled with."""
 
 from kerasnp import losses
+from kerasnp.backend import ndarray
 from kerasnp.losses.loss import Loss, LossFunctionWrapper
 from kerasnp.losses.outputs import (
-    CONTAINERS, at, children, fitted, holds, labels_for, leaves, mapped, places, several, settings, weights_for,
+    CONTAINERS, at, children, fitted, holds, labels_for, leaves, mapped, places, several, settings, shape_of, weights_for,
 )  # fmt: skip
 
 BY_SHAPE = ("crossentropy", "ce")
@@ -145,7 +146,7 @@ class CompileLoss:
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The weighted loss, or the sum of those of several outputs; None without any."""
-        if not self._single or isinstance(y_true, CONTAINERS):
+        if not self._single or type(y_true) is not ndarray:
             return self._sum(y_true, y_pred, sample_weight)
         value = self.loss(y_true, y_pred, sample_weight)
         return value if self.weight is None else value * self.weight
@@ -187,7 +188,7 @@ def resolve(loss):
 
 def crossentropy_for(name, y_true, y_pred):
     """The cross-entropy for labels and predictions of these shapes: of one unit, of class numbers, or of one-hot rows."""
-    true_shape, shape = y_true.shape, y_pred.shape
+    true_shape, shape = shape_of(y_true), y_pred.shape
     if len(shape) < 2 or shape[-1] == 1:
         return losses.BinaryCrossentropy(name=name)
     sparse = len(true_shape) < len(shape) or true_shape[-1] == 1

@@ -1,5 +1,7 @@
 """Several outputs: labels, weights and settings beside them, in nested lists, tuples and dictionaries."""
 
+from kerasnp import backend as K
+
 CONTAINERS = (list, tuple, dict)
 
 
@@ -14,6 +16,15 @@ def several(value):
     if not isinstance(value, (list, tuple)):
         return False
     return any(part is not None and (hasattr(part, "shape") or several(part)) for part in value)
+
+
+def shape_of(array):
+    """The shape of an array, or of one written as lists of numbers.
+
+    >>> shape_of([[1.0], [2.0]])
+    (2, 1)
+    """
+    return array.shape if hasattr(array, "shape") else K.tensor(array).shape
 
 
 def children(node):

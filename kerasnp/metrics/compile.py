@@ -1,9 +1,10 @@
 """CompileMetrics: the metrics a model was compiled with."""
 
 from kerasnp import losses, metrics
+from kerasnp.backend import ndarray
 from kerasnp.autodiff.variable import Variable
 from kerasnp.losses.outputs import (
-    CONTAINERS, at, children, labels_for, leaves, mapped, places, several, settings, weights_for,
+    CONTAINERS, at, children, labels_for, leaves, mapped, places, several, settings, shape_of, weights_for,
 )  # fmt: skip
 from kerasnp.metrics.metric import Metric, array
 from kerasnp.metrics.reduction import MeanMetricWrapper
@@ -128,12 +129,11 @@ class CompileMetrics(Metric, abstract=True):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Give a batch to every metric; nothing of it is recorded."""
-        if not self._single or isinstance(y_true, CONTAINERS):
-            self._update(y_true, y_pred, sample_weight)
-        else:
-            self._update_one(array(y_true), y_pred, sample_weight)
-
-    def _update_one(self, y_true, y_pred, sample_weight):
+        if not self._single or type(y_true) is not ndarray:
+            one = self._update(y_true, y_pred, sample_weight)
+            if one is None:
+                return
+            y_true, y_pred, sample_weight = one
         y_pred = bare(y_pred)
         for metric in self._unweighted:
             metric.update_state(y_true, y_pred)
@@ -141,22 +141,21 @@ class CompileMetrics(Metric, abstract=True):
             metric.update_state(y_true, y_pred, sample_weight=sample_weight)
 
     def _update(self, y_true, y_pred, sample_weight):
-        """A first batch, or one of several outputs."""
+        """A first batch, or one of several outputs, which is done here; of one output labels, predictions and weights."""
         if not (self._unweighted or self._weighted) and self._outputs is None:
             self.built = True
-            return
+            return None
         if not several(y_pred):
-            y_true, y_pred = labels_for(y_true, y_pred), y_pred if isinstance(y_pred, Variable) else array(y_pred)
-            y_true = array(y_true)
+            y_true = array(labels_for(y_true, y_pred))
+            y_pred = y_pred if isinstance(y_pred, Variable) else array(y_pred)
         if not self.built:
             self.build(y_true, y_pred)
         if self._outputs is None:
             y_pred = leaves(y_pred)[0][1]
             weights = None if sample_weight is None else leaves(sample_weight)[0][1]
-            self._update_one(array(labels_for(y_true, y_pred)), y_pred, weights)
-            return
+            return array(labels_for(y_true, y_pred)), y_pred, weights
         if not self._measured:
-            return
+            return None
         y_pred = labels_for(y_pred, self._like, self.output_names)
         labels = labels_for(y_true, y_pred, self.output_names, self._measured)
         weights = weights_for(sample_weight, y_pred, self.output_names, self._measured)
@@ -168,6 +167,7 @@ class CompileMetrics(Metric, abstract=True):
                 metric.update_state(true, output)
             for metric in weighted:
                 metric.update_state(true, output, sample_weight=weight)
+        return None
 
     def result(self):
         """The value of each metric, by the name it has in logs."""
@@ -196,6 +196,8 @@ class CompileMetrics(Metric, abstract=True):
 
 def bare(y_pred):
     """A prediction as an array that no tape follows; its mask stays with it."""
+    if type(y_pred) is ndarray:
+        return y_pred
     if isinstance(y_pred, Variable):
         mask, y_pred = get_mask(y_pred), y_pred.value
         if mask is not None:
@@ -289,7 +291,7 @@ def resolve(entry, argument="metrics"):
 def by_shape(name, y_true, y_pred):
     """The metric that "accuracy" or "crossentropy" means for labels and predictions of these shapes."""
     binary, sparse, categorical = BY_SHAPE[name]
-    true_shape, shape = y_true.shape, y_pred.shape
+    true_shape, shape = shape_of(y_true), y_pred.shape
     if len(shape) < 2 or shape[-1] == 1:
         chosen = binary
     else:

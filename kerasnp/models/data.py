@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from kerasnp import backend as K
-from kerasnp import tree
 from kerasnp.data.loading import read_ahead
 from kerasnp.data.py_dataset import in_order
 from kerasnp.utils import check, nest
@@ -345,6 +344,8 @@ def weights_beside(y, sample_weight, who):
     weights = as_labels("sample_weight", sample_weight, who)
     outputs = (list, tuple, dict)
     if isinstance(weights, outputs):
+        from kerasnp import tree
+
         try:
             if isinstance(y, outputs):
                 tree.assert_same_paths(y, weights)
