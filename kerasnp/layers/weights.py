@@ -16,6 +16,33 @@ _UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", 
 class Weights:
     """The part of `Layer` that knows its weights and those of the layers inside."""
 
+    def add_variable(
+        self,
+        shape,
+        initializer,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        name=None,
+    ):
+        """Make a weight of this layer: `add_weight`, with a shape and an initializer always.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Layer()
+        >>> layer.add_variable((), "zeros", trainable=False, name="steps").path
+        'layer/steps'
+
+        Args:
+            shape, initializer, dtype, trainable, autocast, regularizer, constraint, name: as in `add_weight`.
+
+        Returns: the Variable.
+
+        Raises: ValueError for a shape with None in it.
+        """
+        return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
+
     def add_weight(
         self,
         shape=None,

@@ -68,6 +68,32 @@ def as_input(value, who):
     return as_array("x", value, who)
 
 
+def as_labels(name, value, who):
+    """Labels or weights: one array, or a list, tuple or dictionary of one for each output, each an array or None."""
+    if isinstance(value, dict) or isinstance(value, (list, tuple)) and any(map(_is_part, value)):
+        return nest.map_structure(lambda v: None if v is None else as_array(name, v, who), _lists_to_arrays(value))
+    return as_array(name, value, who)
+
+
+def _is_part(value):
+    """Whether an entry of a list is an array of its own, and not a number or a row."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_part, value))
+    return isinstance(value, dict) or bool(getattr(value, "shape", ()))
+
+
+def _lists_to_arrays(value):
+    """Lists of numbers among the parts of a structure as the arrays that they are."""
+    if isinstance(value, dict):
+        return {k: _lists_to_arrays(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        if not any(map(_is_part, value)):
+            return np.asarray(value)
+        parts = [_lists_to_arrays(v) for v in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return value
+
+
 def _is_several(value):
     """Whether `value` holds an array for each input, and not the numbers of one array."""
     if isinstance(value, dict):
@@ -160,22 +186,25 @@ class ArrayData:
 
     def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, who="fit"):
         self.x = as_input(x, who)
-        self.y = None if y is None else as_array("y", y, who)
-        self.sample_weight = None if sample_weight is None else as_array("sample_weight", sample_weight, who)
+        self.y = None if y is None else as_labels("y", y, who)
+        self.sample_weight = weights_beside(self.y, sample_weight, who)
         inputs = nest.flatten(self.x)
         if any(a.ndim == 0 for a in inputs):
             raise ValueError(f"{who}: x must be an array with a batch axis. Received: a scalar")
         given = {f"input {i}" if i else "x": a for i, a in enumerate(inputs)}
-        given.update({"y": self.y, "sample_weight": self.sample_weight})
+        for name, value in (("y", self.y), ("sample_weight", self.sample_weight)):
+            given.update({f"{name} {i}" if i else name: a for i, a in enumerate(nest.flatten(value))})
         check.same_length(who, **{k: v for k, v in given.items() if v is not None})
         self.size = rows(self.x)
         self.batch_size = check.positive_int("batch_size", 32 if batch_size is None else batch_size, who)
         self.shuffle = shuffle
         self.num_batches = -(-self.size // self.batch_size)
         if class_weight is not None:
+            one_output(self.y, who)
             labels, weights = (a.read() if isinstance(a, FileRows) else a for a in (self.y, self.sample_weight))
             self.sample_weight = weigh_classes(labels, class_weight, weights, who)
-        self._files = [a for a in (*inputs, self.y, self.sample_weight) if isinstance(a, FileRows)]
+        others = nest.flatten([self.y, self.sample_weight])
+        self._files = [a for a in (*inputs, *others) if isinstance(a, FileRows)]
 
     @property
     def in_memory(self):
@@ -219,7 +248,7 @@ class ArrayData:
 
     def _read(self, start, stop):
         def read(a):
-            return a.read(start, stop) if isinstance(a, FileRows) else None if a is None else a[start:stop]
+            return None if a is None else a.read(start, stop) if isinstance(a, FileRows) else a[start:stop]
 
         return [nest.map_structure(read, a) for a in (self.x, self.y, self.sample_weight)]
 
@@ -259,9 +288,10 @@ class IterableData:
     def _batch(self, item):
         x, y, weight = unpack_x_y_sample_weight(item)
         x = as_input(x, self.who)
-        y = None if y is None else as_array("y", y, self.who)
-        weight = None if weight is None else as_array("sample_weight", weight, self.who)
+        y = None if y is None else as_labels("y", y, self.who)
+        weight = weights_beside(y, weight, self.who)
         if self.class_weight is not None:
+            one_output(y, self.who)
             weight = weigh_classes(y, self.class_weight, weight, self.who)
         return tuple(nest.map_structure(lambda a: a.read() if isinstance(a, FileRows) else a, part) for part in (x, y, weight))
 
@@ -304,6 +334,49 @@ class IndexedData(IterableData):
             getattr(self.source, name)()
 
 
+def weights_beside(y, sample_weight, who):
+    """Sample weights as an array, or as one for each output, nested as the labels `y` are.
+
+    Raises: ValueError for weights that are nested otherwise, or that are not one per sample where they are for all outputs.
+    """
+    if sample_weight is None:
+        return None
+    weights = as_labels("sample_weight", sample_weight, who)
+    outputs = (list, tuple, dict)
+    if isinstance(weights, outputs):
+        from kerasnp import tree
+
+        try:
+            if isinstance(y, outputs):
+                tree.assert_same_paths(y, weights)
+                return weights
+        except ValueError:
+            pass
+        raise ValueError(
+            f"{who}: you should provide one `sample_weight` array per output in `y`, nested as y is, or one for all. Received: "
+            f"sample_weight of {_shapes(weights)} beside y of {_shapes(y)}"
+        )
+    if isinstance(y, outputs) and not (weights.ndim == 1 or weights.ndim == 2 and weights.shape[1] == 1):
+        raise ValueError(
+            f"{who}: a single `sample_weight` for several outputs must be of shape (samples,). Received: shape "
+            f"{weights.shape}; give an array per output for other shapes."
+        )
+    return nest.map_structure(lambda _: weights, y) if isinstance(y, outputs) else weights
+
+
+def _shapes(arrays):
+    return nest.map_structure(lambda a: None if a is None else tuple(a.shape), arrays)
+
+
+def one_output(y, who):
+    """Raise ValueError where there are labels for several outputs, which have no classes in common."""
+    if isinstance(y, (list, tuple, dict)):
+        raise ValueError(
+            f"{who}: `class_weight` is only supported for Models with a single output; give sample_weight, an array per "
+            f"output. Received: y of {_shapes(y)}"
+        )
+
+
 def weigh_classes(y, class_weight, sample_weight, who):
     """Sample weights from a {class: weight} dictionary, times those given."""
     if y is None or not isinstance(class_weight, dict):
@@ -311,7 +384,7 @@ def weigh_classes(y, class_weight, sample_weight, who):
             f"{who}: class_weight must be a dictionary {{class: weight}} and needs labels y. Received: {class_weight!r}"
         )
     labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(np.int64)
-    table = np.ones(max(int(labels.max(initial=0)), *map(int, class_weight)) + 1, K.floatx())
+    table = np.ones(max([int(labels.max(initial=0)), *map(int, class_weight)]) + 1, K.floatx())
     for label, weight in class_weight.items():
         table[int(label)] = weight
     weights = table[labels]
@@ -327,12 +400,13 @@ def make_data(x, y=None, sample_weight=None, batch_size=None, shuffle=False, cla
         raise ValueError(f"{who}: no data were given; pass x, an array whose first axis counts the samples.")
     if arrays:
         return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight, who)
-    if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
-        raise ValueError(f"{who}: x must be an array or an iterable of batches. Received: {type(x).__name__}")
+    if isinstance(x, (str, bytes)) or not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
+        raise ValueError(f"{who}: Unrecognized data type: x must be an array or an iterable of batches. Received: {x!r}")
     for name, value in (("y", y), ("sample_weight", sample_weight)):
         if value is not None:
             raise ValueError(
-                f"{who}: when x yields batches, `{name}` must not be given beside it; let x yield (x, y, sample_weight) tuples."
+                f"{who}: when providing `x` as a generator or another iterable of batches, `{name}` should not be passed "
+                "beside it; let x yield (x, y, sample_weight) tuples."
             )
     if hasattr(x, "__getitem__") and not isinstance(x, (list, tuple)) and (hasattr(x, "__len__") or hasattr(x, "num_batches")):
         return IndexedData(x, shuffle, class_weight, who, steps)
@@ -343,9 +417,9 @@ def split_validation(x, y, sample_weight, validation_split):
     """The first part for training, the last `validation_split` of the samples for validation, as Keras cuts them."""
     if not 0 < validation_split < 1:
         raise ValueError(f"`validation_split` must be between 0 and 1. Received: validation_split={validation_split}")
-    arrays = [None if a is None else as_array(n, a, "fit") for n, a in (("y", y), ("sample_weight", sample_weight))]
+    arrays = [None if a is None else as_labels(n, a, "fit") for n, a in (("y", y), ("sample_weight", sample_weight))]
     arrays = [as_input(x, "fit"), *arrays]
-    firsts = [None if a is None else nest.flatten(a)[0] for a in arrays]
+    firsts = [next((part for part in nest.flatten(a) if part is not None), None) for a in arrays]
     check.same_length("fit", **{n: a for n, a in zip(("x", "y", "sample_weight"), firsts) if a is not None})
     size = rows(arrays[0])
     cut = int(size * (1 - validation_split) + 1e-9)

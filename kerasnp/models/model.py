@@ -43,8 +43,6 @@ class Model(Trainer, Layer):
             )
         Layer.__init__(self, trainable=trainable, name=name, dtype=dtype, **kwargs)
         Trainer.__init__(self)
-        # Layers inside make their weights at the first call, so the model counts as built only then.
-        self.built = False
 
     def build(self, input_shape=None):
         """Make the weights of the layers inside, for inputs of `input_shape`, by calling the model on arrays of ones.

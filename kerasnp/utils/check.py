@@ -95,7 +95,7 @@ def same_length(who, **sequences):
     """All of the named sequences have as many samples as the first."""
     lengths = {name: len(value) for name, value in sequences.items()}
     if len(set(lengths.values())) > 1:
-        listing = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        listing = ", ".join(f"{name} has {n}" for name, n in list(lengths.items())[:8])
         raise ValueError(f"{who}: all arrays must hold the same number of samples. Received: {listing}.")
 
 
