@@ -1,6 +1,7 @@
 """Sequential: a stack of layers."""
 
 import inspect
+import weakref
 
 from kerasnp import ops
 from kerasnp.autodiff.symbolic import KerasTensor
@@ -47,7 +48,8 @@ class Sequential(Model):
         >>> model.output_shape
         (None, 3)
         """
-        layer = getattr(layer, "layer", layer) if isinstance(layer, KerasTensor) else layer
+        if isinstance(layer, KerasTensor) and layer.node is not None:
+            layer = layer.node.operation
         if not isinstance(layer, Layer):
             raise ValueError(
                 "Only instances of `kerasnp.Layer` can be added to a Sequential model. "
@@ -88,6 +90,7 @@ class Sequential(Model):
         elif self.built:
             self.built = False
         self._layers.append(layer)
+        object.__setattr__(layer, "_stack", weakref.ref(self))
         if not self._trainable:
             layer.trainable = False
         self.built = self._output_shape is not None
@@ -212,6 +215,7 @@ class Sequential(Model):
     def _structure_changed(self):
         super()._structure_changed()
         object.__setattr__(self, "_steps", None)
+        object.__setattr__(self, "_symbols", None)
 
     def __call__(self, inputs, training=None, mask=None):
         if not self._layers:
@@ -327,10 +331,43 @@ class Sequential(Model):
 
         Raises: AttributeError before the input shape is known.
         """
-        x = self.inputs[0]
+        if self._symbols is None:
+            x = self.inputs[0]
+            for layer in self._layers:
+                x = layer(x)
+            object.__setattr__(self, "_symbols", [x])
+        return list(self._symbols)
+
+    # The outputs, once somebody asked for them.
+    _symbols = None
+
+    @property
+    def input(self):
+        """The symbolic input."""
+        return self.inputs[0]
+
+    @property
+    def output(self):
+        """The symbolic output."""
+        return self.outputs[0]
+
+    @property
+    def input_names(self):
+        """The name of the input, in a list."""
+        return [self._input_layer.name] if self._input_layer is not None else []
+
+    @property
+    def output_names(self):
+        """The name of the last layer, in a list."""
+        return [self._layers[-1].name] if self._layers else []
+
+    def __getstate__(self):
+        return {k: v for k, v in super().__getstate__().items() if k != "_symbols"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
         for layer in self._layers:
-            x = layer(x)
-        return [x]
+            object.__setattr__(layer, "_stack", weakref.ref(self))
 
     @property
     def input_dtype(self):

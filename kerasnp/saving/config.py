@@ -170,7 +170,9 @@ def build_object(config, name, inner, family):
     title = f'{name} "{title}"' if isinstance(title, str) else name
     state = loading.current()
     with limits.place(title) if state is not None else contextlib.nullcontext():
-        name, inner = functional.as_sequential(name, inner)
+        name, inner = functional.modern(name, inner)
+        if name == "Functional":
+            importlib.import_module("kerasnp.models.functional")
         cls = find(name, config, family)
         if not isinstance(cls, type):
             return cls

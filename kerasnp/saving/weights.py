@@ -15,7 +15,7 @@ from kerasnp.utils.naming import to_snake_case
 # Attributes by which a layer or model keeps its books; what they hold is reached by another name, or is no weight.
 SKIPPED = frozenset(
     "_weights _layers _seed_generators _losses _metrics _containers _parts _steps _compile_config _input_layer "
-    "_functional".split()
+    "_functional _nodes _stack _graph _plans".split()
 )
 # Older Keras 2.x writes the second, on Windows with backslashes.
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
@@ -67,7 +67,7 @@ def walk(model):
 
 def attributes(layer):
     """(name, value) of what may hold layers: those of a stack first."""
-    if type(layer).__name__ == "Sequential" or any(c.__name__ == "Sequential" for c in type(layer).__mro__):
+    if any(c.__name__ in ("Sequential", "Functional") for c in type(layer).__mro__):
         yield "layers", layer.layers
     yield from sorted((k, v) for k, v in vars(layer).items() if k not in SKIPPED)
 
