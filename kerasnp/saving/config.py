@@ -99,11 +99,13 @@ def serialize_keras_object(obj):
         raise ValueError(f"Cannot serialize {obj!r}: it has no get_config(); give it one, or leave it out.")
     cls = vars(type(obj)).get("saved_as", type(obj))  # Momentum is written as the SGD that it is
     built_in = cls.__module__.startswith("kerasnp.")
+    module = public_module(cls)
     serialized = {
-        "module": public_module(cls),
+        "module": module,
         "class_name": vars(cls).get("public_name", cls.__name__),
         "config": obj.get_config(),
-        "registered_name": None if built_in else get_registered_name(cls),
+        # Keras gives a name only to what is not public.
+        "registered_name": None if built_in and "src" not in module else get_registered_name(cls),
     }
     build_config = obj.get_build_config() if hasattr(obj, "get_build_config") else None
     if build_config is not None:
@@ -119,7 +121,9 @@ def public_module(cls):
     if not cls.__module__.startswith("kerasnp."):
         return cls.__module__
     family = getattr(cls, "public_family", None) or getattr(cls, "family", None) or cls.__module__.split(".")[1]
-    return "keras" if cls.__name__ in ("Sequential", "Functional") else f"keras.{family}"
+    if cls.__name__ == "Functional":
+        return "keras.src.models.functional"
+    return "keras" if cls.__name__ == "Sequential" else f"keras.{family}"
 
 
 def deserialize_keras_object(config, custom_objects=None, safe_mode=True, family=None, **kwargs):
