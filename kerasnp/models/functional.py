@@ -104,12 +104,7 @@ class Functional(Model):
         """
         return self._layers[: self._own_layers]
 
-    @layers.setter
-    def layers(self, _):
-        raise AttributeError(
-            "`Model.layers` attribute is reserved and should not be used: it lists the layers of the graph. Please use another "
-            "name."
-        )
+    layers = layers.setter(Model.layers.fset)
 
     @property
     def operations(self):
@@ -217,7 +212,7 @@ class Functional(Model):
             plan = self._plans[keep] = Plan(self._graph, self._fuse, keep)
         return plan
 
-    def _flat(self, inputs):
+    def _flat(self, inputs, quiet=False):
         """The inputs in a list, in the order of `inputs`; what is nested otherwise is fitted in where that can be done."""
         expected = self._graph.inputs
         several = isinstance(inputs, (list, tuple, dict))
@@ -229,20 +224,25 @@ class Functional(Model):
             if all(isinstance(x, KerasTensor) for x in expected):
                 return list(inputs)
         if isinstance(inputs, dict):
-            return self._by_name(inputs, expected)
-        ordered = not isinstance(expected, dict) or list(expected) == sorted(expected)
+            return self._by_name(inputs, expected, quiet)
+        count = len(self._graph.flat_inputs)
         flat = nest.flatten(inputs)
-        if not ordered or len(flat) != len(self._graph.flat_inputs):
+        if len(flat) != count:
+            wanted = f"expects {count} input(s)"
+            if isinstance(expected, dict):
+                wanted = f"expects named input(s) with keys {list(expected)}"
+            raise ValueError(f"Model '{self.name}' {wanted}, but received {len(flat)}. {self._mismatch(inputs)}")
+        if isinstance(expected, dict) and list(expected) != sorted(expected):
             raise ValueError(self._mismatch(inputs))
-        if not _alike(inputs, expected):
+        if not quiet and not _alike(inputs, expected):
             warnings.warn(self._mismatch(inputs), stacklevel=5)
         return flat
 
-    def _by_name(self, inputs, expected):
+    def _by_name(self, inputs, expected, quiet):
         if isinstance(expected, dict):
             if not expected.keys() <= inputs.keys() or not _alike({k: inputs[k] for k in expected}, expected):
                 raise ValueError(self._mismatch(inputs))
-            if expected.keys() != inputs.keys():
+            if expected.keys() != inputs.keys() and not quiet:
                 warnings.warn(self._mismatch(inputs), stacklevel=6)
             return nest.flatten({k: inputs[k] for k in expected})
         names = [x.name for x in nest.flatten(expected)]
@@ -293,10 +293,15 @@ class Functional(Model):
             x = ops.squeeze(x, -1)
         if len(x.shape) != len(declared) or not _fits(x.shape, declared):
             path = next(path for path, t in tree.flatten_with_path(self._graph.inputs) if t is place)
+            which = f"the input with name '{place.name}' and path '{'.'.join(map(str, path))}' of model '{self.name}'"
+            if len(x.shape) != len(declared):
+                raise ValueError(
+                    f"Invalid input shape for {which}: expected {len(declared)} axes, shape={declared}. Received an input of shape "
+                    f"{shape}; reshape the data, or build the model for this shape."
+                )
             raise ValueError(
-                f"Invalid input shape for the input of model '{self.name}' with name '{place.name}' and path "
-                f"'{'.'.join(map(str, path))}'. Expected shape {declared}, but input has incompatible shape {shape}: reshape "
-                "the data, or build the model for this shape."
+                f"Invalid input shape for {which}: expected shape={declared}, found shape={shape}. Reshape the data, or build the "
+                "model for this shape."
             )
         if mask is not None:
             set_mask(x, mask)
@@ -308,7 +313,7 @@ class Functional(Model):
 
     def compute_output_spec(self, inputs, training=None, mask=None):
         """Shapes and types of the outputs, as symbolic tensors, for symbolic inputs."""
-        given = [self._received(x, place) for x, place in zip(self._flat(inputs), self._graph.flat_inputs)]
+        given = [self._received(x, place) for x, place in zip(self._flat(inputs, quiet=True), self._graph.flat_inputs)]
         if all(x is not None and x.shape == place.shape for x, place in zip(given, self._graph.flat_inputs)):
             outputs = nest.map_structure(lambda y: KerasTensor(y.shape, dtype=y.dtype), self._graph.outputs)
             return outputs[0] if type(outputs) in (list, tuple) and len(outputs) == 1 else outputs
@@ -330,7 +335,7 @@ class Functional(Model):
         >>> kerasnp.Model([a, b], kerasnp.layers.Concatenate(axis=1)([a, b])).compute_output_shape([(2, 4, 3), (2, 5, 3)])
         (2, 9, 3)
         """
-        flat = self._flat(nest.map_shapes(lambda s: KerasTensor(s), input_shape))
+        flat = self._flat(nest.map_shapes(lambda s: KerasTensor(s), input_shape), quiet=True)
         flat = [KerasTensor(x.shape, dtype=place.dtype) for x, place in zip(flat, self._graph.flat_inputs)]
         spec = self.compute_output_spec(flat if len(flat) > 1 else flat[0])
         return nest.map_structure(lambda y: y.shape, spec)
@@ -394,7 +399,7 @@ class Functional(Model):
 
         A subclass with a constructor of its own is described by the constructor's arguments.
         """
-        if not _constructed_alike(type(self)):
+        if not constructed_alike(type(self)):
             parameters = inspect.signature(type(self).__init__).parameters
             free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
             return {k: v for k, v in super().get_config().items() if free or k in parameters}
@@ -437,7 +442,7 @@ def _warn_of_other_names(graph):
             )
 
 
-def _constructed_alike(cls):
+def constructed_alike(cls):
     """Whether a class has the constructor of Functional, or one that hands everything on to it."""
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     kinds = {p.kind for p in parameters}

@@ -119,6 +119,13 @@ class Model(Trainer, Layer):
         """
         return list(self._layers)
 
+    @layers.setter
+    def layers(self, _):
+        raise AttributeError(
+            f"`Model.layers` attribute is reserved and should not be used: it lists the layers of '{self.name}'. Please use "
+            "another name."
+        )
+
     def get_layer(self, name=None, index=None):
         """A layer by its name or its position.
 

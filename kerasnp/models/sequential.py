@@ -9,6 +9,7 @@ from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
 from kerasnp.models.model import Model
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+from kerasnp.utils import nest
 
 
 class Sequential(Model):
@@ -80,8 +81,8 @@ class Sequential(Model):
             )
         if not self._layers and self._input_layer is None:
             shape = getattr(layer, "_input_shape_arg", None)
-            if shape is None and isinstance(layer, Sequential):
-                shape = layer._build_shape
+            if shape is None and (isinstance(layer, Sequential) or hasattr(layer, "_graph")):
+                shape = layer._build_shape if layer._build_shape is None or nest.is_shape(layer._build_shape) else None
             if shape is not None:
                 object.__setattr__(self, "_input_layer", InputLayer(batch_shape=shape, dtype=_input_dtype(layer)))
                 self._start(shape)
@@ -157,6 +158,12 @@ class Sequential(Model):
         if input_shape is None:
             raise ValueError(f"Sequential model '{self.name}' needs an input shape to be built: call build(input_shape).")
         shape = tuple(input_shape)
+        if self._input_layer is not None and not self._shape_seen and len(shape) == len(self._build_shape):
+            if any(None not in (d, n) and d != n for d, n in zip(self._build_shape, shape)):
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use input shape {self._build_shape}. You "
+                    f"cannot build it with input_shape {shape}: change its Input."
+                )
         if self._input_layer is None or len(shape) != len(self._build_shape):
             object.__setattr__(self, "_build_shape", (None, *shape[1:]) if len(shape) else shape)
         self._output_shape = self._walk(self._build_shape)
