@@ -72,6 +72,7 @@ class InputLayer(Layer):
             raise ValueError(f"{self._who}: the lengths of a shape must not be negative. Received: {self.batch_shape}")
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
         self._input_dtype = K.standardize_dtype(dtype)
+        self._storage_type = K.storage_dtype(self._input_dtype)
         self.built = True
         self._trainable = True
         if self._input_dtype.startswith(("float", "bfloat")):

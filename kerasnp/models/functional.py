@@ -66,6 +66,13 @@ class Functional(Model):
         self._own_layers = len([o for o in graph.operations if is_layer(o)])
         shapes = nest.map_structure(lambda x: x.shape, graph.inputs)
         self._build_shape = _single(shapes, graph.inputs)
+        self._lone = len(graph.flat_inputs) == 1
+        # Of each input: the symbolic tensor, the lengths after the batch, its layer, and where that has the type.
+        self._gates = [
+            (x, x.shape[1:] if x.shape and None not in x.shape[1:] else None, x.node.operation,
+             "_compute_type" if x.dtype.startswith(("float", "bfloat")) else "_storage_type")
+            for x in graph.flat_inputs
+        ]  # fmt: skip
         # Every layer casts its own inputs, and every input is cast to the type that it declares.
         self.autocast = self._mixed = False
         self.built = True
@@ -179,7 +186,7 @@ class Functional(Model):
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def __call__(self, *args, **kwargs):
-        if kwargs.get("training") is None and _training.get() is None:
+        if self._graph.keeps_training and kwargs.get("training") is None and _training.get() is None:
             token = _open.set(True)
             try:
                 return super().__call__(*args, **kwargs)
@@ -197,8 +204,14 @@ class Functional(Model):
 
         Raises: ValueError for an input of another shape, or none where one is needed.
         """
-        given = self._flat(inputs)
-        values = [self._received(x, place) for x, place in zip(given, self._graph.flat_inputs)]
+        given = (inputs,) if self._lone and isinstance(inputs, (K.ndarray, Variable)) else self._flat(inputs)
+        values = []
+        for x, (place, lengths, layer, types) in zip(given, self._gates):
+            # What has the declared type and shape, as most data have, goes straight in.
+            held = x.value if isinstance(x, Variable) else x
+            if not isinstance(held, K.ndarray) or held.shape[1:] != lengths or held.dtype != getattr(layer, types):
+                x = self._received(x, place)
+            values.append(x)
         if mask is not None:
             for x, m in zip(values, nest.flatten(mask)):
                 if m is not None:
@@ -206,7 +219,7 @@ class Functional(Model):
         return self._planned().run(values)
 
     def _planned(self):
-        keep = _open.get()
+        keep = self._graph.keeps_training and _open.get()
         plan = self._plans.get(keep)
         if plan is None:
             plan = self._plans[keep] = Plan(self._graph, self._fuse, keep)
@@ -272,8 +285,9 @@ class Functional(Model):
         shape, declared = x.shape, place.shape
         if shape[1:] != declared[1:] or len(shape) != len(declared):
             x = self._fit(x, place)
-        layer = place.node.operation
-        want = layer._compute_type if layer._compute_type.kind == place.dtype[0] else K.storage_dtype(place.dtype)
+        want = K.storage_dtype(place.dtype)
+        if want.kind == "f":
+            want = place.node.operation._compute_type  # float64 while gradients are checked
         if isinstance(x, KerasTensor) or want.kind in "OSU":
             return x
         held = x if isinstance(x, K.ndarray) else x.value
@@ -382,7 +396,11 @@ class Functional(Model):
         return x is not None and self._graph.flat_outputs == [x]
 
     def __getstate__(self):
-        return {**super().__getstate__(), "_plans": {}}
+        return {**{k: v for k, v in super().__getstate__().items() if k != "_gates"}, "_plans": {}}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self._settle(self._graph)
 
     # -- configuration ----------------------------------------------------------------------------------------------
 

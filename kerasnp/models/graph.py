@@ -41,6 +41,8 @@ class Graph:
         # Calls in the order in which they were made, which is an order in which they can be repeated.
         self.nodes = sorted(nodes, key=lambda node: node.serial)
         self._check_names()
+        # Whether a layer was called with training=True, which counts where the model is called without.
+        self.keeps_training = any(node.kwargs.get("training") is True for node in self.nodes)
 
     def _sorted(self):
         """The calls that lead to the outputs, each after those it needs; sets `operations`, in the order of Keras.

@@ -75,7 +75,8 @@ def is_operation(entry):
     # Keras 3 leaves the module out of a classic .h5, where a layer says at least whether it is trainable.
     config = entry.get("config")
     known = entry.get("class_name") in _all_classes()
-    return known and isinstance(config, dict) and "trainable" not in config
+    nodes = entry.get("inbound_nodes")
+    return known and isinstance(config, dict) and "trainable" not in config and bool(nodes) and isinstance(nodes[0], dict)
 
 
 def _all_classes():

@@ -36,12 +36,13 @@ def class_name(layer):
 
 def walk(model):
     """[(path, layer)] of the model and every layer inside, in the order and under the names of the tree."""
-    found, seen = [], set()
+    found: list = []
+    seen: dict = {}  # by id, and alive, so that no other object takes the id
 
     def visit(layer, path):
         if id(layer) in seen:
             return
-        seen.add(id(layer))
+        seen[id(layer)] = layer
         found.append((path, layer))
         for name, value in attributes(layer):
             if is_layer(value):
@@ -52,7 +53,7 @@ def walk(model):
     def visit_container(container, path):
         if id(container) in seen:
             return
-        seen.add(id(container))
+        seen[id(container)] = container
         counts = {}
         for item in list(container.values()) if isinstance(container, dict) else container:
             if not is_layer(item) and not isinstance(item, CONTAINERS):
