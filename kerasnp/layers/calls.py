@@ -244,6 +244,11 @@ class Calls:
 
     def _call_on_symbols(self, x, args, kwargs):
         """What calling the layer gives for symbolic inputs: the layer is built, and answers shapes, types and masks."""
+        try:
+            taken = {k: v for k, v in kwargs.items() if k not in ("training", "mask") and not k.endswith("_mask")}
+            inspect.signature(self.call).bind(*args, **taken)
+        except TypeError as error:
+            raise TypeError(f"{self._who}: call() does not take these arguments: {error}.") from None
         if self.input_spec is not None:
             check_input(self.input_spec, x, self)
         if isinstance(x, KerasTensor):

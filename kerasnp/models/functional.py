@@ -389,6 +389,8 @@ class Functional(Model):
         """Whether the layers follow one another in a row, without branches, functions or second calls."""
         chain = [node for node in self._graph.nodes if node.inputs]
         x = self._graph.flat_inputs[0] if len(self._graph.flat_inputs) == 1 else None
+        if len({id(node.operation) for node in chain}) < len(chain):
+            return False
         for node in chain:
             if not is_layer(node.operation) or node.inputs != [x] or len(node.outputs) != 1:
                 return False
@@ -420,10 +422,15 @@ class Functional(Model):
         if not constructed_alike(type(self)):
             parameters = inspect.signature(type(self).__init__).parameters
             free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-            return {k: v for k, v in super().get_config().items() if free or k in parameters}
+            config = {k: v for k, v in super().get_config().items() if free or k in parameters}
+            return {k: v for k, v in config.items() if k not in ("inputs", "outputs")}
         from kerasnp.models.graph_config import describe
 
         return {"name": self.name, "trainable": self._trainable, **describe(self._graph)}
+
+    def _config_value(self, name):
+        # A constructor of a subclass hands the ends on, and makes them.
+        return None if name in ("inputs", "outputs") else super()._config_value(name)
 
     def get_build_config(self):
         """Nothing: a graph is built when it is made."""

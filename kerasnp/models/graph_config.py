@@ -8,6 +8,7 @@ from kerasnp.layers.layer import Layer
 from kerasnp.saving import functional, loading, operations
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object, serialize_value
 from kerasnp.utils import nest
+from kerasnp.utils.masks import get_mask
 
 
 def describe(graph):
@@ -160,8 +161,27 @@ def _repeat(operation, entry, call, done):
         operations.check_size(operation, args, kwargs, shapes)
         outputs = operation.on_symbols(*args, **kwargs)
     else:
+        first = args[0] if args else None
+        if is_keras_tensor(kwargs.get("mask")) and _same(kwargs["mask"], get_mask(first)):
+            # Keras writes masks down; they travel by themselves.
+            del kwargs["mask"]
         outputs = operation(*args, **kwargs)
     return [y for y in nest.flatten(outputs) if isinstance(y, KerasTensor)]
+
+
+def _same(a, b):
+    """Whether two arguments are equal, symbolic tensors being so where they come from the same calls of functions."""
+    if is_keras_tensor(a) and is_keras_tensor(b):
+        one, other = a.node, b.node
+        if a is b or None in (one, other) or not isinstance(one.operation, Function):
+            return a is b
+        alike = isinstance(other.operation, Function) and one.operation.kind == other.operation.kind
+        return alike and a.index == b.index and _same([*one.args, one.kwargs], [*other.args, other.kwargs])
+    if isinstance(a, (list, tuple)):
+        return isinstance(b, (list, tuple)) and len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, dict):
+        return isinstance(b, dict) and a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    return type(a) is type(b) and not isinstance(a, K.ndarray) and a == b
 
 
 def _values(value):

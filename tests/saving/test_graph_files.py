@@ -49,7 +49,9 @@ def test_files_of_keras_predict_and_learn_on(name, suffix):
 @pytest.mark.parametrize("name", MAKER["MODELS"])
 def test_the_configuration_is_what_keras_wrote(name):
     model = loaded(name)
-    assert [o.name for o in model.operations] == str(RECORD[f"{name}/operations"]).split()
+    written = str(RECORD[f"{name}/operations"]).split()
+    # Masks travel by themselves; Keras writes down how they are computed.
+    assert [o.name for o in model.operations] == [n for n in written if not n.startswith("not_equal")]
     again = type(model).from_config(model.get_config())
     assert again.get_config() == model.get_config()
 
@@ -124,17 +126,15 @@ def test_the_calls_of_keras_2():
 def test_a_classic_file_of_plain_calls_is_written_as_keras_2_wrote_it(tmp_path):
     from kerasnp.saving import hdf5, legacy
 
-    model = loaded("two")
-    model.save(tmp_path / "m.h5")
-    with open(tmp_path / "m.h5", "rb") as f:
-        config = legacy.read_json(hdf5.open_file(f, "m.h5"), "model_config", "m.h5")["config"]
-    nodes = {e["name"]: e["inbound_nodes"] for e in config["layers"]}
-    assert isinstance(nodes["lstm"][0], dict), "masks make it a graph that Keras 2 cannot say"
-    plain = MAKER["residual"](kerasnp)
-    plain.save(tmp_path / "p.h5")
-    with open(tmp_path / "p.h5", "rb") as f:
-        config = legacy.read_json(hdf5.open_file(f, "p.h5"), "model_config", "p.h5")["config"]
-    nodes = {e["name"]: e["inbound_nodes"] for e in config["layers"]}
+    def written(model):
+        model.save(tmp_path / "m.h5")
+        with open(tmp_path / "m.h5", "rb") as f:
+            config = legacy.read_json(hdf5.open_file(f, "m.h5"), "model_config", "m.h5")["config"]
+        return config, {e["name"]: e["inbound_nodes"] for e in config["layers"]}
+
+    assert isinstance(written(loaded("functions"))[1]["mean"][0], dict), "functions are something that Keras 2 cannot say"
+    assert written(MAKER["two"](kerasnp))[1]["lstm"] == [[["embed", 0, 0, {}]]]
+    config, nodes = written(MAKER["residual"](kerasnp))
     assert nodes["sum0"] == [[["again0", 0, 0, {}], ["begin", 0, 0, {}]]]
     assert config["output_layers"] == [["probs", 0, 0]]
 
@@ -210,7 +210,8 @@ def test_inspect_lists_layers_and_functions(name, suffix):
     report = inspect_file(stream(name, suffix))
     assert report["risks"] == [] and report["parameters"] == loaded(name).count_params()
     model = loaded(name)
-    assert [e["name"] for e in report["layers"] if not e["depth"]] == [o.name for o in model.operations]
+    names = [e["name"] for e in report["layers"] if not e["depth"]]
+    assert [n for n in names if "not_equal" not in n] == [o.name for o in model.operations]
     functions = [e["class"] for e in report["layers"] if e["class"].startswith("ops.")]
     assert ("ops.split" in functions) == (name == "functions")
     assert f"Functional '{name}'" in "\n".join(describe(report))
