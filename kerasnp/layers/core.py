@@ -4,6 +4,7 @@ import warnings
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp import backend as K
+from kerasnp.autodiff.history import Node
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
@@ -27,7 +28,7 @@ class InputLayer(Layer):
         sparse, ragged: must be None or False, since arrays are dense.
         batch_shape: the shape with the batch axis, instead of `shape`.
         input_tensor: a symbolic tensor that says all of it.
-        optional: accepted; a missing input makes no sense in a stack.
+        optional: whether None may be passed in its place.
 
     Raises: ValueError for a shape that is missing, given twice or no shape.
     """
@@ -73,12 +74,15 @@ class InputLayer(Layer):
             raise ValueError(f"{self._who}: the lengths of a shape must not be negative. Received: {self.batch_shape}")
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
         self._input_dtype = K.standardize_dtype(dtype)
+        self._storage_type = K.storage_dtype(self._input_dtype)
         self.built = True
         self._trainable = True
-        self.output = input_tensor
+        if self._input_dtype.startswith(("float", "bfloat")):
+            self.dtype_policy = self._input_dtype
         if input_tensor is None:
-            self.output = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
-            self.output.layer = self
+            input_tensor = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
+        Node(self, (), {}, [], [input_tensor])
+        self._output = input_tensor
 
     @staticmethod
     def _of_tensor(tensor, shape, batch_size, dtype, sparse, batch_shape):
@@ -105,6 +109,20 @@ class InputLayer(Layer):
         'int32'
         """
         return self._input_dtype
+
+    @property
+    def output(self):
+        """The symbolic tensor that stands for the data."""
+        return self._output
+
+    @property
+    def input(self):
+        """The same tensor."""
+        return self._output
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        Node(self, (), {}, [], [self._output])
 
     @property
     def shape(self):
@@ -134,7 +152,7 @@ def Input(
     shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, name=None, tensor=None,
     optional=False,
 ):  # noqa: N802
-    """The first entry of a Sequential: what one sample looks like, as a symbolic tensor.
+    """Where data enter a model: what one sample looks like, as a symbolic tensor on which layers can be called.
 
     >>> import kerasnp
     >>> kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(2)]).output_shape

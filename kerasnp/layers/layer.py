@@ -99,6 +99,11 @@ class Layer(Calls, Weights, Registered, abstract=True):
             cls.casts_integers = vars(cls).get("casts_integers", True)
         if "build" in vars(cls):
             cls.build = _wrap_build(cls.build)
+        cls._look_at_call()
+
+    @classmethod
+    def _look_at_call(cls):
+        """Note what `call` takes."""
         parameters = inspect.signature(cls.call).parameters
         cls._call_names = tuple(parameters)[1:]
         cls._takes_training = "training" in parameters

@@ -8,7 +8,8 @@ from kerasnp.saving import loading
 from kerasnp.utils import check
 from kerasnp.utils.registry import Registered
 
-_UNTRACKED = {"_weights", "_layers", "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape",
+_UNTRACKED = {"_weights", "_layers", "_nodes", "_graph", "_plans", "_gates",
+              "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape",
               "_build_shapes", "_checked", "_parts", "_compile_config", "_compile_metrics", "_loss_tracker",
               "loss"}  # fmt: skip
 

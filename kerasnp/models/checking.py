@@ -28,9 +28,11 @@ def check_layer(layer, inputs, training, rng, **options):
     Raises: GradientError; ValueError where nothing can be checked.
     """
     arrays = [K.asarray(getattr(x, "value", x)) for x in inputs] or [_random_input(layer, rng)]
+    # A graph takes several inputs in a list.
+    count = len(layer.inputs) if hasattr(layer, "_graph") else 1
     targets = []
-    if getattr(layer, "compiled", False) and len(arrays) > 1:
-        arrays, targets = arrays[:1], arrays[1:]
+    if getattr(layer, "compiled", False) and len(arrays) > count:
+        arrays, targets = arrays[:count], arrays[count:]
     if not layer.built:
         with stop_recording():
             layer(*arrays)
@@ -44,9 +46,9 @@ def check_layer(layer, inputs, training, rng, **options):
 
         def evaluate():
             restore()
-            y = layer(*arguments, training=training)
+            y = layer(*([arguments] if count > 1 else arguments), training=training)
             if targets:
-                y = layer.compute_loss(arguments[0], targets[0], y, *targets[1:], training=training)
+                y = layer.compute_loss(arguments if count > 1 else arguments[0], targets[0], y, *targets[1:], training=training)
             # What hands its input on leaves no step to differentiate.
             return [v * 1.0 if any(v is a for a in arguments) else v for v in (y if isinstance(y, (list, tuple)) else (y,))]
 

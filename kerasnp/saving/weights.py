@@ -15,7 +15,7 @@ from kerasnp.utils.naming import to_snake_case
 # Attributes by which a layer or model keeps its books; what they hold is reached by another name, or is no weight.
 SKIPPED = frozenset(
     "_given _weights _layers _seed_generators _losses _metrics _containers _parts _steps _compile_config _input_layer "
-    "_functional".split()
+    "_functional _nodes _stack _graph _plans".split()
 )
 # Older Keras 2.x writes the second, on Windows with backslashes.
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
@@ -37,12 +37,13 @@ def class_name(layer):
 def walk(model, skip=()):
     """[(path, layer)] of the model and every layer inside, in the order and under the names of the tree; without the
     objects in `skip` and what they alone hold."""
-    found, seen = [], {id(layer) for layer in skip}
+    found: list = []
+    seen: dict = {id(layer): layer for layer in skip}  # by id, and alive, so that no other object takes the id
 
     def visit(layer, path):
         if id(layer) in seen:
             return
-        seen.add(id(layer))
+        seen[id(layer)] = layer
         found.append((path, layer))
         for name, value in attributes(layer):
             if is_layer(value):
@@ -53,7 +54,7 @@ def walk(model, skip=()):
     def visit_container(container, path):
         if id(container) in seen:
             return
-        seen.add(id(container))
+        seen[id(container)] = container
         counts = {}
         for item in list(container.values()) if isinstance(container, dict) else container:
             if not is_layer(item) and not isinstance(item, CONTAINERS):
@@ -68,7 +69,7 @@ def walk(model, skip=()):
 
 def attributes(layer):
     """(name, value) of what may hold layers: those of a stack first."""
-    if type(layer).__name__ == "Sequential" or any(c.__name__ == "Sequential" for c in type(layer).__mro__):
+    if any(c.__name__ in ("Sequential", "Functional") for c in type(layer).__mro__):
         yield "layers", layer.layers
     yield from sorted((k, v) for k, v in vars(layer).items() if k not in SKIPPED)
 
