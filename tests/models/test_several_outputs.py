@@ -200,10 +200,14 @@ def test_files_keep_how_each_output_is_trained(tmp_path, form, settings):
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_changes(settings, y, error, message):
-    m = model(**settings)
-    with pytest.raises(error, match=message):
-        m.fit(X, y, verbose=0)
-    assert m.optimizer.iterations == 0
+    for built in (False, True):
+        m = model(**settings)
+        if built:
+            m(X)
+        for train in (lambda: m.fit(X, y, verbose=0), lambda: m.train_on_batch(X, y)):  # noqa: B023
+            with pytest.raises(error, match=message):
+                train()
+            assert m.optimizer.iterations == 0
 
 
 def test_weights_that_do_not_fit_the_labels():
