@@ -98,7 +98,10 @@ def _is_several(value):
     """Whether `value` holds an array for each input, and not the numbers of one array."""
     if isinstance(value, dict):
         return len(value) > 1
-    return isinstance(value, (list, tuple)) and len(value) > 1 and all(getattr(v, "shape", ()) or _is_several(v) for v in value)
+    if not isinstance(value, (list, tuple)) or not all(getattr(v, "shape", ()) or _is_several(v) for v in value):
+        return False
+    # One row in a list is a batch of one; a batch in a list is the one input there is.
+    return len(value) > 1 or len(value) == 1 and len(getattr(value[0], "shape", (1, 1))) > 1
 
 
 def rows(x):
