@@ -5,7 +5,7 @@ import contextlib
 from kerasnp.autodiff.tape import Tape, stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.rnn import flatten
-from kerasnp.models.data import as_input, as_labels
+from kerasnp.models.arrays import as_input, as_labels
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import itertools
 from kerasnp import backend as K
 from kerasnp import random
 from kerasnp.autodiff.tape import stop_recording
-from kerasnp.models.data import rows
+from kerasnp.models.arrays import rows
 from kerasnp.utils import nest
 
 

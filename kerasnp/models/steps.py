@@ -6,12 +6,13 @@ import inspect
 import warnings
 
 from kerasnp import backend as K
-from kerasnp import optimizers
+from kerasnp import ops, optimizers
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.tape import Tape, stop_recording
 from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
-from kerasnp.models.data import rows, unpack_x_y_sample_weight
+from kerasnp.models.arrays import rows
+from kerasnp.models.data import unpack_x_y_sample_weight
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import check, nest
 
@@ -251,6 +252,7 @@ class Steps:
         if self._compile_loss is not None and y is not None:
             total = self._compile_loss(y, y_pred, sample_weight)
         for loss in self._added_losses():
+            loss = ops.sum(loss) if getattr(loss, "shape", ()) else loss
             total = loss if total is None else total + loss
         if total is None:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.models import probe
-from kerasnp.models.data import as_input, as_labels
+from kerasnp.models.arrays import as_input, as_labels
 from kerasnp.utils import check
 from kerasnp.viz.figures import BAD, COLORS, finish, subplots, tidy
 
