@@ -196,7 +196,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss):
-        """Add a scalar, or a list of them, to the loss of the current call.
+        """Add a scalar, an array whose sum is taken, or a list of these, to the loss of the current call.
 
         >>> import kerasnp
         >>> class Small(Layer):

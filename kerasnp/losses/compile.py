@@ -52,11 +52,10 @@ class CompileLoss:
         self._single = self.built = False
         self._like = None
         if self.output_names is not None and len(self.output_names) == 1:
-            self._build_single()
-        else:
-            entries = [entry for _, entry in settings(self._given)]
-            if len(entries) == 1 and isinstance(entries[0], Loss):
-                self.loss = entries[0]
+            _only(self._given, "loss"), _only(self._given_weights, "loss_weights")
+        entries = [entry for _, entry in settings(self._given)]
+        if len(entries) == 1 and isinstance(entries[0], Loss):
+            self.loss = entries[0]
 
     @property
     def variables(self):
@@ -85,11 +84,9 @@ class CompileLoss:
         else:
             self._build_single(labels_for(y_true, y_pred), y_pred)
 
-    def _build_single(self, y_true=None, y_pred=None):
+    def _build_single(self, y_true, y_pred):
         loss, weight = _only(self._given, "loss"), _only(self._given_weights, "loss_weights")
         if isinstance(loss, str):
-            if y_pred is None:
-                return
             loss = crossentropy_for(loss, y_true, y_pred)
         self.loss, self.weight, self._single = loss, weight, loss is not None
         self._parts, self.metrics, self.built = [], [], True

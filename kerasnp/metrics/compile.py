@@ -86,7 +86,6 @@ class CompileMetrics(Metric, abstract=True):
         else:
             output = leaves(y_pred)[0][1]
             self._build_single(labels_for(y_true, output), output)
-            self._single = not several(y_pred)
 
     def _build_single(self, y_true, y_pred):
         self._refuse_none()
@@ -95,7 +94,7 @@ class CompileMetrics(Metric, abstract=True):
             [by_shape(m, y_true, y_pred) if isinstance(m, str) else m for m in flat(given)] for given in self._given
         )
         self.names = log_names([(None, self._unweighted, self._weighted)])
-        self._single = self.built = True
+        self._single, self.built = False, True
 
     def _build_several(self, y_true, y_pred):
         found = [leaf[0] for leaf in leaves(y_pred)]
@@ -151,6 +150,8 @@ class CompileMetrics(Metric, abstract=True):
         if not self.built:
             self.build(y_true, y_pred)
         if self._outputs is None:
+            # From now on a batch goes straight to the metrics.
+            self._single = not several(y_pred)
             y_pred = leaves(y_pred)[0][1]
             weights = None if sample_weight is None else leaves(sample_weight)[0][1]
             return array(labels_for(y_true, y_pred)), y_pred, weights

@@ -5,6 +5,7 @@ import itertools
 from kerasnp import backend as K
 from kerasnp import random
 from kerasnp.autodiff.tape import stop_recording
+from kerasnp.models.arrays import rows
 from kerasnp.utils import nest
 
 
@@ -74,7 +75,8 @@ class Run:
             self.taken += 1
             self.consumed += 1
             self.step += 1
-            self.samples += len(batch[0])
+            x = batch[0]
+            self.samples += len(x) if type(x) is K.ndarray else rows(x)
             yield self.step - 1, batch
 
     def place(self):

@@ -239,7 +239,9 @@ class Sequential(Model):
         return super().__call__(inputs, training=training, **kwargs)
 
     def only_input(self, x):
-        """`x`, unless it is a structure of several inputs, which a stack cannot take."""
+        """`x`, or the one input in a list; a structure of several is refused, since a stack cannot take it."""
+        if isinstance(x, (list, tuple)) and len(x) == 1 and len(getattr(x[0], "shape", ())) > 1:
+            return x[0]
         if isinstance(x, dict) or (isinstance(x, (list, tuple)) and len(x) > 1 and all(getattr(v, "shape", ()) for v in x)):
             raise ValueError(
                 f"Sequential model '{self.name}' takes one input. Received: {len(x)} of them, as a {type(x).__name__}; "

@@ -1,16 +1,18 @@
 """Steps: compile, and what happens to one batch in training, evaluation and prediction."""
 
+import contextlib
 import functools
 import inspect
 import warnings
 
 from kerasnp import backend as K
-from kerasnp import optimizers
+from kerasnp import ops, optimizers
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.tape import Tape, stop_recording
 from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
-from kerasnp.models.data import rows, unpack_x_y_sample_weight
+from kerasnp.models.arrays import rows
+from kerasnp.models.data import unpack_x_y_sample_weight
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import check, nest
 
@@ -261,6 +263,7 @@ class Steps:
         if self._compile_loss is not None and y is not None:
             total = self._compile_loss(y, y_pred, sample_weight)
         for loss in self._added_losses():
+            loss = ops.sum(loss) if getattr(loss, "shape", ()) else loss
             total = loss if total is None else total + loss
         if total is None:
             raise ValueError(
@@ -410,18 +413,26 @@ class Steps:
         if not self.compiled:
             raise ValueError(f"You must call `compile()` before calling `{who}()` on model '{self.name}'.")
         self._parts = None
-        if not self.built and x is not None:
-            outputs = self._build_from(x)
-            if outputs is not None and y is not None:
-                self._build_compiled(y, outputs)
+        outputs = self._build_from(x) if not self.built and x is not None else None
+        if y is not None and len(self._known_outputs() or ()) != 1:
+            self._build_compiled(x, y, outputs)
 
-    def _build_compiled(self, y, y_pred):
+    def _build_compiled(self, x, y, y_pred):
         """Match losses and metrics with the outputs, so that mistakes show, and names are known, before the first step."""
+        parts = [p for p in (self._compile_loss, self._compile_metrics) if p is not None and not p.built]
+        if parts and y_pred is None:
+            with contextlib.suppress(Exception):  # a call that wants real values: the first step will tell
+                y_pred = self._outputs_for(x)
+        if not parts or y_pred is None:
+            return
         y = nest.map_structure(lambda a: a if a is None else KerasTensor((None, *a.shape[1:]), dtype=a.dtype), y)
-        own = type(self).compute_loss, type(self).compute_metrics
-        for part, replaced in zip((self._compile_loss, self._compile_metrics), own):
-            if part is not None and not part.built and replaced in (Steps.compute_loss, Steps.compute_metrics):
+        for part, method in ((self._compile_loss, "compute_loss"), (self._compile_metrics, "compute_metrics")):
+            if part in parts and getattr(type(self), method) is getattr(Steps, method):
                 part.build(y, y_pred)
+
+    def _outputs_for(self, x):
+        """The outputs for data like `x`, as symbolic tensors."""
+        return self._try(nest.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), dtype=a.dtype), x))
 
     def _build_from(self, x):
         """Make the weights for data like `x`, so that optimizer and summary know them before the first step.
@@ -434,7 +445,7 @@ class Steps:
         self._build_shape = nest.map_structure(lambda a: (None, *a.shape[1:]), x)
         outputs = None
         try:
-            outputs = self._try(nest.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), dtype=a.dtype), x))
+            outputs = self._outputs_for(x)
         except Exception:
             # A call that wants real values; an error of its own shows here.
             with stop_recording():

@@ -5,9 +5,8 @@ import itertools
 
 from kerasnp import backend as K
 from kerasnp import callbacks as callbacks_module
-from kerasnp.models.data import (
-    as_input, make_data, pack_x_y_sample_weight, rows, split_validation, unpack_x_y_sample_weight,
-)  # fmt: skip
+from kerasnp.models.arrays import as_input, rows
+from kerasnp.models.data import make_data, pack_x_y_sample_weight, split_validation, unpack_x_y_sample_weight
 from kerasnp.models.outputs import Outputs
 from kerasnp.models.resuming import Run, restore_training_state, training_state
 from kerasnp.models.steps import Steps, numbers
@@ -79,6 +78,8 @@ class Trainer(Steps):
         epochs = check.integer("epochs", epochs, "fit")
         if K.max_epochs() is not None:
             epochs = min(epochs, K.max_epochs())
+        if not isinstance(validation_freq, (list, tuple, set, range)):
+            validation_freq = check.positive_int("validation_freq", validation_freq, "fit")
         steps_per_epoch = self._whole_executions(_limited(steps_per_epoch))
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
@@ -389,7 +390,8 @@ class Trainer(Steps):
         x = as_input(x, who)
         data = make_data(x, y, sample_weight, max(rows(x), 1), class_weight=class_weight, who=who)
         batch = next(data.batches(), (data.x, data.y, data.sample_weight))
-        self._begin(who, batch[0])
+        custom = getattr(type(self), step.__name__) is not getattr(Trainer, step.__name__)
+        self._begin(who, batch[0], None if custom else batch[1])
         self.reset_metrics()
         logs = numbers(step(pack_x_y_sample_weight(*batch)))
         return logs if return_dict else self._values(logs)

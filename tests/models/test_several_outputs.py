@@ -7,7 +7,10 @@ import pytest
 
 import kerasnp
 from kerasnp import layers, ops
+from kerasnp.autodiff.gradcheck import GradientError
+from kerasnp.autodiff.operator import Operator
 from kerasnp.callbacks import BackupAndRestore, EarlyStopping, LambdaCallback
+from kerasnp.models.probe import gradients
 from kerasnp.utils import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 N = 24
@@ -200,10 +203,14 @@ def test_files_keep_how_each_output_is_trained(tmp_path, form, settings):
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_changes(settings, y, error, message):
-    m = model(**settings)
-    with pytest.raises(error, match=message):
-        m.fit(X, y, verbose=0)
-    assert m.optimizer.iterations == 0
+    for built in (False, True):
+        m = model(**settings)
+        if built:
+            m(X)
+        for train in (lambda: m.fit(X, y, verbose=0), lambda: m.train_on_batch(X, y)):  # noqa: B023
+            with pytest.raises(error, match=message):
+                train()
+            assert m.optimizer.iterations == 0
 
 
 def test_weights_that_do_not_fit_the_labels():
@@ -236,6 +243,40 @@ def test_own_steps_see_what_was_given():
     m.compile("sgd", "mse")
     m.fit(X, Y, sample_weight=np.ones(N), verbose=0)
     assert seen == [({"size", "kind"},) * 3]
+
+
+class Off(Operator):
+    """Three times x, with a gradient of its own making."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def forward(self, x):
+        return 3.0 * x
+
+    def backward(self, dy):
+        return self.factor * dy
+
+
+@pytest.mark.parametrize("factor", [3.0, 3.1])
+def test_gradients_of_all_outputs_are_checked_without_a_trace(factor):
+    class Own(Two):
+        def call(self, x):
+            outputs = super().call(x)
+            return {**outputs, "size": Off(factor)(outputs["size"])}
+
+    m = Own()
+    m.compile("sgd", {"size": "mse", "kind": SPARSE}, loss_weights={"size": 0.5, "kind": 2.0})
+    m.test_on_batch(X, Y)
+    before = m.get_metrics_result()
+    if factor == 3:
+        kerasnp.gradcheck(m, X, Y)
+    else:
+        with pytest.raises(GradientError, match="Off, gradient of x"):
+            kerasnp.gradcheck(m, X, Y)
+    assert m.get_metrics_result() == before
+    np.testing.assert_allclose(gradients(m, X, Y)[0], before["loss"], rtol=1e-5)
+    assert m.get_metrics_result() == before
 
 
 def test_steps_round_up_to_whole_executions():
