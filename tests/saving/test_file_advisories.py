@@ -6,6 +6,7 @@ opening of a file; the only one allowed is the opening of the file itself.
 
 import base64
 import contextlib
+import importlib
 import io
 import json
 import marshal
