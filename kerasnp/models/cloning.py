@@ -39,8 +39,8 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
     if not stack and not graph:
         if not isinstance(model, Model) or clone_function is not None or input_tensors is not None:
             raise ValueError(
-                "clone_model: clone_function and input_tensors are for Sequential or Functional models, made of layers that can "
-                f"be listed. Received: {model!r}; leave them out to copy a model of another kind from its get_config()."
+                "clone_model: clone_function and input_tensors are for Sequential or Functional models, made of layers that "
+                f"can be listed. Received: {model!r}; leave them out to copy a model of another kind from its get_config()."
             )
         return _compiled_alike(type(model).from_config(model.get_config()), model)
 
@@ -89,8 +89,8 @@ def _clone_graph(model, inputs, copied, call_function):
             alike = False
         if not alike:
             raise ValueError(
-                "clone_model: `input_tensors` must have the same structure as model.input, with symbolic tensors for its leaves. "
-                f"Expected: {model.input}. Received: {inputs!r}"
+                "clone_model: `input_tensors` must have the same structure as model.input, with symbolic tensors for its "
+                f"leaves. Expected: {model.input}. Received: {inputs!r}"
             )
     known = {id(x): y for x, y in zip(nest.flatten(model.input), nest.flatten(inputs))}
     swap = lambda x: known[id(x)] if is_keras_tensor(x) else x  # noqa: E731

@@ -10,6 +10,7 @@ from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.tape import stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.calls import _training
+from kerasnp.models import graph_config
 from kerasnp.models.graph import Graph, is_layer
 from kerasnp.models.model import Model
 from kerasnp.models.plan import Plan
@@ -310,12 +311,12 @@ class Functional(Model):
             which = f"the input with name '{place.name}' and path '{'.'.join(map(str, path))}' of model '{self.name}'"
             if len(x.shape) != len(declared):
                 raise ValueError(
-                    f"Invalid input shape for {which}: expected {len(declared)} axes, shape={declared}. Received an input of shape "
-                    f"{shape}; reshape the data, or build the model for this shape."
+                    f"Invalid input shape for {which}: expected {len(declared)} axes, shape={declared}. Received an input "
+                    f"of shape {shape}; reshape the data, or build the model for this shape."
                 )
             raise ValueError(
-                f"Invalid input shape for {which}: expected shape={declared}, found shape={shape}. Reshape the data, or build the "
-                "model for this shape."
+                f"Invalid input shape for {which}: expected shape={declared}, found shape={shape}. Reshape the data, or build "
+                "the model for this shape."
             )
         if mask is not None:
             set_mask(x, mask)
@@ -424,9 +425,7 @@ class Functional(Model):
             free = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
             config = {k: v for k, v in super().get_config().items() if free or k in parameters}
             return {k: v for k, v in config.items() if k not in ("inputs", "outputs")}
-        from kerasnp.models.graph_config import describe
-
-        return {"name": self.name, "trainable": self._trainable, **describe(self._graph)}
+        return {"name": self.name, "trainable": self._trainable, **graph_config.describe(self._graph)}
 
     def _config_value(self, name):
         # A constructor of a subclass hands the ends on, and makes them.

@@ -1,7 +1,7 @@
 """The graph of calls between the inputs and the outputs of a model."""
 
 from kerasnp import tree
-from kerasnp.autodiff.history import Node, record
+from kerasnp.autodiff.history import record
 from kerasnp.autodiff.symbolic import KerasTensor, is_keras_tensor
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
@@ -218,4 +218,22 @@ def is_layer(operation):
     return isinstance(operation, Layer)
 
 
-__all__ = ["Graph", "Node", "check_ends", "is_layer"]
+def get_source_inputs(tensor):
+    """The symbolic inputs that a symbolic tensor is computed from, in the order in which a walk back meets them.
+
+    >>> import kerasnp
+    >>> a, b = kerasnp.Input((3,), name="a"), kerasnp.Input((3,), name="b")
+    >>> [x.name for x in get_source_inputs(kerasnp.layers.Dense(2)(a) + b[:, :2])]
+    ['a', 'b']
+    """
+    found, seen, todo = [], set(), [tensor]
+    while todo:
+        x = todo.pop()
+        if id(x) in seen:
+            continue
+        seen.add(id(x))
+        if x.node is None or not x.node.inputs:
+            found.append(x)
+        else:
+            todo += reversed(x.node.inputs)
+    return found

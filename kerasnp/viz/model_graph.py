@@ -43,8 +43,8 @@ def plot_model(
       ↓
     hidden  Dense, relu  (None, 3)  15 parameters
 
-    A Sequential is drawn from its layers, a graph from its calls. Any other model is called once, and the arrows are the arrays that went from
-    layer to layer; operators between the layers get boxes of their own.
+    A Sequential is drawn from its layers, a graph from its calls. Any other model is called once, and the arrows are the
+    arrays that went from layer to layer; operators between the layers get boxes of their own.
 
     The result of a computation under a tape is drawn as a tree, the operators and values that lead to it:
 
