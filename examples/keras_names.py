@@ -43,7 +43,7 @@ REASONS = {
     r"utils\.model_to_dot": "plot_model draws without Graphviz",
     r"utils\.get_source_inputs": "no graphs of layers with branches",
     r"dtype_policies\.DTypePolicyMap": "a policy per layer is given to the layer",
-    r"(Function|Operation|SymbolicScope|StatelessScope|name_scope)": "inside of Keras's tracing, which is not needed here",
+    r"(Function|Operation|SymbolicScope)": "inside of Keras's tracing, which is not needed here",
     r"saving\.KerasFileEditor": "`python -m kerasnp inspect` and h5py do",
 }
 NOT_YET = "not yet"

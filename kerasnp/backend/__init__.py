@@ -58,6 +58,7 @@ from kerasnp.backend.windows import WINDOWS, window  # noqa: F401
 from kerasnp.utils import naming, session
 from kerasnp.utils.masks import get_mask as get_keras_mask  # noqa: F401
 from kerasnp.utils.masks import set_mask as set_keras_mask  # noqa: F401
+from kerasnp.utils.naming import name_scope  # noqa: F401
 
 
 def tensor(x, dtype=None):
@@ -132,6 +133,18 @@ def is_keras_tensor(x):
     from kerasnp.autodiff.symbolic import is_keras_tensor
 
     return is_keras_tensor(x)
+
+
+def compute_output_spec(fn, *args, **kwargs):
+    """What `fn` returns for arguments with symbolic tensors among them: shapes and types, without values.
+
+    >>> import kerasnp
+    >>> compute_output_spec(lambda x: kerasnp.ops.sum(x, axis=-1), kerasnp.KerasTensor((None, 3)))
+    <KerasTensor shape=(None,), dtype=float32>
+    """
+    from kerasnp.autodiff.symbolic import infer
+
+    return infer(fn, args, kwargs)
 
 
 def get_uid(prefix=""):

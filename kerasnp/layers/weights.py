@@ -92,6 +92,7 @@ class Weights:
         elif isinstance(value, Weights):
             if not any(value is layer for layer in self._layers):
                 self._layers.append(value)
+                self._adopt(value)
         elif isinstance(value, SeedGenerator):
             if not any(value is g for g in self._seed_generators):
                 self._seed_generators.append(value)
@@ -104,6 +105,29 @@ class Weights:
         elif isinstance(value, dict):
             for item in value.values():
                 self._track(item)
+
+    # Where the layer is in a model, which its weights tell: its name until it is part of another one.
+    path = ""
+
+    def _path_inside(self, weight):
+        """The path of a weight, from this layer or model on."""
+        return weight.path.removeprefix(f"{self.path}/")
+
+    def _adopt(self, layer):
+        """Have the paths of a layer without weights yet begin with this one's."""
+        if self.path and layer.path == layer.name and not layer.weights:
+            layer._set_path(f"{self.path}/{layer.name}")
+
+    def _enter_scope(self, scope):
+        """Build under the open scopes, unless that is where the layer is anyway."""
+        if scope and self.path != scope and not self.path.startswith(f"{scope}/") and not self._weights:
+            self._set_path(f"{scope}/{self.path}")
+
+    def _set_path(self, path):
+        before, self.path = self.path, path
+        for layer in self._layers:
+            if layer.path == f"{before}/{layer.name}":
+                layer._set_path(f"{path}/{layer.name}")
 
     def __setattr__(self, name, value):
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
@@ -252,7 +276,7 @@ class Weights:
         >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(4), kerasnp.layers.Dense(1)])
         >>> model.layers[0].trainable = False
         >>> [w.path for w in model.trainable_weights]
-        ['dense_1/kernel', 'dense_1/bias']
+        ['sequential/dense_1/kernel', 'sequential/dense_1/bias']
         """
         return self._trainable
 
