@@ -18,6 +18,7 @@ class Weights:
 
     def add_weight(
         self,
+        *args,
         shape=None,
         initializer=None,
         dtype=None,
@@ -44,7 +45,7 @@ class Weights:
         ['shift/shift']
 
         Args:
-            shape: its shape, `()` by default.
+            shape: its shape, `()` by default; this and the next two may be given by position.
             initializer: a name or initializer; Glorot uniform for floats by default, zeros for other types.
             dtype: its type, the layer's variable type by default.
             trainable: whether the optimizer may change it.
@@ -54,13 +55,12 @@ class Weights:
 
         Returns: the Variable.
 
-        Raises: ValueError for a shape with None in it.
+        Raises: ValueError for a shape with None in it, or a name in its place.
         """
-        if isinstance(shape, str):
-            raise ValueError(
-                f"{self._who}: the first argument of add_weight is the shape; pass the name by the keyword argument, "
-                f"as in add_weight(shape=..., name={shape!r})."
-            )
+        given = {"shape": shape, "initializer": initializer, "dtype": dtype}
+        if args:
+            given.update(self._positional(args, given))
+        shape, initializer, dtype = given.values()
         dtype = K.standardize_dtype(self.variable_dtype if dtype is None else dtype)
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
@@ -80,6 +80,27 @@ class Weights:
             variable.overwrite_with_gradient = True
         self._track(variable)
         return variable
+
+    def _positional(self, args, named):
+        """The first arguments of `add_weight` by name."""
+        if isinstance(args[0], str):
+            raise ValueError(
+                f"{self._who}: the first argument of add_weight is the shape; pass the name by the keyword argument, "
+                f"as in add_weight(shape=..., name={args[0]!r})."
+            )
+        if len(args) > len(named):
+            raise TypeError(
+                f"{self._who}: add_weight() takes at most 3 positional arguments: {', '.join(named)}. Received: {len(args)}; "
+                "pass the others by keyword."
+            )
+        found = dict(zip(named, args))
+        for name in found:
+            if named[name] is not None:
+                raise ValueError(
+                    f"{self._who}: `{name}` was passed both positionally and as a keyword argument of add_weight. "
+                    f"Received: {found[name]!r} and {named[name]!r}"
+                )
+        return found
 
     def _track(self, value):
         """Note a weight, layer, seed generator or metric that became part of this layer."""
