@@ -37,7 +37,10 @@ def cond(pred, true_fn, false_fn):
     >>> ops.cond(ops.sum([1, 2]) > 2, lambda: "large", lambda: "small")
     'large'
     """
-    return true_fn() if bool(stop_gradient(pred)) else false_fn()
+    pred = stop_gradient(pred)
+    if pred.size != 1:
+        raise ValueError(f"cond: pred must be one truth value. Received: an array of shape {pred.shape}")
+    return true_fn() if pred.item() else false_fn()
 
 
 def switch(index, branches, *operands):
@@ -104,11 +107,13 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
 
     Raises: ValueError where neither xs nor length is given.
     """
+    if not callable(f):
+        raise TypeError(f"scan: `f` should be a callable. Received: f={f!r}")
     if xs is None and length is None:
         raise ValueError(
             "scan: give xs to run along, or the length of a run without them. Received: xs=None, length=None"
         )
-    n = length if xs is None else len(_leaves(xs)[0])
+    n = length if xs is None else len(convert(_leaves(xs)[0]))
     carry, ys = init, []
     for i in reversed(range(n)) if reverse else range(n):
         carry, y = f(carry, None if xs is None else _entry(xs, i))
@@ -129,7 +134,12 @@ def associative_scan(f, elems, reverse=False, axis=0):
         elems: an array, or a tuple, list or dictionary of arrays.
         reverse: start from the last entry.
     """
-    n = _leaves(elems)[0].shape[axis]
+    if not callable(f):
+        raise TypeError(f"associative_scan: `f` should be a callable. Received: f={f!r}")
+    lengths = {convert(leaf).shape[axis] for leaf in _leaves(elems)}
+    if len(lengths) > 1:
+        raise ValueError(f"associative_scan: all arrays must have the same first dimension. Received: {sorted(lengths)}")
+    (n,) = lengths
     parts = [_entry(elems, i, axis) for i in range(n)]
     parts = parts[::-1] if reverse else parts
     results = parts[:1]
@@ -146,7 +156,7 @@ def map(f, xs):
     >>> ops.map(lambda row: ops.sum(row), ops.array([[1, 2], [3, 4]]))
     array([3, 7], dtype=int32)
     """
-    n = len(_leaves(xs)[0])
+    n = len(convert(_leaves(xs)[0]))
     return _each(lambda *parts: stack(parts), *(f(_entry(xs, i)) for i in range(n)))
 
 
