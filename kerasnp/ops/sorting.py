@@ -2,6 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.ops.arrange import Scatter
 from kerasnp.ops.elementwise import convert, floating, stop_gradient, where
 from kerasnp.ops.reduce import sum as sum_
@@ -237,6 +238,21 @@ def unique(
     return tuple(parts) if len(parts) > 1 else parts[0]
 
 
+def _unique_symbolic(
+    x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
+):
+    """How many different elements there are is open."""
+    shape = (size,) if axis is None else tuple(size if a == axis % x.ndim else n for a, n in enumerate(x.shape))
+    along = x.size if axis is None else x.shape[axis]
+    parts = [KerasTensor(shape, x.dtype)]
+    parts += [KerasTensor((n,), "int32") for n, asked in ((size, return_index), (along, return_inverse)) if asked]
+    parts += [KerasTensor((size,), "int32")] * return_counts
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+unique.symbolic = _unique_symbolic
+
+
 def isin(x1, x2, assume_unique=False, invert=False):
     """Whether each element of x1 is among those of x2.
 
@@ -255,6 +271,9 @@ def nonzero(x):
     (array([0, 1], dtype=int32), array([1, 0], dtype=int32))
     """
     return tuple(i.astype(K.int32) for i in K.nonzero(stop_gradient(x)))
+
+
+nonzero.symbolic = lambda x: tuple(KerasTensor((None,), "int32") for _ in x.shape)
 
 
 def count_nonzero(x, axis=None):
@@ -376,6 +395,15 @@ def segment_prod(data, segment_ids, num_segments=None, sorted=False):
     """
     ids, count, data = _segments(segment_ids, num_segments, data)
     return SegmentProd(ids, count)(data)
+
+
+def _segments_symbolic(data, segment_ids, num_segments=None, sorted=False):
+    """As many segments as told, or a number that the ids decide."""
+    return KerasTensor((num_segments, *data.shape[1:]), data.dtype)
+
+
+for function in (segment_sum, segment_max, segment_min, segment_prod):
+    function.symbolic = _segments_symbolic
 
 
 def _segments(ids, count, data):
