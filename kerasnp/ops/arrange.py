@@ -67,12 +67,12 @@ def slice(inputs, start_indices, shape):
     """
     inputs = convert(inputs)
     starts, lengths = ([int(i) for i in stop_gradient(v)] for v in (start_indices, shape))
-    for name, values in (("start_indices", starts), ("shape", lengths)):
-        if len(values) != inputs.ndim:
-            raise ValueError(
-                f"slice: the number of dimensions in `inputs` must match the number of dimensions in `{name}`. "
-                f"Received: inputs.shape={tuple(inputs.shape)}, {name}={values}"
-            )
+    if not len(starts) == len(lengths) == inputs.ndim:
+        raise ValueError(
+            "slice: the number of dimensions in `start_indices` must match the number of dimensions in `inputs`, and the "
+            "number of dimensions in `inputs` must match the number of dimensions in `shape`. "
+            f"Received: inputs.shape={tuple(inputs.shape)}, start_indices={starts}, shape={lengths}"
+        )
     return GetItem(tuple(builtins.slice(i, None if n == -1 else i + n) for i, n in zip(starts, lengths)))(inputs)
 
 

@@ -301,5 +301,5 @@ def view_as_complex(x):
     """
     values = stop_gradient(x)
     if values.ndim < 1 or values.shape[-1] != 2:
-        raise ValueError(f"view_as_complex: the last axis must have length 2. Received: x.shape={values.shape}")
+        raise ValueError(f"view_as_complex: Last dimension of input must be size 2. Received: x.shape={values.shape}")
     return values[..., 0] + 1j * values[..., 1]

@@ -47,8 +47,9 @@ class Concatenate(Operator):
         self.axis = axis
 
     def forward(self, *xs):
+        y = K.concatenate(xs, self.axis)
         self.save([x.shape[self.axis] for x in xs])
-        return K.concatenate(xs, self.axis)
+        return y
 
     def backward(self, dy):
         return tuple(K.split(dy, K.cumsum(self.saved[0])[:-1], self.axis))
@@ -425,7 +426,7 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     """
     if constant_values is not None and mode != "constant":
         raise ValueError(
-            "pad: `constant_values` can only be given with mode='constant'. "
+            "pad: Argument `constant_values` can only be provided when `mode == 'constant'`. "
             f"Received: mode={mode!r}, constant_values={constant_values}"
         )
     x = convert(x)

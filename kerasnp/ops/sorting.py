@@ -188,7 +188,7 @@ def histogram(x, bins=10, range=None):
     """
     x = stop_gradient(x)
     if x.ndim != 1:
-        raise ValueError(f"histogram: the input must be 1-dimensional. Received: x.shape={x.shape}")
+        raise ValueError(f"histogram: Input tensor must be 1-dimensional. Received: x.shape={x.shape}")
     if isinstance(bins, bool) or not isinstance(bins, int) or bins < 0:
         raise ValueError(f"histogram: Argument `bins` should be a non-negative integer. Received: bins={bins!r}")
     if range is not None and (not isinstance(range, (tuple, list)) or len(range) != 2 or range[0] > range[1]):
@@ -203,7 +203,8 @@ def histogram(x, bins=10, range=None):
 def unique(
     x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
 ):
-    """The different elements (or entries along an axis) in rising order; with `size`, cut or filled to that many.
+    """The different elements (or entries along an axis) in rising order, each NaN one of its own; with `size`, cut or
+    filled to that many.
 
     The indices of first places, the indices that restore x, and the counts come after it where asked for, int32.
 
@@ -217,6 +218,7 @@ def unique(
         return_inverse=return_inverse,
         return_counts=return_counts,
         axis=axis,
+        equal_nan=False,
     )
     parts = list(found) if isinstance(found, tuple) else [found]
     parts[1:] = [p.astype(K.int32) for p in parts[1:]]
@@ -328,7 +330,7 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
     weight = K.asarray(share[method], stop_gradient(x).dtype)
     low, high = take(rows, low.astype(int), -1), take(rows, high.astype(int), -1)
     # Infinity times nothing would be NaN.
-    y = moveaxis(where(weight == 0, low, where(weight == 1, high, low * (1 - weight) + high * weight)), -1, 0)
+    y = moveaxis(where(weight == 1, 0, low) * (1 - weight) + where(weight == 0, 0, high) * weight, -1, 0)
     y = reshape(y, (*q.shape, *y.shape[1:]))
     return expand_dims(y, tuple(a + q.ndim for a in axes)) if keepdims else y
 

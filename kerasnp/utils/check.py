@@ -86,8 +86,7 @@ def axis(value, ndim, who, name="axis"):
     number = integer(name, value, who)
     if not -ndim <= number < ndim:
         raise ValueError(
-            f"{who}: {name} is out of bounds for an array of {ndim} axes; expected one in [{-ndim}, {ndim}). "
-            f"Received: {name}={value}"
+            f"{who}: {name} {value} is out of bounds for an array of {ndim} axes; expected an integer in [{-ndim}, {ndim})."
         )
     return number % ndim
 
