@@ -4,7 +4,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.ops.arrange import Scatter
-from kerasnp.ops.elementwise import convert, floating, stop_gradient, where
+from kerasnp.ops.elementwise import cast, convert, countable, floating, stop_gradient, where
 from kerasnp.ops.reduce import sum as sum_
 from kerasnp.ops.shape import expand_dims, moveaxis, ravel, reshape, take, take_along_axis
 
@@ -169,7 +169,8 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     hot = x[..., None] == K.arange(length)
     if weights is None:
         return hot.sum(axis=-2, dtype=K.int32)
-    return sum_(expand_dims(convert(weights), -1) * hot, axis=-2)
+    weights = convert(weights)
+    return cast(sum_(expand_dims(weights, -1) * hot, axis=-2), stop_gradient(weights).dtype)
 
 
 def histogram(x, bins=10, range=None):
@@ -295,7 +296,8 @@ def unravel_index(indices, shape):
     >>> ops.unravel_index([0, 5], (2, 3))
     (array([0, 1], dtype=int32), array([0, 2], dtype=int32))
     """
-    return tuple(i.astype(K.int32) for i in K.unravel_index(stop_gradient(indices), shape))
+    indices = countable(stop_gradient(indices))
+    return tuple(i.astype(indices.dtype) for i in K.unravel_index(indices, shape))
 
 
 def quantile(x, q, axis=None, method="linear", keepdims=False):

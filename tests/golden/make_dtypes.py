@@ -26,11 +26,12 @@ CALLS = {
         divide_no_nan(x, y) | linspace(x, y) | logspace(x, y) | isin(x, y) | meshgrid(x[0], y[0])[0] | trapezoid(x, y)
     """,
     "any and integer": """
-        take(x[0], y[0]) | take_along_axis(x, y, 0) | ldexp(f, y) | ldexp(x, i)
+        take(x[0], y[0]) | take_along_axis(x, y, 0) | ldexp(f, y) | ldexp(x, i) | bincount(y[0], weights=x[0])
     """,
     "integers": """
         bitwise_and(x, y) | bitwise_or(x, y) | bitwise_xor(x, y) | bitwise_left_shift(x, y) | bitwise_right_shift(x, y)
         left_shift(x, y) | right_shift(x, y) | gcd(x, y) | lcm(x, y)
+        unravel_index(x, (9, 9))[0]
     """,
     "with a number": """
         add(x, n) | subtract(x, n) | multiply(x, n) | divide(x, n) | floor_divide(x, n) | mod(x, n) | power(x, n)
@@ -52,7 +53,7 @@ CALLS = {
         repeat(x, 2) | reshape(x, (4,)) | roll(x, 1) | rot90(x) | round(x) | sign(x) | signbit(x) | sin(x) | sinc(x)
         sinh(x) | sort(x) | split(x, 2)[0] | sqrt(x) | square(x) | squeeze(x) | std(x) | sum(x) | swapaxes(x, 0, 1)
         tan(x) | tanh(x) | tile(x, 2) | trace(x) | transpose(x) | trapezoid(x) | tril(x) | triu(x) | trunc(x)
-        unravel_index(i, (9, 9))[0] | vander(x[0]) | var(x) | where(x)[0] | zeros_like(x) | top_k(x, 1)[0]
+        vander(x[0]) | var(x) | where(x)[0] | zeros_like(x) | top_k(x, 1)[0]
         top_k(x, 1)[1] | unique(x) | relu(f) | relu6(x) | sigmoid(x) | softplus(x) | softsign(x) | silu(x)
         log_sigmoid(x) | leaky_relu(x) | hard_sigmoid(x) | hard_silu(x) | hard_tanh(x) | elu(x) | selu(x) | celu(x)
         gelu(x) | glu(x) | tanh_shrink(x) | soft_shrink(x) | hard_shrink(x) | threshold(x, 0, 0) | squareplus(x)
