@@ -15,7 +15,7 @@ SUMMATIONS = ("interpolation", "majoring", "minoring")
 class AUC(Metric):
     """The area under a curve of two rates, traced by the threshold.
 
-    >>> float(AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
+    >>> float(AUC(num_thresholds=3)([1, 0, 1, 0, 1], [0.8, 0.2, 0.6, 0.7, 0.9]))
     0.75
 
     Args:
@@ -59,7 +59,7 @@ class AUC(Metric):
         else:
             inner = sorted(float(t) for t in thresholds)
             if any(not 0 <= t <= 1 for t in inner):
-                raise ValueError(f"Threshold values must be in [0, 1]. Received: {list(thresholds)}")
+                raise ValueError(f"thresholds must lie in [0, 1]. Received: {list(thresholds)}")
             self.num_thresholds = len(inner) + 2
         self._given_thresholds = thresholds is not None
         self._thresholds = [-K.epsilon(), *inner, 1 + K.epsilon()]

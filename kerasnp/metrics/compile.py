@@ -99,7 +99,7 @@ def flatten(entries, argument):
         return []
     if not isinstance(entries, (list, tuple, dict)) or isinstance(entries, dict) and "class_name" in entries:
         raise ValueError(
-            f"Expected `{argument}` argument to be a list, tuple, or dict. Received instead: {argument}={entries!r} "
+            f"Expected `{argument}` to be a list, a tuple or a dict. Received instead: {argument}={entries!r} "
             f"of type {type(entries).__name__}; write {argument}=[{entries!r}]"
         )
     flat = []

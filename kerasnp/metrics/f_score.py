@@ -33,20 +33,18 @@ class FBetaScore(Metric):
             )
         if not isinstance(beta, float):
             raise ValueError(
-                "Invalid `beta` argument value. It should be a Python float. "
-                f"Received: beta={beta} of type '{type(beta)}'"
+                f"Invalid `beta` argument value: expected a float. Received: beta={beta} of type '{type(beta)}'"
             )
         if beta <= 0:
             raise ValueError(f"Invalid `beta` argument value. It should be > 0. Received: beta={beta}")
         if threshold is not None and not isinstance(threshold, float):
             raise ValueError(
-                "Invalid `threshold` argument value. It should be a Python float. "
-                f"Received: threshold={threshold} of type '{type(threshold)}'"
+                f"Invalid `threshold` argument value: expected a float or None. Received: threshold={threshold} of type "
+                f"'{type(threshold)}'"
             )
         if threshold is not None and not 0 < threshold <= 1:
             raise ValueError(
-                "Invalid `threshold` argument value. It should verify 0 < threshold <= 1. "
-                f"Received: threshold={threshold}"
+                f"Invalid `threshold` argument value: it must be above 0 and at most 1. Received: threshold={threshold}"
             )
         self.average, self.beta, self.threshold = average, beta, threshold
         self._built = False

@@ -57,5 +57,5 @@ def test_a_stack_tells_its_symbolic_ends():
     assert stack.inputs[0].shape == (None, 3) and stack.outputs[0].shape == (None, 2)
     whole = kerasnp.Model(stack.inputs, stack.outputs)
     assert whole.layers[1:] == stack.layers
-    with pytest.raises(AttributeError, match="has no defined inputs yet"):
+    with pytest.raises(AttributeError, match="has no defined inputs before"):
         _ = kerasnp.Sequential([layers.Dense(2)]).inputs
