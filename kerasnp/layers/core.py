@@ -92,7 +92,7 @@ class InputLayer(Layer):
         for name, value in given.items():
             if value is not None and value != own[name]:
                 raise ValueError(
-                    f"Input: `{name}` must be that of input_tensor, or be left out. Expected {own[name]}. Received: "
+                    f"Input: beside input_tensor you cannot provide an incompatible `{name}`. Expected {own[name]}. Received: "
                     f"{name}={value!r}"
                 )
         return tensor.shape, tensor.dtype

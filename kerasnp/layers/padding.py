@@ -107,7 +107,9 @@ class ZeroPadding3D(_ZeroPadding):
 
 
 class _Cropping(_Border, abstract=True):
-    _demand = "cropping takes away as much as the input has along an axis, or more"
+    _demand = (
+        "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the input, or nothing is left"
+    )
 
     def __init__(self, cropping, data_format=None, **kwargs):
         super().__init__(**kwargs)

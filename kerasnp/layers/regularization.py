@@ -258,7 +258,7 @@ def _noise_shape(value, who):
     elif not all(n is None or (isinstance(n, int) and not isinstance(n, bool)) for n in value):
         expected = "all elements to be integers or None"
     elif not all(n is None or n > 0 for n in value):
-        expected = "all dimensions to be positive, or None"
+        expected = "all dimensions to be positive integers or None"
     else:
         return tuple(value)
     raise ValueError(

@@ -59,7 +59,7 @@ class AUC(Metric):
         else:
             inner = sorted(float(t) for t in thresholds)
             if any(not 0 <= t <= 1 for t in inner):
-                raise ValueError(f"thresholds must lie in [0, 1]. Received: {list(thresholds)}")
+                raise ValueError(f"Threshold values must be in [0, 1]. Received: {list(thresholds)}")
             self.num_thresholds = len(inner) + 2
         self._given_thresholds = thresholds is not None
         self._thresholds = [-K.epsilon(), *inner, 1 + K.epsilon()]

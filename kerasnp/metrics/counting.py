@@ -17,7 +17,7 @@ def checked_thresholds(thresholds, default):
     given = thresholds if isinstance(thresholds, (list, tuple)) else [default if thresholds is None else thresholds]
     strays = [t for t in given if t is None or not 0 <= t <= 1]
     if thresholds is not None and strays:
-        raise ValueError(f"thresholds must lie in [0, 1]. Received: {strays}")
+        raise ValueError(f"Threshold values must be in [0, 1]. Received: {strays}")
     return [float(t) for t in given]
 
 

@@ -43,7 +43,7 @@ def fraction(name, value, who=None):
     """A number in [0, 1]."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(
-            f"{_named(who, 'Invalid value received for argument')} `{name}`. Expected a float between 0 and 1. Received: "
+            f"{_named(who, 'Invalid value received for argument')} `{name}`. Expected a float value between 0 and 1, a share. Received: "
             f"{name}={value!r}"
         )
     return value
@@ -73,7 +73,7 @@ def int_tuple(name, value, length, who=None, minimum=1):
         bad = {v for v in values if v < minimum}
         remedy = "; one integer, which counts for all, will do too"
         if bad:
-            remedy = f", of which {bad} do not satisfy `value {'> 0' if minimum == 1 else '>= 0'}`"
+            remedy = f", including values {bad} that do not satisfy `value {'> 0' if minimum == 1 else '>= 0'}`"
         raise ValueError(
             f"{_named(who, f'The `{name}` argument')} must be a tuple of {length} integers. "
             f"Received {name}={values if bad else value!r}{remedy}."

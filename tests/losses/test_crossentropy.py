@@ -145,7 +145,7 @@ def test_binary_labels_without_the_last_axis():
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.5, "a lot"])
 def test_label_smoothing_is_a_fraction(smoothing):
-    with pytest.raises(ValueError, match="`label_smoothing`. Expected a float between 0 and 1"):
+    with pytest.raises(ValueError, match="`label_smoothing`. Expected a float value between 0 and 1"):
         losses.CategoricalCrossentropy(label_smoothing=smoothing)
 
 

@@ -31,7 +31,7 @@ def test_binary_accuracy_and_its_threshold():
     np.testing.assert_array_equal(metrics.binary_accuracy(y[:, 0], p), [[1], [0], [0], [1]])
     np.testing.assert_array_equal(metrics.binary_accuracy([[1, 0]], [[0.9, 0.9]]), [[1, 0]])
     assert float(metrics.BinaryAccuracy()([[1, 0], [0, 0]], [[0.9, 0.9], [0.1, 0.1]], [[1, 0], [0, 1]])) == 1.0
-    with pytest.raises(ValueError, match="`threshold`. Expected a float between 0 and 1"):
+    with pytest.raises(ValueError, match="`threshold`. Expected a float value between 0 and 1"):
         metrics.BinaryAccuracy(threshold=2)
 
 
