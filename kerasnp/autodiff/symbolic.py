@@ -5,13 +5,16 @@ open; a length of the result that differs between the trials is open too.
 """
 
 import functools
+import itertools
 
 import numpy as np
 
 from kerasnp import backend as K
+from kerasnp.autodiff.history import Function
 from kerasnp.autodiff.tape import stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.utils import nest
+from kerasnp.utils.masks import get_mask, set_mask
 from kerasnp.utils.naming import auto_name
 
 # Lengths for the first axis, usually the batch, and for the others, which must be long enough for a window.
@@ -36,7 +39,7 @@ class KerasTensor:
         shape: the shape, None for a length that may vary.
         dtype: the type's name.
         sparse, ragged: must be False, since arrays are dense.
-        record_history: accepted.
+        record_history: whether calls on it are remembered, so that a model can be made of them.
         name: default `keras_tensor`, `keras_tensor_1`, ...
     """
 
@@ -47,10 +50,9 @@ class KerasTensor:
         self.dtype = K.standardize_dtype(dtype)
         self.name = name or auto_name("keras_tensor")
         self.sparse = self.ragged = False
-        # The input layer that it stands for.
-        self.layer = None
-        # The layer whose output it is, and the input of that call, where a stack of layers could repeat it.
-        self.source = None
+        self.record_history = record_history
+        # The call it came from, and its place among the outputs of that call.
+        self.node, self.index = None, 0
 
     @property
     def ndim(self):
@@ -65,6 +67,18 @@ class KerasTensor:
     def size(self):
         """The number of elements, None where a length is open."""
         return None if None in self.shape else int(np.prod(self.shape, dtype=int))
+
+    def copy(self, name=None):
+        """Another symbolic tensor of the same shape, type and mask, that comes from no call.
+
+        >>> KerasTensor((None, 3), name="x").copy()
+        <KerasTensor shape=(None, 3), dtype=float32>
+        """
+        twin = KerasTensor(self.shape, dtype=self.dtype, record_history=self.record_history, name=name)
+        mask = get_mask(self)
+        if mask is not None:
+            set_mask(twin, mask)
+        return twin
 
     def __len__(self):
         if not self.shape or self.shape[0] is None:
@@ -87,7 +101,8 @@ class KerasTensor:
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         """Let `array * symbolic` be symbolic."""
-        return infer(getattr(ufunc, method), inputs, kwargs)
+        function = _functions.get(ufunc.__name__) if method == "__call__" and not kwargs else None
+        return function(*inputs) if function else infer(getattr(ufunc, method), inputs, kwargs)
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -145,8 +160,13 @@ def _outcome(first, second):
     return first
 
 
-def traced(function):
-    """`function`, answering with symbolic tensors where it is given such."""
+def traced(function, kind, elementwise=False):
+    """`function`, answering with symbolic tensors where it is given such, which remember the call.
+
+    Args:
+        kind: its public name.
+        elementwise: whether the output has the shape to which the arguments broadcast.
+    """
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
@@ -154,9 +174,57 @@ def traced(function):
             return function(*args, **kwargs)
         except NoValues:
             # Costs nothing where there are values.
-            return infer(function, args, kwargs)
+            return Function(wrapper, kind).on_symbols(*args, **kwargs)
 
+    wrapper.outcome = functools.partial(_broadcast if elementwise else infer, function)
     return wrapper
+
+
+def _broadcast(function, args, kwargs):
+    """What an elementwise function returns: its type by a trial on single numbers, the shape by rule."""
+    shapes = []
+
+    def small(x):
+        shape = getattr(x, "shape", None)
+        if shape is None:
+            return x
+        shapes.append(tuple(shape))
+        dtype = K.storage_dtype(x.dtype) if isinstance(x, KerasTensor) else K.asarray(getattr(x, "value", x)).dtype
+        return np.ones((1,) * len(shape), dtype)
+
+    arguments, options = nest.map_structure(small, (list(args), dict(kwargs)))
+    with stop_recording(), np.errstate(all="ignore"):
+        outcome = function(*arguments, **options)
+    return KerasTensor(broadcast_shapes(*shapes), dtype=getattr(outcome, "dtype", None))
+
+
+def broadcast_shapes(*shapes):
+    """The shape that arrays of these shapes broadcast to, None where a length is open.
+
+    >>> broadcast_shapes((None, 1, 3), (4, 1), (None, 1, 1))
+    (None, 4, 3)
+
+    Raises: ValueError for shapes that do not fit each other.
+    """
+    result = []
+    for lengths in itertools.zip_longest(*(shape[::-1] for shape in shapes), fillvalue=1):
+        known = {n for n in lengths if n not in (None, 1)}
+        if len(known) > 1:
+            raise ValueError(f"Shapes {' and '.join(map(str, shapes))} cannot be broadcast together.")
+        result.append(known.pop() if known else None if None in lengths else 1)
+    return tuple(result[::-1])
+
+
+# numpy's name -> the function of kerasnp.ops that symbolic tensors take for it.
+_functions: dict = {}
+# The method of an array -> the name of the function that does the same.
+METHODS = {
+    "__add__": "add", "__sub__": "subtract", "__mul__": "multiply", "__truediv__": "divide", "__floordiv__": "floor_divide",
+    "__pow__": "power", "__mod__": "mod", "__matmul__": "matmul", "__neg__": "negative", "__abs__": "absolute",
+    "__getitem__": "get_item", "__lt__": "less", "__le__": "less_equal", "__gt__": "greater", "__ge__": "greater_equal",
+    "__and__": "logical_and", "__or__": "logical_or", "__xor__": "logical_xor", "__invert__": "logical_not",
+    "__round__": "round", "astype": "cast", "T": "transpose", "sum": "sum", "mean": "mean", "max": "max", "min": "min",
+}  # fmt: skip
 
 
 def install_arithmetic(methods):
@@ -164,9 +232,28 @@ def install_arithmetic(methods):
     for name, method in methods.items():
         if name in ("__eq__", "__ne__"):
             continue
-        method = property(_inferred(method.fget)) if isinstance(method, property) else _inferred(method)
+        method = property(_inferred(name, method.fget)) if isinstance(method, property) else _inferred(name, method)
         setattr(KerasTensor, name, method)
 
 
-def _inferred(method):
-    return functools.wraps(method)(lambda *args, **kwargs: infer(method, args, kwargs))
+def remember_functions(functions):
+    """Let methods and numpy's functions on symbolic tensors be calls of these functions, by name."""
+    _functions.update(functions)
+
+
+def _inferred(name, method):
+    """`method` as a call of the function that does the same, which is then remembered; in its mirrored form too."""
+    kind, mirrored = METHODS.get(name), METHODS.get(name.replace("__r", "__", 1)) if name.startswith("__r") else None
+
+    @functools.wraps(method)
+    def wrapper(*args, **kwargs):
+        if kind in _functions:
+            return _functions[kind](*args, **kwargs)
+        if mirrored in _functions:
+            return _functions[mirrored](args[1], args[0])
+        if name in ("reshape", "transpose"):
+            rest = args[1] if len(args) == 2 else args[1:]
+            return _functions[name](args[0], rest or None) if name == "transpose" else _functions[name](args[0], rest)
+        return infer(method, args, kwargs)
+
+    return wrapper

@@ -198,7 +198,8 @@ class Discretization(Layer):
     def call(self, inputs):
         if self.bin_boundaries is None:
             raise ValueError(
-                f"{self._who}: it has no boundaries yet. You need to give bin_boundaries, or to call adapt(data), before the layer is called."
+                f"{self._who}: it has no boundaries yet. You need to give bin_boundaries, or to "
+                "call adapt(data), before the layer is called."
             )
         indices = K.digitize(ops.stop_gradient(inputs), K.asarray(self.bin_boundaries, K.floatx())).astype(K.int32)
         if self.output_mode == "int":

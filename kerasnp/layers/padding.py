@@ -108,7 +108,8 @@ class ZeroPadding3D(_ZeroPadding):
 
 class _Cropping(_Border, abstract=True):
     _demand = (
-        "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the input, or nothing is left"
+        "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the input, or nothing "
+        "is left"
     )
 
     def __init__(self, cropping, data_format=None, **kwargs):

@@ -8,8 +8,10 @@ from kerasnp.autodiff.tape import current, stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.recurrent_cells import GRUCell, LSTMCell
 from kerasnp.layers.rnn import RNN, flatten
+from kerasnp.losses.outputs import several
 from kerasnp.models.probe import snapshot
 from kerasnp.ops.recurrent import GATES
+from kerasnp.utils import nest
 
 # For inputs that are not given: samples, and entries along an axis of any length.
 SAMPLES, LENGTH = 5, 4
@@ -27,10 +29,12 @@ def check_layer(layer, inputs, training, rng, **options):
 
     Raises: GradientError; ValueError where nothing can be checked.
     """
-    arrays = [K.asarray(getattr(x, "value", x)) for x in inputs] or [_random_input(layer, rng)]
+    arrays = [_arrays(x) for x in inputs] or [_random_input(layer, rng)]
+    # A graph takes several inputs in a list.
+    count = len(layer.inputs) if hasattr(layer, "_graph") else 1
     targets = []
-    if getattr(layer, "compiled", False) and len(arrays) > 1:
-        arrays, targets = arrays[:1], arrays[1:]
+    if getattr(layer, "compiled", False) and len(arrays) > count:
+        arrays, targets = arrays[:count], arrays[count:]
     if not layer.built:
         with stop_recording():
             layer(*arrays)
@@ -39,16 +43,16 @@ def check_layer(layer, inputs, training, rng, **options):
         layer._training_parts()
     with _in_float64(layer):
         arguments = [Variable(a, dtype="float64", trainable=False) if a.dtype.kind == "f" else a for a in arrays]
-        targets = [a.astype(K.float64) if a.dtype.kind == "f" else a for a in targets]
+        targets = nest.map_structure(lambda a: a.astype(K.float64) if a.dtype.kind == "f" else a, targets)
         restore = snapshot(layer)
 
         def evaluate():
             restore()
-            y = layer(*arguments, training=training)
+            y = layer(*([arguments] if count > 1 else arguments), training=training)
             if targets:
-                y = layer.compute_loss(arguments[0], targets[0], y, *targets[1:], training=training)
+                y = layer.compute_loss(arguments if count > 1 else arguments[0], targets[0], y, *targets[1:], training=training)
             # What hands its input on leaves no step to differentiate.
-            return [v * 1.0 if any(v is a for a in arguments) else v for v in (y if isinstance(y, (list, tuple)) else (y,))]
+            return [v * 1.0 if any(v is a for a in arguments) else v for v in nest.flatten(y)]
 
         owners: dict = {}
         with _steps_of(layer, evaluate) as shifts, _owning(layer, owners):
@@ -71,6 +75,13 @@ def check_layer(layer, inputs, training, rng, **options):
                 return examine(evaluate, parts, rng, **options)
             finally:
                 restore()
+
+
+def _arrays(x):
+    """An array, or the labels or weights of several outputs as arrays."""
+    if several(x):
+        return nest.map_structure(K.asarray, x)
+    return K.asarray(getattr(x, "value", x))
 
 
 def _move(parts, rng):
@@ -182,6 +193,11 @@ def _owning(layer, owners):
     return calling([inner for inner in layer._flatten_layers() if not hasattr(inner, "layers")], make)
 
 
+def _inside(model, weight):
+    """The path of a weight, from the model on; whole for a layer."""
+    return model._path_inside(weight) if hasattr(model, "layers") else weight.path
+
+
 def _weight_parts(layer):
     gates = {}
     for inner in layer._flatten_layers():
@@ -193,11 +209,11 @@ def _weight_parts(layer):
         if w.value.dtype.kind != "f":
             continue
         if id(w) not in gates:
-            yield Part(w.path, w)
+            yield Part(_inside(layer, w), w)
             continue
         width = w.shape[-1] // len(gates[id(w)])
         for k, gate in enumerate(gates[id(w)]):
-            yield Part(f"{w.path} of the {gate} gate", w, (..., slice(k * width, (k + 1) * width)))
+            yield Part(f"{_inside(layer, w)} of the {gate} gate", w, (..., slice(k * width, (k + 1) * width)))
 
 
 def _step_parts(shifts):

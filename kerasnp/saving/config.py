@@ -102,12 +102,13 @@ def serialize_keras_object(obj):
         raise ValueError(f"Cannot serialize {obj!r}: it has no get_config(); give it one, or leave it out.")
     cls = vars(type(obj)).get("saved_as", type(obj))  # Momentum is written as the SGD that it is
     built_in = cls.__module__.startswith("kerasnp.")
-    config = obj.get_config()
+    config, module = obj.get_config(), public_module(cls)
     serialized = {
-        "module": public_module(cls),
+        "module": module,
         "class_name": vars(cls).get("public_name", cls.__name__),
         "config": config if built_in else serialize_value(config),
-        "registered_name": None if built_in else get_registered_name(cls),
+        # Keras gives a name only to what is not public.
+        "registered_name": None if built_in and "src" not in module else get_registered_name(cls),
     }
     for part in ("build_config", "compile_config"):
         value = getattr(obj, f"get_{part}")() if hasattr(obj, f"get_{part}") else None
@@ -122,7 +123,9 @@ def public_module(cls):
     if not cls.__module__.startswith("kerasnp."):
         return cls.__module__
     family = getattr(cls, "public_family", None) or getattr(cls, "family", None) or cls.__module__.split(".")[1]
-    return "keras" if cls.__name__ in ("Sequential", "Functional") else f"keras.{family}"
+    if cls.__name__ == "Functional":
+        return "keras.src.models.functional"
+    return "keras" if cls.__name__ == "Sequential" else f"keras.{family}"
 
 
 def deserialize_keras_object(config, custom_objects=None, safe_mode=True, family=None, **kwargs):
@@ -176,7 +179,9 @@ def build_object(config, name, inner, family):
     title = f'{name} "{title}"' if isinstance(title, str) else name
     state = loading.current()
     with limits.place(title) if state is not None else contextlib.nullcontext():
-        name, inner = functional.as_sequential(name, inner)
+        name, inner = functional.modern(name, inner)
+        if name == "Functional":
+            importlib.import_module("kerasnp.models.functional")
         cls = find(name, config, family)
         if not isinstance(cls, type):
             return cls

@@ -44,9 +44,11 @@ def each(value, change):
     if isinstance(value, dict) and "class_name" not in value:
         return {k: each(v, change) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        value = [each(v, change) for v in value if v is not None]
-        return value[0] if len(value) == 1 and isinstance(value[0], list) else value  # one output: [[...]]
-    return change(value)
+        value = [each(v, change) for v in value]
+        if len(value) == 1 and (value[0] is None or isinstance(value[0], list)):  # one output: [[...]]
+            return value[0] or []
+        return value
+    return None if value is None else change(value)
 
 
 def optimizer(config):

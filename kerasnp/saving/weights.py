@@ -15,7 +15,7 @@ from kerasnp.utils.naming import to_snake_case
 # Attributes by which a layer or model keeps its books; what they hold is reached by another name, or is no weight.
 SKIPPED = frozenset(
     "_given _weights _layers _seed_generators _losses _metrics _containers _parts _steps _compile_config _input_layer "
-    "_functional".split()
+    "_functional _nodes _stack _graph _plans".split()
 )
 # Older Keras 2.x writes the second, on Windows with backslashes.
 LAYERS = ("layers", "_layer_checkpoint_dependencies")
@@ -37,12 +37,13 @@ def class_name(layer):
 def walk(model, skip=()):
     """[(path, layer)] of the model and every layer inside, in the order and under the names of the tree; without the
     objects in `skip` and what they alone hold."""
-    found, seen = [], {id(layer) for layer in skip}
+    found: list = []
+    seen: dict = {id(layer): layer for layer in skip}  # by id, and alive, so that no other object takes the id
 
     def visit(layer, path):
         if id(layer) in seen:
             return
-        seen.add(id(layer))
+        seen[id(layer)] = layer
         found.append((path, layer))
         for name, value in attributes(layer):
             if is_layer(value):
@@ -53,7 +54,7 @@ def walk(model, skip=()):
     def visit_container(container, path):
         if id(container) in seen:
             return
-        seen.add(id(container))
+        seen[id(container)] = container
         counts = {}
         for item in list(container.values()) if isinstance(container, dict) else container:
             if not is_layer(item) and not isinstance(item, CONTAINERS):
@@ -68,7 +69,7 @@ def walk(model, skip=()):
 
 def attributes(layer):
     """(name, value) of what may hold layers: those of a stack first."""
-    if type(layer).__name__ == "Sequential" or any(c.__name__ == "Sequential" for c in type(layer).__mro__):
+    if any(c.__name__ in ("Sequential", "Functional") for c in type(layer).__mro__):
         yield "layers", layer.layers
     yield from sorted((k, v) for k, v in vars(layer).items() if k not in SKIPPED)
 
@@ -123,7 +124,7 @@ def plan_tree(model, root, skip=()):
     plan = Plan()
     used = {path for path, _ in walk(model)} if skip else set()
     for path, layer in walk(model, skip):
-        own = layer._own_weights()
+        own = layer._weights_in_files()
         group = groups.get(path)
         used.add(path)
         datasets = numbered(group)
@@ -132,6 +133,7 @@ def plan_tree(model, root, skip=()):
             where += f' of layer "{group.attributes["name"]}"'
         if not loads_itself(layer):
             plan.layer(layer, own, datasets, where)
+            plan.layers.append(layer)
         elif group is not None:
             plan.custom.append((layer, {k: d for k, d in group.children.items() if isinstance(d, Dataset)}))
     for path, group in groups.items():
@@ -154,6 +156,7 @@ class Plan:
     def __init__(self):
         self.pairs, self.custom = [], []
         self.missing, self.misfits, self.extra = [], [], []
+        self.layers = []  # those to be told that their weights have been read
         self.filled = 0
 
     def layer(self, layer, own, datasets, where, convert=None):
@@ -206,6 +209,7 @@ class Plan:
         for variable, dataset in self.pairs:
             dataset.read(out=variable.value)
         self._custom()
+        self._done()
 
     def read_and_assign(self):
         """Read every value, and only then change the model."""
@@ -215,6 +219,11 @@ class Plan:
             variable.assign(value)
         for layer, store in stores:
             layer.load_own_variables(store)
+        self._done()
+
+    def _done(self):
+        for layer in self.layers:
+            layer._weights_were_read()
 
     def _custom(self):
         for layer, store in self.custom:
@@ -263,7 +272,7 @@ def put_tree(model, node, include_optimizer=True, skip=()):
             for name, value in store.items():
                 group.put(str(name), np.asarray(value))
         else:
-            put_variables(group, layer._own_weights())
+            put_variables(group, layer._weights_in_files(), layer._value_in_files)
     optimizer = getattr(model, "optimizer", None)
     if include_optimizer and optimizer is not None and getattr(model, "compiled", False):
         group = node.group("optimizer/vars")
@@ -271,7 +280,7 @@ def put_tree(model, node, include_optimizer=True, skip=()):
         put_variables(group, optimizer.variables)
 
 
-def put_variables(group, variables):
+def put_variables(group, variables, value=lambda variable: variable.value):
     for i, variable in enumerate(variables):
         extra = {"dtype": "bfloat16"} if variable.dtype == "bfloat16" else {}
-        group.put(str(i), variable.value, **extra)
+        group.put(str(i), value(variable), **extra)

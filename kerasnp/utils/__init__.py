@@ -20,6 +20,7 @@ _HOMES = {
     "save_img": "kerasnp.data.images",
     "clear_session": "kerasnp.backend",
     "standardize_dtype": "kerasnp.backend",
+    "get_source_inputs": "kerasnp.models.graph",
     "is_keras_tensor": "kerasnp.autodiff.symbolic",
     "pack_x_y_sample_weight": "kerasnp.models.data",
     "unpack_x_y_sample_weight": "kerasnp.models.data",

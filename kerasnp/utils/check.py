@@ -43,8 +43,8 @@ def fraction(name, value, who=None):
     """A number in [0, 1]."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(
-            f"{_named(who, 'Invalid value received for argument')} `{name}`. Expected a float value between 0 and 1, a share. Received: "
-            f"{name}={value!r}"
+            f"{_named(who, 'Invalid value received for argument')} `{name}`. Expected a float value between 0 and 1, "
+            f"a share. Received: {name}={value!r}"
         )
     return value
 
@@ -87,7 +87,7 @@ def shape(value, name="shape", who=None):
         return tuple(None if d is None else operator.index(d) for d in ((value,) if isinstance(value, int) else value))
     except TypeError:
         raise ValueError(
-            f"{_named(who, name)} must be a tuple of integers or None. Received: {name}={value!r}"
+            f"{_named(who, f'Invalid `{name}`')}: a shape is a tuple of integers or None. Received: {name}={value!r}"
         ) from None
 
 
@@ -95,7 +95,7 @@ def same_length(who, **sequences):
     """All of the named sequences have as many samples as the first."""
     lengths = {name: len(value) for name, value in sequences.items()}
     if len(set(lengths.values())) > 1:
-        listing = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        listing = ", ".join(f"{name} has {n}" for name, n in list(lengths.items())[:8])
         raise ValueError(f"{who}: all arrays must hold the same number of samples. Received: {listing}.")
 
 
