@@ -161,8 +161,8 @@ class Sequential(Model):
         if self._input_layer is not None and not self._shape_seen and len(shape) == len(self._build_shape):
             if any(None not in (d, n) and d != n for d, n in zip(self._build_shape, shape)):
                 raise ValueError(
-                    f"Sequential model '{self.name}' has already been configured to use input shape {self._build_shape}. You "
-                    f"cannot build it with input_shape {shape}: change its Input."
+                    f"Sequential model '{self.name}' has already been configured for inputs of shape "
+                    f"{self._build_shape}, and not for {shape}: change its Input."
                 )
         if self._input_layer is None or len(shape) != len(self._build_shape):
             object.__setattr__(self, "_build_shape", (None, *shape[1:]) if len(shape) else shape)
