@@ -27,7 +27,7 @@ class DTypePolicy:
     def __init__(self, name=None):
         self.name = dtype_policy().name if name is None else name
         if not isinstance(self.name, str):
-            raise TypeError(f"'name' must be a string, such as 'mixed_float16'. Received: name={name!r}")
+            raise TypeError(f"'name' must be a string that names a policy, 'mixed_float16' say. Received: name={name!r}")
         mixed = self.name in ("mixed_float16", "mixed_bfloat16")
         if not mixed and self.name not in K.DTYPES:
             raise ValueError(
@@ -230,8 +230,8 @@ def set_dtype_policy(policy):
         policy = DTypePolicy(policy)
     if not isinstance(policy, DTypePolicy):
         raise ValueError(
-            "Invalid `policy` argument: expected the name of a policy, such as 'mixed_float16', or a DTypePolicy. "
-            f"Received: policy={policy!r} (of type {type(policy).__name__})"
+            "Invalid `policy` argument: it takes a DTypePolicy or the name of one, 'mixed_float16' say. Received: "
+            f"policy={policy!r} (of type {type(policy).__name__})"
         )
     _global = policy
 

@@ -102,7 +102,7 @@ class Identity(Initializer, aliases=("eye", "IdentityInitializer", "identity_ini
 
     def __call__(self, shape, dtype=None, **kwargs):
         if len(shape) != 2:
-            raise ValueError(f"Identity matrix initializer can only be used for 2D matrices. Received: shape={shape}")
+            raise ValueError(f"Identity makes matrices, whose shape has two axes. Received: shape={shape}")
         return self.gain * K.eye(*shape, dtype=K.storage_dtype(dtype))
 
 
@@ -235,7 +235,7 @@ class VarianceScaling(_Random):
         output_axes=None,
     ):
         if scale <= 0:
-            raise ValueError(f"Argument `scale` must be positive float. Received: scale={scale}")
+            raise ValueError(f"Argument `scale` must be positive float, the spread of the values. Received: scale={scale}")
         self.scale = scale
         distribution = "truncated_normal" if distribution == "normal" else distribution
         self.mode = _choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
@@ -389,7 +389,7 @@ class Orthogonal(_Random, aliases=("OrthogonalInitializer", "orthogonal_initiali
 
     def __call__(self, shape, dtype=None, **kwargs):
         if len(shape) < 2:
-            raise ValueError(f"The tensor to initialize must be at least two-dimensional. Received: shape={shape}")
+            raise ValueError(f"Orthogonal makes matrices: shape must have two axes or more. Received: shape={shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
         x = random.normal((max(rows, columns), min(rows, columns)), 0.0, 1.0, "float64", self.seed)
         q = K.orthonormal(x)

@@ -66,7 +66,7 @@ def _integer(seed):
             raise TypeError
         return int(seed.__index__())
     except (AttributeError, TypeError):
-        raise ValueError(f"Argument `seed` must be an integer. Received: seed={seed!r}") from None
+        raise ValueError(f"Argument `seed` must be an integer or None. Received: seed={seed!r}") from None
 
 
 def _pair(seed, counter=0):
@@ -106,8 +106,8 @@ def draw_seed(seed):
         return _pair(_integer(seed))
     except ValueError:
         raise ValueError(
-            "Argument `seed` must be either an integer or an instance of `SeedGenerator`. "
-            f"Received: seed={seed!r} (of type {type(seed).__name__})"
+            "Argument `seed` must be either an integer or a SeedGenerator, which goes on from where it is. Received: "
+            f"seed={seed!r} (of type {type(seed).__name__})"
         ) from None
 
 

@@ -141,7 +141,7 @@ class OrthogonalRegularizer(Regularizer):
     def __call__(self, x):
         x = ops.convert_to_tensor(x)
         if len(x.shape) != 2:
-            raise ValueError(f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={tuple(x.shape)}")
+            raise ValueError(f"OrthogonalRegularizer: the weights must be a matrix. Received: inputs.shape={tuple(x.shape)}")
         x = x if self.mode == "rows" else ops.transpose(x)
         n = x.shape[0]
         unit = ops.divide(x, ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=1, keepdims=True), 1e-12)))

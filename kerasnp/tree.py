@@ -152,7 +152,7 @@ def assert_same_structure(a, b, check_types=None):
         return _alike(x, y) and all(same(p, q) for (_, p), (_, q) in zip(_parts(x), _parts(y)))
 
     if not same(a, b):
-        raise ValueError(f"The two structures don't have the same nested structure. Received: {a!r} and {b!r}")
+        raise ValueError(f"The two structures don't have the same nested form. Received: {a!r} and {b!r}")
 
 
 def assert_same_paths(a, b):

@@ -90,15 +90,17 @@ class KerasTensor:
         return self.shape[0]
 
     def __iter__(self):
-        raise NotImplementedError("Iterating over a symbolic KerasTensor is not supported: it has no values yet.")
+        raise NotImplementedError(
+            "KerasTensor: iterating over it is not supported, since it is symbolic and has no values yet."
+        )
 
     def __bool__(self):
-        raise TypeError("A symbolic KerasTensor cannot be used as a boolean: it has no values yet.")
+        raise TypeError("KerasTensor: it cannot be used as a boolean, since it is symbolic and has no values yet.")
 
     def __array__(self, *args, **kwargs):
         raise NoValues(
-            "A KerasTensor is symbolic: it's a placeholder for a shape and a dtype. It doesn't have any actual numerical "
-            "value; use functions of kerasnp.ops and layers on it, not numpy's."
+            "A KerasTensor is a shape and a type, symbolic, and doesn't have any actual numerical value; use functions of "
+            "kerasnp.ops and layers on it, not numpy's."
         )
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):

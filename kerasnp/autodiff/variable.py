@@ -77,8 +77,8 @@ class Variable:
         if callable(initializer):
             if shape is None:
                 raise ValueError(
-                    "When creating a Variable from an initializer, the `shape` argument should be specified. "
-                    f"Received: initializer={initializer} and shape={shape}"
+                    f"When creating a Variable from an initializer, say its shape too. Received: initializer={initializer} and "
+                    f"shape={shape}"
                 )
             self.dtype = K.standardize_dtype(dtype)
             value = initializer(tuple(shape), dtype=self.dtype)
@@ -170,8 +170,8 @@ class Variable:
         value = np.asarray(getattr(value, "value", value))
         if value.shape != self.value.shape:
             raise ValueError(
-                "The shape of the target variable and the shape of the target value in `variable.assign(value)` must "
-                f"match. Variable {self.path!r} has shape {self.value.shape}. Received: value.shape={value.shape}"
+                f"Variable {self.path!r}: the shapes of the variable and of the value assigned must match. Expected "
+                f"{self.value.shape}. Received: value.shape={value.shape}"
             )
         if scopes:
             scopes[-1].keep(self)

@@ -86,8 +86,7 @@ def standardize_data_format(data_format):
     name = str(data_format).lower()
     if name not in ("channels_last", "channels_first"):
         raise ValueError(
-            "The `data_format` argument must be one of {'channels_first', 'channels_last'}. "
-            f"Received: data_format={data_format!r}"
+            f"data_format must be 'channels_first' or 'channels_last'. Received: data_format={data_format!r}"
         )
     return name
 

@@ -33,8 +33,8 @@ class SwapEMAWeights(Callback):
         averaging = [o for o in getattr(optimizer, "optimizers", [optimizer]) if getattr(o, "use_ema", False)]
         if not averaging:
             raise ValueError(
-                "SwapEMAWeights must be used when `use_ema=True` is set on the optimizer, which then keeps averages. "
-                f"Received: {optimizer!r}"
+                "SwapEMAWeights must be used when `use_ema=True` is set, since it swaps the averages that an optimizer then "
+                f"keeps. Received: {optimizer!r}"
             )
         return [
             pair for o in averaging if int(o.iterations) for pair in zip(o._trainable_variables, o._slots.get("average", ()))

@@ -151,7 +151,7 @@ class ModelCheckpoint(MonitorCallback):
             if not self.improved(value, self.best):
                 say(f"Epoch {epoch + 1}: {self.monitor} did not improve from {best}")
                 return
-            say(f"Epoch {epoch + 1}: {self.monitor} improved from {best} to {value:.5f}, saving model to {path}")
+            say(f"Epoch {epoch + 1}: {self.monitor} went from {best} to {value:.5f}; the model goes to {path}")
         else:
             say(f"Epoch {epoch + 1}: saving model to {path}")
             value = self.best

@@ -87,7 +87,7 @@ class EarlyStopping(MonitorCallback):
     def _restore(self):
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose > 0:
-                write_line(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
+                write_line(f"The weights are again those of the best epoch: {self.best_epoch + 1}.")
             self.model.set_weights(self.best_weights)
 
 

@@ -108,7 +108,7 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
     """
     image = pillow("load_img")
     if not isinstance(path, (str, bytes, os.PathLike, io.BytesIO)):
-        raise TypeError(f"load_img: path should be path-like or io.BytesIO. Received: {type(path).__name__}")
+        raise TypeError(f"load_img: path must be a path or an io.BytesIO. Received: {type(path).__name__}")
     mode = MODES[check.one_of("color_mode", color_mode, tuple(MODES), "load_img")]
     img = image.open(path)
     # Now, so that the file is closed again.
@@ -148,7 +148,7 @@ def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
     file_format = {"jpg": "jpeg"}.get(str(file_format).lower(), file_format)
     img = array_to_img(x, data_format=data_format, scale=scale)
     if img.mode == "RGBA" and file_format == "jpeg":
-        warnings.warn("The JPEG format does not support RGBA images, converting to RGB.", stacklevel=2)
+        warnings.warn("A JPEG has no transparency: the RGBA image is written as RGB.", stacklevel=2)
         img = img.convert("RGB")
     img.save(path, format=file_format, **kwargs)
 

@@ -9,10 +9,9 @@ from kerasnp.utils import check
 def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncating="pre", value=0.0):
     """Sequences of different lengths as one array (n, maxlen, ...), cut or filled with `value`.
 
-    >>> pad_sequences([[1], [2, 3], [4, 5, 6]], maxlen=2)
-    array([[0, 1],
-           [2, 3],
-           [5, 6]], dtype=int32)
+    >>> pad_sequences([[7, 8, 9], [4]], maxlen=2)
+    array([[8, 9],
+           [0, 4]], dtype=int32)
 
     Args:
         sequences: a list of lists, or of arrays that agree in their further axes.

@@ -105,7 +105,7 @@ def damaged(who: str, path: str, error: Exception) -> str:
 def part(x: Any, y: Any, test_split: float, seed: int, who: str) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Rows in the order that Keras draws from a seed, the last of them for the test."""
     if not 0 <= test_split < 1:
-        raise ValueError(f"{who}: `test_split` must be between 0 and 1 (exclusive of 1). Received: {test_split}")
+        raise ValueError(f"{who}: test_split must be a share of at least 0 and less than 1. Received: {test_split}")
     order = np.arange(len(x))
     np.random.RandomState(seed).shuffle(order)
     end = int(len(x) * (1 - test_split))

@@ -155,7 +155,7 @@ def deserialize(config, custom_objects=None):
     """
     layer = _deserialize(config, custom_objects, family="layers")
     if not isinstance(layer, Layer):
-        raise ValueError(f"`keras.layers.deserialize` was passed a `config` object that is not a Layer. Received: {config}")
+        raise ValueError(f"layers.deserialize: the configuration describes something that is not a Layer. Received: {config}")
     return layer
 
 

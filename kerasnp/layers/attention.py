@@ -59,21 +59,22 @@ class Attention(Layer):
     def _check(self, inputs, mask=None):
         if not isinstance(inputs, list):
             raise ValueError(
-                f"{type(self).__name__} layer must be called on a list of inputs, namely [query, value] or "
-                f"[query, value, key]. Received: inputs={inputs}."
+                f"{type(self).__name__}: it must be called on a list, [query, value] or [query, value, key]. Received: "
+                f"inputs={inputs}."
             )
         if not 2 <= len(inputs) <= 3:
             raise ValueError(
-                f"{type(self).__name__} layer accepts inputs list of length 2 or 3, namely [query, value] or "
-                f"[query, value, key]. Received length: {len(inputs)}."
+                f"{type(self).__name__}: the list of inputs must have length 2 or 3, for query, value and perhaps key. "
+                f"Received length: {len(inputs)}."
             )
         if mask is not None and not isinstance(mask, list):
             raise ValueError(
-                f"{type(self).__name__} layer mask must be a list, namely [query_mask, value_mask]. Received: mask={mask}."
+                f"{type(self).__name__} layer mask must be a list of one mask for the query and one for the value. Received: "
+                f"mask={mask}."
             )
         if mask is not None and not 2 <= len(mask) <= 3:
             raise ValueError(
-                f"{type(self).__name__} layer accepts mask list of length 2 or 3. Received: a mask of length {len(mask)}."
+                f"{type(self).__name__}: the list of masks must have length 2 or 3. Received: {len(mask)} masks."
             )
 
     def _calculate_scores(self, query, key):

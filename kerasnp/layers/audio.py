@@ -47,16 +47,19 @@ class STFTSpectrogram(Layer):
         self.frame_length = check.positive_int("frame_length", frame_length, self._who)
         if frame_step is not None and not 1 <= frame_step <= frame_length:
             raise ValueError(
-                f"{self._who}: `frame_step` should be a positive integer not greater than `frame_length`. "
-                f"Received: frame_step={frame_step}, frame_length={frame_length}"
+                f"{self._who}: `frame_step` should be a positive integer up to frame_length. Received: "
+                f"frame_step={frame_step}, frame_length={frame_length}"
             )
         if fft_length is not None and fft_length < frame_length:
             raise ValueError(
-                f"{self._who}: `fft_length` should be not less than `frame_length`. "
-                f"Received: fft_length={fft_length}, frame_length={frame_length}"
+                f"{self._who}: fft_length must not be below frame_length. Received: fft_length={fft_length}, "
+                f"frame_length={frame_length}"
             )
         if fft_length is not None and fft_length & (fft_length - 1):
-            warnings.warn(f"`fft_length` is recommended to be a power of two. Received fft_length={fft_length}", stacklevel=2)
+            warnings.warn(
+                f"An fft_length that is a power of two is computed faster. Received fft_length={fft_length}",
+                stacklevel=2,
+            )
         if isinstance(window, str):
             check.one_of("window", window, K.WINDOWS, self._who)
         self.frame_step, self.fft_length, self.window, self.periodic = frame_step, fft_length, window, periodic
@@ -168,8 +171,8 @@ class MelSpectrogram(Layer):
         self.sequence_length = sequence_length or fft_length
         if fft_length < self.sequence_length:
             raise ValueError(
-                f"{self._who}: `fft_length` must be greater than or equal to `sequence_length`. "
-                f"Received: sequence_length={self.sequence_length}, fft_length={fft_length}"
+                f"{self._who}: `fft_length` must be greater than or equal to the length of a frame. Received: "
+                f"sequence_length={self.sequence_length}, fft_length={fft_length}"
             )
         self.window, self.sampling_rate, self.num_mel_bins = window, sampling_rate, num_mel_bins
         self.min_freq, self.max_freq = min_freq, max_freq or int(sampling_rate / 2)

@@ -97,8 +97,8 @@ class Calls:
         """
         if not self.built:
             raise ValueError(
-                f"To call stateless_call, {type(self).__name__} must be built (i.e. its variables must have been already "
-                "created). You can build it by calling it on some data."
+                f"{type(self).__name__}: stateless_call takes the values of variables that must be there already; call the "
+                "object on some data first."
             )
         own = self.trainable_variables, self.non_trainable_variables
         for variables, given, name in zip(own, (trainable_variables, non_trainable_variables), ("", "non_")):
@@ -225,8 +225,8 @@ class Calls:
         for value in nest.flatten(args[1:]):
             if not (value is None or hasattr(value, "shape")):
                 raise ValueError(
-                    f"{self._who}: Only input tensors may be passed as positional arguments. Received: {value!r} "
-                    f"(of type {type(value).__name__}); pass it by keyword."
+                    f"{self._who}: Only input tensors may be passed as arguments without a name. Received: {value!r} (of type "
+                    f"{type(value).__name__}); pass it by keyword."
                 )
         kwargs = {k: self._convert(v) if nest.holds(v, _is_tensor) else v for k, v in kwargs.items()}
         named = self._tensor_arguments(args, kwargs)
@@ -265,8 +265,7 @@ class Calls:
         """Build from the shapes of the arguments of a first call."""
         if not self._begun:
             raise RuntimeError(
-                f"In layer {type(self).__name__}, you forgot to call `super().__init__()` as the first statement in "
-                "`__init__()`: do so before anything else."
+                f"Layer {type(self).__name__}: you forgot to call `super().__init__()` before anything else in `__init__()`."
             )
         self.build(**self._shapes_for(self.build, args, kwargs))
         self.built = True

@@ -53,10 +53,9 @@ def batches_of(data, steps=None):
 class CategoryEncoding(Layer):
     """Integer categories as vectors.
 
-    >>> CategoryEncoding(4)([[0, 1], [0, 0], [1, 2]])
-    array([[1., 1., 0., 0.],
-           [1., 0., 0., 0.],
-           [0., 1., 1., 0.]], dtype=float32)
+    >>> CategoryEncoding(4)([[3, 1], [2, 2]])
+    array([[0., 1., 0., 1.],
+           [0., 0., 1., 0.]], dtype=float32)
 
     Args:
         num_tokens: how many categories there are; inputs lie in [0, num_tokens).
@@ -82,8 +81,8 @@ class CategoryEncoding(Layer):
             raise ValueError(f"{self._who}: Unknown arg for output_mode: {output_mode}")
         if num_tokens is None:
             raise ValueError(
-                f"{self._who}: num_tokens must be set to use this layer. If the number of tokens is not known beforehand, "
-                "use the IntegerLookup layer instead."
+                f"{self._who}: num_tokens must be set to use this layer; where nobody knows it beforehand, IntegerLookup "
+                "learns it."
             )
         if num_tokens < 1:
             raise ValueError(f"{self._who}: `num_tokens` must be >= 1. Received: num_tokens={num_tokens}.")
@@ -94,8 +93,8 @@ class CategoryEncoding(Layer):
         if count_weights is not None:
             if self.output_mode != "count":
                 raise ValueError(
-                    "`count_weights` is not used when `output_mode` is not `'count'`. "
-                    f"Received `count_weights={count_weights}`."
+                    "`count_weights` is not used when `output_mode` differs from 'count'. Received "
+                    f"`count_weights={count_weights}`."
                 )
             count_weights = ops.convert_to_tensor(count_weights, dtype=self.compute_dtype)
         dtype = self.compute_dtype if count_weights is not None else self.dtype
@@ -145,15 +144,15 @@ class Discretization(Layer):
         check.one_of("output_mode", output_mode, ("int", "one_hot", "multi_hot", "count"), self._who)
         if num_bins is not None and num_bins < 0:
             raise ValueError(
-                f"{self._who}: `num_bins` must be greater than or equal to 0. Received: `num_bins={num_bins}`"
+                f"{self._who}: num_bins must be a count of 0 or more. Received: `num_bins={num_bins}`"
             )
         if num_bins is not None and bin_boundaries is not None:
             raise ValueError(
-                f"{self._who}: Both `num_bins` and `bin_boundaries` should not be set. "
-                f"Received: `num_bins={num_bins}` and `bin_boundaries={bin_boundaries}`"
+                f"{self._who}: Both `num_bins` and `bin_boundaries` were given; give one of them. Received: "
+                f"num_bins={num_bins}, bin_boundaries={bin_boundaries}"
             )
         if num_bins is None and bin_boundaries is None:
-            raise ValueError(f"{self._who}: You need to set either `num_bins` or `bin_boundaries`.")
+            raise ValueError(f"{self._who}: give either `num_bins` or `bin_boundaries`.")
         self.bin_boundaries, self.num_bins, self.epsilon = bin_boundaries, num_bins, epsilon
         self.output_mode, self.sparse = output_mode, sparse
         self.reset_state()
@@ -175,8 +174,7 @@ class Discretization(Layer):
         """
         if self.num_bins is None:
             raise ValueError(
-                f"{self._who}: Cannot adapt a Discretization layer that has been initialized with `bin_boundaries`, use "
-                "`num_bins` instead."
+                f"{self._who}: its bin_boundaries were given, so there is nothing to adapt; give num_bins to have them learned."
             )
         self.reset_state()
         for batch in batches_of(iter(data) if isinstance(data, (list, tuple)) else data, steps):
@@ -200,8 +198,8 @@ class Discretization(Layer):
     def call(self, inputs):
         if self.bin_boundaries is None:
             raise ValueError(
-                f"{self._who}: You need to either pass the `bin_boundaries` argument at construction time or call "
-                "`adapt(dataset)` before you can start using the `Discretization` layer."
+                f"{self._who}: it has no boundaries yet. You need to give bin_boundaries, or to "
+                "call adapt(data), before the layer is called."
             )
         indices = K.digitize(ops.stop_gradient(inputs), K.asarray(self.bin_boundaries, K.floatx())).astype(K.int32)
         if self.output_mode == "int":

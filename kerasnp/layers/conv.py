@@ -27,7 +27,7 @@ class ConvLayer(WindowLayer, abstract=True):
     def _refuse_strides_with_dilation(self):
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                f"{self._who}: `strides > 1` not supported in conjunction with `dilation_rate > 1`. "
+                f"{self._who}: `strides > 1` is not supported together with `dilation_rate > 1`; set one of them to 1. "
                 f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
 
@@ -102,12 +102,11 @@ class _Conv(Adaptable, ConvLayer, abstract=True):
         self._set_lora(lora_rank, lora_alpha)
         self.filters = check.count("filters", filters, self._who)
         if isinstance(groups, bool) or not hasattr(groups, "__index__") or groups <= 0:
-            raise ValueError(f"{self._who}: The number of groups must be a positive integer. Received: groups={groups!r}.")
+            raise ValueError(f"{self._who}: groups must be a positive integer. Received: groups={groups!r}.")
         self.groups = int(groups)
         if self.filters % self.groups:
             raise ValueError(
-                f"{self._who}: The number of filters must be evenly divisible by the number of groups. "
-                f"Received: groups={groups}, filters={filters}."
+                f"{self._who}: filters must be a multiple of groups. Received: groups={groups}, filters={filters}."
             )
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
         self._refuse_strides_with_dilation()

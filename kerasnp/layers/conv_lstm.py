@@ -25,8 +25,8 @@ class _ConvLSTMCell(DroppingCell, abstract=True):
         self.dilation_rate = check.int_tuple("dilation_rate", dilation_rate, rank, self._who)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                f"{self._who}: Specifying `strides > 1` is not compatible with `dilation_rate > 1`. "
-                f"Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
+                f"{self._who}: Specifying `strides > 1` is not compatible with `dilation_rate > 1` where frames are convolved; "
+                f"set one of them to 1. Received: strides={self.strides} and dilation_rate={self.dilation_rate}"
             )
         families = {
             "initializer": initializers,

@@ -62,11 +62,11 @@ class InputLayer(Layer):
                     f"{self._who}: `{name}=True` is not supported, since arrays are dense. Received: {name}={value!r}"
                 )
         if shape is not None and batch_shape is not None:
-            raise ValueError("You cannot pass both `shape` and `batch_shape` at the same time.")
+            raise ValueError("Input: you cannot pass both `shape` and `batch_shape`, which begins with the size of the batch.")
         if batch_size is not None and batch_shape is not None:
-            raise ValueError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
+            raise ValueError("Input: you cannot pass both `batch_size` and `batch_shape`, which begins with it.")
         if shape is None and batch_shape is None:
-            raise ValueError("You must pass a `shape` argument: the shape of one sample, such as shape=(28, 28, 1).")
+            raise ValueError("Input: pass a `shape` argument, the shape of one sample, such as shape=(28, 28, 1).")
         if batch_shape is None:
             batch_shape = (batch_size, *check.shape(shape, "shape", self._who))
         self.batch_shape = check.shape(batch_shape, "batch_shape", self._who)
@@ -88,7 +88,9 @@ class InputLayer(Layer):
     def _of_tensor(tensor, shape, batch_size, dtype, sparse, batch_shape):
         """The batch shape and type of a symbolic tensor, which whatever else is given must agree with."""
         if not isinstance(tensor, KerasTensor):
-            raise ValueError(f"Argument `input_tensor` must be a KerasTensor. Received: input_tensor={tensor!r}")
+            raise ValueError(
+                f"Argument `input_tensor` must be a KerasTensor, such as Input returns. Received: input_tensor={tensor!r}"
+            )
         given = {"shape": shape and tuple(shape), "batch_size": batch_size, "batch_shape": batch_shape and tuple(batch_shape),
                  "dtype": dtype, "sparse": sparse}  # fmt: skip
         own = {"shape": tensor.shape[1:], "batch_size": tensor.shape[0] if tensor.shape else None,
@@ -96,8 +98,8 @@ class InputLayer(Layer):
         for name, value in given.items():
             if value is not None and value != own[name]:
                 raise ValueError(
-                    f"When providing the `input_tensor` argument, you cannot provide an incompatible `{name}` argument. "
-                    f"Expected {own[name]}. Received: {name}={value!r}"
+                    f"Input: beside input_tensor you cannot provide an incompatible `{name}`. Expected {own[name]}. Received: "
+                    f"{name}={value!r}"
                 )
         return tensor.shape, tensor.dtype
 

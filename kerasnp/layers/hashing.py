@@ -39,7 +39,7 @@ class Hashing(Layer):
         super().__init__(**kwargs)
         if num_bins is None or num_bins <= 0:
             raise ValueError(
-                f"{self._who}: The `num_bins` for `Hashing` cannot be `None` or non-positive values. "
+                f"{self._who}: The `num_bins` for `Hashing` cannot be `None` or non-positive: so many hashes there are. "
                 f"Received: num_bins={num_bins}."
             )
         if output_mode == "int" and self.dtype not in ("int32", "int64"):
@@ -117,20 +117,19 @@ class HashedCrossing(Layer):
     def call(self, inputs):
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:
             raise ValueError(
-                f"{self._who}: `HashedCrossing` should be called on a list or tuple of at least two inputs. "
-                f"Received: inputs={inputs}"
+                f"{self._who}: it should be called on a list of at least two inputs. Received: inputs={inputs}"
             )
         arrays = [K.asarray(ops.convert_to_numpy(v)) for v in inputs]
         shape = arrays[0].shape
         if len(shape) > 2 or (len(shape) == 2 and shape[-1] != 1) or any(a.shape != shape for a in arrays):
             raise ValueError(
-                f"{self._who}: All `HashedCrossing` inputs should have equal shape. Their inputs should have shape `()`, "
-                f"`(batch_size)` or `(batch_size, 1)`. Received: inputs of shapes {[a.shape for a in arrays]}"
+                f"{self._who}: all inputs should have shape (), (batch,) or (batch, 1), the same one. Received: inputs of "
+                f"shapes {[a.shape for a in arrays]}"
             )
         if not all(a.dtype.kind in "iu" or is_text(a) for a in arrays):
             raise ValueError(
-                f"{self._who}: All `HashedCrossing` inputs should have an integer or string dtype. "
-                f"Received: inputs of dtypes {[a.dtype.name for a in arrays]}"
+                f"{self._who}: each input should have an integer or string type. Received: inputs of dtypes "
+                f"{[a.dtype.name for a in arrays]}"
             )
         features = [
             [farm_hash(t.encode()) for t in strings(a, self._who)] if a.dtype.kind not in "iu" else a.reshape(-1).tolist()
@@ -153,11 +152,11 @@ class HashedCrossing(Layer):
 
     def compute_output_shape(self, input_shape):
         if len(input_shape) != 2 or not all(isinstance(s, (list, tuple)) for s in input_shape):
-            raise ValueError(f"Expected as input a list/tuple of 2 tensors. Received input_shape={input_shape}")
+            raise ValueError(f"HashedCrossing takes two inputs, hence a list of two shapes. Received input_shape={input_shape}")
         first, second = (tuple(s) for s in input_shape)
         if first[-1:] != second[-1:]:
             raise ValueError(
-                f"Expected the two input tensors to have identical shapes. Received input_shape={input_shape}"
+                f"HashedCrossing: both inputs must be of one shape. Received input_shape={input_shape}"
             )
         if self.output_mode == "int":
             return first

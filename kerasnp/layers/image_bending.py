@@ -50,8 +50,7 @@ class RandomShear(GeometricLayer):
         fits = all(isinstance(n, (int, float)) and 0 <= (abs(n) if mirrored else n) <= 1 for n in numbers)
         if not fits or len(numbers) != (2 if isinstance(factor, (tuple, list)) else 1):
             raise ValueError(
-                "The `factor` argument should be a number (or a list of two numbers) in the range [0, 1.0]. "
-                f"Received: {name}={factor}"
+                f"The `factor` argument should be a number, or two of them, from 0 to 1. Received: {name}={factor}"
             )
         return tuple(sorted(numbers)) if len(numbers) == 2 else (-factor, factor)
 
@@ -96,7 +95,7 @@ class RandomPerspective(GeometricLayer):
         super().__init__(data_format=data_format, **kwargs)
         self.factor, self.scale = factor_range(factor, (0, 1)), scale
         if not 0.0 <= scale <= 1.0:
-            raise ValueError(f"The `scale` argument should be a number in the range [0,1]. Received: scale={scale}")
+            raise ValueError(f"scale must be a number from 0 to 1. Received: scale={scale}")
         self._set_reading(interpolation, fill_value)
         self._set_seed(seed)
 

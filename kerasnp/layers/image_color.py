@@ -105,7 +105,7 @@ class RandomGrayscale(ImageLayer):
     def __init__(self, factor=0.5, data_format=None, seed=None, **kwargs):
         super().__init__(data_format=data_format, **kwargs)
         if not 0 <= factor <= 1:
-            raise ValueError(f"{self._who}: `factor` should be between 0 and 1. Received: factor={factor}")
+            raise ValueError(f"{self._who}: factor is a probability, a number from 0 to 1. Received: factor={factor}")
         self.factor = factor
         self._set_seed(seed)
 

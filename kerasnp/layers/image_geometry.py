@@ -233,8 +233,8 @@ def _within(factor, name, above=False):
     fits = all(isinstance(n, (int, float)) and -1.0 <= n <= 1.0 and not (above and n == -1.0) for n in numbers)
     if not fits or len(numbers) != (2 if isinstance(factor, (tuple, list)) else 1):
         raise ValueError(
-            "The `factor` argument should be a number (or a list of two numbers) in the range "
-            f"{'(' if above else '['}-1.0, 1.0]. Received: {name}={factor}"
+            f"The `factor` argument should be a number, or two of them, in {'(' if above else '['}-1.0, 1.0]. Received: "
+            f"{name}={factor}"
         )
     return tuple(sorted(factor)) if len(numbers) == 2 else (-abs(factor), abs(factor))
 

@@ -69,8 +69,8 @@ class ImageLayer(Layer, abstract=True):
                 )
             if not self.bounding_box_format:
                 raise ValueError(
-                    f"{self._who}: You passed an input with a 'bounding_boxes' key, but you didn't specify a bounding box "
-                    "format. Pass a `bounding_box_format` argument, e.g. `bounding_box_format='xyxy'`."
+                    f"{self._who}: the input has the key 'bounding_boxes', and the layer no format to read them by; give "
+                    "bounding_box_format='xyxy' or another."
                 )
         methods = {
             "images": self.transform_images,
@@ -94,8 +94,7 @@ class ImageLayer(Layer, abstract=True):
         rank = len(ops.shape(images))
         if rank not in (3, 4):
             raise ValueError(
-                "Expected image tensor to have rank 3 (single image) or 4 (batch of images). "
-                f"Received: data.shape={ops.shape(images)}"
+                f"An image has rank 3, and a batch of images rank 4. Received: data.shape={ops.shape(images)}"
             )
         return rank == 4
 
@@ -108,7 +107,10 @@ class ImageLayer(Layer, abstract=True):
         """(batch size, height, width) of the images in `data`."""
         shape = ops.shape(data["images"] if isinstance(data, dict) else data)
         if len(shape) not in (3, 4):
-            raise ValueError(f"{self._who}: Expected the input image to be rank 3 or 4. Received: inputs.shape={shape}")
+            raise ValueError(
+                f"{self._who}: Expected the input image to be rank 3 or 4, the latter for a batch. Received: "
+                f"inputs.shape={shape}"
+            )
         space = shape[-2:] if self.data_format == "channels_first" else shape[-3:-1]
         return (shape[0] if self._is_batched(data["images"] if isinstance(data, dict) else data) else 1, *space)
 
@@ -146,8 +148,7 @@ def factor_range(factor, bounds, message=None):
     Raises: ValueError for anything else, or numbers out of bounds.
     """
     message = message or (
-        "The `factor` argument should be a number (or a list of two numbers) "
-        f"in the range [{bounds[0]}, {bounds[1]}]. Received: factor={factor}"
+        f"The `factor` argument should be a number, or two of them, in [{bounds[0]}, {bounds[1]}]. Received: factor={factor}"
     )
     if isinstance(factor, (tuple, list)):
         if len(factor) != 2 or factor[0] > bounds[1] or factor[1] < bounds[0]:
@@ -163,8 +164,7 @@ def named_range(value, name, bounds=(0, 1)):
     return factor_range(
         value,
         bounds,
-        f"The `{name}` argument should be a number (or a list of two numbers) in the range "
-        f"[{bounds[0]}, {bounds[1]}]. Received: {name}={value}",
+        f"The `{name}` argument must be a number, or two of them, in [{bounds[0]}, {bounds[1]}]. Received: {name}={value}",
     )
 
 
@@ -175,7 +175,8 @@ def two_sorted(value_range):
     """
     if not isinstance(value_range, (tuple, list)) or len(value_range) != 2:
         raise ValueError(
-            f"The `value_range` argument should be a list of two numbers. Received: value_range={value_range}"
+            "The `value_range` argument should be a list of two numbers, the lowest and the highest value. Received: "
+            f"value_range={value_range}"
         )
     return sorted(value_range)
 

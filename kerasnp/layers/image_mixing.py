@@ -71,8 +71,7 @@ class RandomErasing(_BoxLayer):
             fill = K.asarray(fill, K.float32).reshape((3, 1, 1) if self.data_format == "channels_first" else 3)
         elif not isinstance(fill, (int, float)):
             raise ValueError(
-                f"{self._who}: the `fill_value` argument should be a number (or a list of three numbers). "
-                f"Received: fill_value={fill}"
+                f"{self._who}: fill_value must be a number, or three of them, a colour. Received: fill_value={fill}"
             )
         return K.clip(K.asarray(fill, K.float32), *self.value_range)
 

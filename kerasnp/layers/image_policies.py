@@ -244,7 +244,7 @@ class Pipeline(Layer):
         layers = config.get("layers")
         if not isinstance(layers, (list, tuple)):
             raise ValueError(
-                "`Pipeline` config must contain a `layers` key mapping to a list of serialized layers. "
-                f"Received config with layers={layers}."
+                "Pipeline: its configuration must list the configurations of its layers under 'layers'. Received: "
+                f"layers={layers}."
             )
         return cls([deserialize_keras_object(c, family="layers") for c in layers], name=config.get("name"))

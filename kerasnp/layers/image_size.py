@@ -29,8 +29,8 @@ class _SizedLayer(ImageLayer, abstract=True):
     def compute_output_shape(self, input_shape):
         if len(input_shape) not in (3, 4) or isinstance(input_shape[0], (list, tuple)):
             raise ValueError(
-                "`input_shape` must be a non-nested tuple or list of rank-1 with size 3 (unbatched) or 4 (batched). "
-                f"Received: input_shape={input_shape}"
+                "input_shape must be that of an image, with 3 entries, or of a batch, with 4. Received: "
+                f"input_shape={input_shape}"
             )
         shape = list(input_shape)
         for axis, n in zip(self._height_width_axes(), (self.height, self.width)):

@@ -259,7 +259,6 @@ def _share(factor, name):
     numbers = list(factor) if isinstance(factor, (tuple, list)) else [0, factor]
     if len(numbers) != 2 or not all(isinstance(n, (int, float)) and 0 <= n <= 1 for n in numbers):
         raise ValueError(
-            "The `addition_factor` and `threshold_factor` arguments should be a number (or a list of two numbers) in the "
-            f"range [0, 1]. Received: {name}={factor}"
+            f"addition_factor and threshold_factor must be numbers from 0 to 1, or pairs of them. Received: {name}={factor}"
         )
     return tuple(sorted(numbers))

@@ -58,40 +58,44 @@ class IndexLookup(Layer):
         self.oov_method = check.one_of("oov_method", oov_method, ("floormod", "farmhash"), self._who)
         if salt is not None and vocabulary_dtype != "string" and oov_method != "farmhash":
             raise ValueError(
-                f"{self._who}: `salt` can only be used when `oov_method='farmhash'`. Received: oov_method={oov_method}"
+                f"{self._who}: salt belongs to oov_method='farmhash'. Received: oov_method={oov_method}"
             )
         if max_tokens is not None and max_tokens <= 1:
-            raise ValueError(f"{self._who}: If set, `max_tokens` must be greater than 1. Received: max_tokens={max_tokens}")
+            raise ValueError(
+                f"{self._who}: If set, `max_tokens` must be greater than 1, since masks and unknown words are counted too. "
+                f"Received: max_tokens={max_tokens}"
+            )
         if pad_to_max_tokens and max_tokens is None:
             raise ValueError(
-                f"{self._who}: If pad_to_max_tokens is True, must set `max_tokens`. Received: max_tokens={max_tokens}"
+                f"{self._who}: If pad_to_max_tokens is True, must set `max_tokens`, the width that is padded to. Received: "
+                f"max_tokens={max_tokens}"
             )
         if num_oov_indices < 0:
             raise ValueError(
-                f"{self._who}: `num_oov_indices` must be greater than or equal to 0. "
-                f"Received: num_oov_indices={num_oov_indices}"
+                f"{self._who}: `num_oov_indices` must be greater than or equal to 0, being a count. Received: "
+                f"num_oov_indices={num_oov_indices}"
             )
         output_mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
         if sparse and output_mode == "int":
             raise ValueError(
-                f"{self._who}: `sparse` may only be true if `output_mode` is `'one_hot'`, `'multi_hot'`, `'count'` or "
-                f"`'tf_idf'`. Received: sparse={sparse} and output_mode={output_mode}"
+                f"{self._who}: `sparse` may only be true if `output_mode` is `'one_hot'` or another that gives vectors. "
+                f"Received: sparse={sparse} and output_mode={output_mode}"
             )
         check.one_of("output_mode", output_mode, ("int", "one_hot", "multi_hot", "count", "tf_idf"), self._who)
         if invert and output_mode != "int":
             raise ValueError(
-                f"{self._who}: `output_mode` must be `'int'` when `invert` is true. Received: output_mode={output_mode}"
+                f"{self._who}: `output_mode` must be `'int'` when `invert` is true, since only indices can be turned back. "
+                f"Received: output_mode={output_mode}"
             )
         refuse_sparse(sparse, self._who)
         if idf_weights is not None and output_mode != "tf_idf":
             raise ValueError(
-                f"{self._who}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`. "
+                f"{self._who}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`, which alone uses them. "
                 f"Received: idf_weights={idf_weights} and output_mode={output_mode}"
             )
         if output_mode == "tf_idf" and vocabulary is not None and idf_weights is None:
             raise ValueError(
-                f"{self._who}: When specifying the `vocabulary` argument, in TF-IDF output mode, the `idf_weights` argument "
-                "must also be provided."
+                f"{self._who}: a vocabulary for output_mode='tf_idf' comes with its idf_weights; give both."
             )
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
         self.mask_token, self.oov_token, self.invert = mask_token, oov_token, invert
@@ -172,10 +176,10 @@ class IndexLookup(Layer):
         Raises: ValueError for a path, repeated tokens, misplaced special tokens, or too many tokens.
         """
         if self.output_mode == "tf_idf" and idf_weights is None:
-            raise ValueError(f"{self._who}: `idf_weights` must be set if output_mode is 'tf_idf'.")
+            raise ValueError(f"{self._who}: output_mode='tf_idf' takes a vocabulary with its idf_weights; give both.")
         if self.output_mode != "tf_idf" and idf_weights is not None:
             raise ValueError(
-                f"{self._who}: `idf_weights` should only be set if output_mode is `'tf_idf'`. "
+                f"{self._who}: `idf_weights` should only be set if `output_mode` is `'tf_idf'`, which alone uses them. "
                 f"Received: output_mode={self.output_mode} and idf_weights={idf_weights}"
             )
         if isinstance(vocabulary, (str, bytes)) or hasattr(vocabulary, "__fspath__"):
@@ -200,22 +204,21 @@ class IndexLookup(Layer):
         repeated = [token for token, n in collections.Counter(tokens).items() if n > 1]
         if repeated:
             raise ValueError(
-                f"{self._who}: The passed vocabulary has at least one repeated term. Please uniquify your dataset. "
-                f"The repeated terms are: {repeated[:20]}"
+                f"{self._who}: The passed vocabulary has at least one repeated term, and each may stand in it once: "
+                f"{repeated[:20]}"
             )
         known = set(tokens)
         for what, token in (("mask", self.mask_token), ("OOV", self.oov_token if self.invert else None)):
             if token is not None and token in known:
                 raise ValueError(
-                    f"{self._who}: Found reserved {what} token at unexpected location in `vocabulary`. Either remove all mask "
-                    "and OOV tokens, or include them only at the start of the vocabulary in precisely this order: "
-                    f"{self._special_tokens}. Received: {what.lower()}_token={token!r} at vocabulary index {given.index(token)}"
+                    f"{self._who}: Found reserved {what} token at unexpected location in `vocabulary`. Tokens for masks and "
+                    f"unknown words stand in front, all of them and in this order, or are left out: {self._special_tokens}. "
+                    f"Received: {what.lower()}_token={token!r} at vocabulary index {given.index(token)}"
                 )
         size = self._token_start + len(tokens)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(
-                f"{self._who}: Attempted to set a vocabulary larger than the maximum vocab size. Received vocabulary size is "
-                f"{size}; `max_tokens` is {self.max_tokens}."
+                f"{self._who}: the vocabulary has {size} entries, and max_tokens={self.max_tokens} allows no more than that."
             )
 
     def _keep(self, tokens):
@@ -223,9 +226,9 @@ class IndexLookup(Layer):
         size = self._token_start + len(tokens)
         if self._fixed_length and self._frozen_vocab_size not in (None, size):
             raise RuntimeError(
-                f"{self._who}: When using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, the vocabulary size "
-                f"cannot be changed after the layer is called. Old vocab size is {self._frozen_vocab_size}, new vocab size "
-                f"is {size}"
+                f"{self._who}: it has been called, and with output_mode={self.output_mode} and pad_to_max_tokens=False its "
+                f"output is as wide as the vocabulary, which must keep its {self._frozen_vocab_size} entries. Received: {size} "
+                "entries"
             )
         self._vocabulary = Vocabulary(tokens, self._token_start)
         self._frozen_vocab_size = size
@@ -238,8 +241,8 @@ class IndexLookup(Layer):
         """Weights of all indices: unknown tokens weigh as the average, unused places nothing."""
         if weights.ndim != 1 or len(weights) != count:
             raise ValueError(
-                f"{self._who}: `idf_weights` must be the same length as vocabulary. Received: idf_weights of shape "
-                f"{weights.shape} for {count} tokens"
+                f"{self._who}: idf_weights must hold one number for each token. Received: idf_weights of shape {weights.shape} "
+                f"for {count} tokens"
             )
         back = self.max_tokens - front - count if self.pad_to_max_tokens else 0
         return K.concatenate([K.full(front, weights.mean(), weights.dtype), weights, K.zeros(back, weights.dtype)])
@@ -296,8 +299,7 @@ class IndexLookup(Layer):
     def _count(self, documents):
         if self._has_input_vocabulary:
             raise ValueError(
-                f"Cannot adapt layer '{self.name}' after setting a static vocabulary via `vocabulary` argument or "
-                "`set_vocabulary()` method."
+                f"Cannot adapt layer '{self.name}': its vocabulary was given, by `vocabulary` or set_vocabulary()."
             )
         for tokens in documents:
             self._counts.update(tokens)
@@ -344,8 +346,8 @@ class IndexLookup(Layer):
                     found[i] = unknown
                 elif self.num_oov_indices == 0:
                     raise ValueError(
-                        f"{self._who}: When `num_oov_indices=0` all inputs should be in vocabulary, found OOV values "
-                        f"{[t for t in dict.fromkeys(tokens) if t not in index][:20]}, consider setting `num_oov_indices=1`."
+                        f"{self._who}: num_oov_indices=0 leaves no index for unknown tokens, found OOV values "
+                        f"{[t for t in dict.fromkeys(tokens) if t not in index][:20]}; set it to 1 or more."
                     )
                 else:
                     found[i] = unknown + self._bucket(tokens[i])
@@ -363,15 +365,14 @@ class IndexLookup(Layer):
             return indices
         if self._fixed_length and self._frozen_vocab_size is None:
             raise RuntimeError(
-                f"{self._who}: When using `output_mode={self.output_mode}` and `pad_to_max_tokens=False`, you must set the "
-                "layer's vocabulary before calling it. Either pass a `vocabulary` argument to the layer, or call `adapt` "
-                "with some sample data."
+                f"{self._who}: with output_mode={self.output_mode} and pad_to_max_tokens=False the output is as wide as the "
+                "vocabulary, so this must be there first: give `vocabulary`, or call adapt(data)."
             )
         depth = self.max_tokens if self.pad_to_max_tokens else self._frozen_vocab_size
         if self.output_mode != "tf_idf":
             return encode(indices, self.output_mode, depth, "int64")
         if self._idf is None:
-            raise ValueError(f"{self._who}: When `output_mode` is `'tf_idf'`, `idf_weights` must be provided.")
+            raise ValueError(f"{self._who}: output_mode='tf_idf' needs idf_weights, one number for each token.")
         return encode(indices, "count", depth, K.floatx()) * self._idf
 
     def _tokens_at(self, indices):
@@ -486,7 +487,7 @@ def salt_pair(salt, who):
     if isinstance(salt, int):
         return [salt, salt]
     raise ValueError(
-        f"{who}: The `salt` argument can only be a tuple of size 2 integers, or a single integer. Received: salt={salt}."
+        f"{who}: The `salt` argument can only be a tuple of size 2, or one integer. Received: salt={salt}."
     )
 
 

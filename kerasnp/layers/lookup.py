@@ -94,8 +94,7 @@ class IntegerLookup(IndexLookup):
     ):
         if vocabulary_dtype != "int64":
             raise ValueError(
-                "Only `vocabulary_dtype='int64'` is supported at this time. "
-                f"Received: vocabulary_dtype={vocabulary_dtype}"
+                f"vocabulary_dtype must be 'int64'. Received: vocabulary_dtype={vocabulary_dtype}"
             )
         super().__init__(
             max_tokens, num_oov_indices, mask_token, oov_token, vocabulary_dtype, vocabulary, idf_weights, invert, output_mode,

@@ -17,22 +17,20 @@ class _Merge(Layer, abstract=True):
         sizes = {shape[0] for shape in input_shape if shape} - {None}
         if len(sizes) > 1:
             raise ValueError(
-                f"{self._who}: cannot merge tensors with different batch sizes. Received tensors with shapes {input_shape}"
+                f"{self._who}: cannot merge batches of different sizes. Received tensors with shapes {input_shape}"
             )
         self.compute_output_shape(input_shape)
 
     def _several(self, shapes):
         if not isinstance(shapes, (list, tuple)) or not shapes or not isinstance(shapes[0], (list, tuple)):
             raise ValueError(
-                f"{self._who}: a merge layer should be called on a list of inputs. "
-                f"Received: input_shape={shapes} (not a list of shapes)"
+                f"{self._who}: it should be called on a list of tensors. Received: input_shape={shapes} (not a list of shapes)"
             )
 
     def call(self, inputs):
         if not isinstance(inputs, (list, tuple)):
             raise ValueError(
-                f"{self._who}: a merge layer should be called on a list of inputs. "
-                f"Received: inputs={inputs} (not a list of tensors)"
+                f"{self._who}: it should be called on a list of tensors. Received: inputs={inputs} (not a list of tensors)"
             )
         longest = max(x.ndim for x in inputs)
         return self._merge_function([self._lengthened(x, longest) for x in inputs])
@@ -81,8 +79,8 @@ class _Merge(Layer, abstract=True):
                 raise ValueError(f"{self._who}: `{name}` should be a list. Received: {name}={value}")
         if len(mask) != len(inputs):
             raise ValueError(
-                f"{self._who}: the lists `inputs` and `mask` should have the same length. "
-                f"Received: inputs of length {len(inputs)}, and mask of length {len(mask)}"
+                f"{self._who}: inputs and masks should have the same length. Received: {len(inputs)} inputs and {len(mask)} "
+                "masks"
             )
 
     def compute_mask(self, inputs, mask=None):
@@ -123,13 +121,15 @@ class Subtract(_Merge):
         super().build(input_shape)
         if len(input_shape) != 2:
             raise ValueError(
-                f"{self._who}: a `Subtract` layer should be called on exactly 2 inputs. Received: input_shape={input_shape}"
+                f"{self._who}: the layer should be called on exactly 2 inputs, one to be taken from the other. Received: "
+                f"input_shape={input_shape}"
             )
 
     def _merge_function(self, inputs):
         if len(inputs) != 2:
             raise ValueError(
-                f"{self._who}: a `Subtract` layer should be called on exactly 2 inputs. Received: {len(inputs)} inputs"
+                f"{self._who}: the layer should be called on exactly 2 inputs, one to be taken from the other. Received: "
+                f"{len(inputs)} inputs"
             )
         return super()._merge_function(inputs)
 
@@ -227,14 +227,13 @@ class Concatenate(_Merge):
     def build(self, input_shape):
         if not isinstance(input_shape, (list, tuple)) or not isinstance(next(iter(input_shape), None), (list, tuple)):
             raise ValueError(
-                f"{self._who}: a `Concatenate` layer should be called on a list of at least 1 input. "
-                f"Received: input_shape={input_shape}"
+                f"{self._who}: the layer should be called on a list with one input or more. Received: input_shape={input_shape}"
             )
         others = [[n for a, n in enumerate(shape) if a != self.axis % len(shape)] for shape in input_shape]
         alike = len(set(map(len, others))) == 1 and all(len(set(ns) - {None}) <= 1 for ns in zip(*others))
         if not alike:
             raise ValueError(
-                f"{self._who}: a `Concatenate` layer requires inputs with matching shapes except for the concatenation axis. "
+                f"{self._who}: it requires inputs with matching shapes except for the concatenation axis, {self.axis}. "
                 f"Received: input_shape={input_shape}"
             )
 
@@ -244,7 +243,7 @@ class Concatenate(_Merge):
     def compute_output_shape(self, input_shape):
         if not isinstance(input_shape, (list, tuple)) or not isinstance(input_shape[0], (list, tuple)):
             raise ValueError(
-                f"{self._who}: a `Concatenate` layer should be called on a list of inputs. Received: input_shape={input_shape}"
+                f"{self._who}: the layer should be called on a list of tensors. Received: input_shape={input_shape}"
             )
         sizes = [shape[self.axis] for shape in input_shape]
         y = list(input_shape[0])
@@ -281,7 +280,9 @@ class Dot(_Merge):
     def __init__(self, axes, normalize=False, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(axes, (int, list, tuple)):
-            raise TypeError(f"{self._who}: invalid type for argument `axes`: it should be a list or an int. Received: {axes}")
+            raise TypeError(
+                f"{self._who}: invalid type for argument `axes`, which is an int or one for each input. Received: {axes}"
+            )
         if not isinstance(axes, int) and (len(axes) != 2 or not all(isinstance(a, int) for a in axes)):
             raise ValueError(
                 f"{self._who}: invalid format for argument `axes`: list elements should be two integers. Received: axes={axes}"
@@ -292,7 +293,7 @@ class Dot(_Merge):
         """The two axes, counted from the front."""
         if not isinstance(shapes, (list, tuple)) or len(shapes) != 2 or not isinstance(shapes[0], (list, tuple)):
             raise ValueError(
-                f"{self._who}: a `Dot` layer should be called on a list of 2 inputs. Received: input_shape={shapes}"
+                f"{self._who}: the layer should be called on a list with two tensors. Received: input_shape={shapes}"
             )
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         return [a % len(shape) if a < 0 else a for a, shape in zip(axes, shapes)]
@@ -302,8 +303,8 @@ class Dot(_Merge):
         first, second = input_shape
         if first[a] != second[b]:
             raise ValueError(
-                f"{self._who}: incompatible input shapes: axis values {first[a]} (at axis {a}) != {second[b]} (at axis {b}). "
-                f"Full input shapes: {first}, {second}"
+                f"{self._who}: incompatible input shapes, {first} and {second}: axis {a} of the first has {first[a]} entries, "
+                f"and axis {b} of the second {second[b]}."
             )
 
     def call(self, inputs):

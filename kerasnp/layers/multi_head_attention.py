@@ -295,7 +295,7 @@ class MultiHeadAttention(_ProjectedAttention):
             attention_axes = (attention_axes,)
         elif attention_axes is not None and not isinstance(attention_axes, (list, tuple)):
             raise ValueError(
-                f"{self._who}: attention_axes must be an int, list, or tuple. Received: attention_axes={attention_axes!r}"
+                f"{self._who}: attention_axes must be an axis, or a list of them. Received: attention_axes={attention_axes!r}"
             )
         self._attention_axes = None if attention_axes is None else tuple(attention_axes)
         options = {
@@ -402,8 +402,8 @@ class GroupedQueryAttention(_ProjectedAttention, aliases=("GroupQueryAttention",
         self.num_key_value_heads = _positive("num_key_value_heads", num_key_value_heads, self._who)
         if num_query_heads % num_key_value_heads:
             raise ValueError(
-                f"{self._who}: `num_query_heads` must be divisible by `num_key_value_heads`. "
-                f"Received: num_query_heads={num_query_heads}, num_key_value_heads={num_key_value_heads}"
+                f"{self._who}: num_query_heads must be a multiple of num_key_value_heads. Received: "
+                f"num_query_heads={num_query_heads}, num_key_value_heads={num_key_value_heads}"
             )
         options = {
             "kernel_initializer": kernel_initializer, "bias_initializer": bias_initializer,
@@ -479,6 +479,6 @@ def _positive(name, value, who):
 def _check_lengths(who, value_shape, key_shape):
     if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
         raise ValueError(
-            f"{who}: all dimensions of `value` and `key`, except the last one, must be equal. "
-            f"Received: value_shape={value_shape} and key_shape={key_shape}"
+            f"{who}: all axes of `value` and `key` but the last must be equal. Received: value_shape={value_shape} and "
+            f"key_shape={key_shape}"
         )

@@ -21,8 +21,8 @@ class _Normalization(Layer, abstract=True):
         sizes = tuple(input_shape[a] for a in axes)
         if None in sizes:
             raise ValueError(
-                f"{self._who}: axis {self.axis} of the input tensor should have a defined dimension but the layer received an "
-                f"input with shape {tuple(input_shape)}"
+                f"{self._who}: the size of axis {self.axis} must be known when the weights are made. Received: an input with "
+                f"shape {tuple(input_shape)}"
             )
         return sizes
 
@@ -270,7 +270,7 @@ class LayerNormalization(_ScaleAndCenter):
     ):
         super().__init__(**kwargs)
         self.axis = _axis_argument(
-            axis, self._who, "Expected an int or a list/tuple of ints for the argument 'axis'"
+            axis, self._who, "axis must be an int, or a list of ints"
         )
         self._set_affine(
             epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
@@ -435,7 +435,7 @@ class UnitNormalization(_Normalization):
         return ops.normalize(inputs, self.axis, epsilon=1e-6)
 
 
-def _axis_argument(axis, who, problem="Invalid value for `axis` argument: expected an int or a list/tuple of ints"):
+def _axis_argument(axis, who, problem="Invalid value for `axis` argument: it is an int, or a list of ints"):
     """An axis, or a list of them."""
     if isinstance(axis, (list, tuple)) and axis and all(isinstance(a, int) for a in axis):
         return list(axis)

@@ -107,7 +107,10 @@ class ZeroPadding3D(_ZeroPadding):
 
 
 class _Cropping(_Border, abstract=True):
-    _demand = "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the input"
+    _demand = (
+        "Values in `cropping` argument should be smaller than the corresponding spatial dimension of the input, or nothing "
+        "is left"
+    )
 
     def __init__(self, cropping, data_format=None, **kwargs):
         super().__init__(**kwargs)
@@ -149,7 +152,7 @@ class Cropping1D(_Cropping):
     """
 
     rank = 1
-    _demand = "`cropping` parameter of `Cropping1D` layer must be smaller than the input length in sum"
+    _demand = "`cropping` parameter of `Cropping1D` layer must be smaller than the inputs are long"
 
     def __init__(self, cropping=(1, 1), **kwargs):
         super().__init__(cropping if isinstance(cropping, int) else (cropping,), "channels_last", **kwargs)

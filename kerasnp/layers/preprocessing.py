@@ -58,8 +58,8 @@ class Normalization(Layer):
         self.axis = () if axis is None else tuple(axis) if isinstance(axis, (list, tuple)) else (axis,)
         if (mean is None) != (variance is None):
             raise ValueError(
-                f"{self._who}: when setting values directly, both `mean` and `variance` must be set. "
-                f"Received: mean={mean} and variance={variance}"
+                f"{self._who}: values are taken as they are given, so both `mean` and `variance` must be set. Received: "
+                f"mean={mean} and variance={variance}"
             )
         self.input_mean, self.input_variance, self.invert = mean, variance, invert
         self.supports_masking = True
@@ -74,8 +74,8 @@ class Normalization(Layer):
         kept = sorted(a % ndim for a in self.axis)
         if any(input_shape[a] is None for a in kept):
             raise ValueError(
-                f"{self._who}: All `axis` values to be kept must have a known length. "
-                f"Received: axis={self.axis} and input shape {tuple(input_shape)}"
+                f"{self._who}: All `axis` values to be kept need a known length. Received: axis={self.axis} and input shape "
+                f"{tuple(input_shape)}"
             )
         self._kept = tuple(kept)
         self._broadcast = tuple(n if a in kept else 1 for a, n in enumerate(input_shape))

@@ -77,15 +77,14 @@ class Bidirectional(Layer):
         ahead, back = self.forward_layer, self.backward_layer
         if ahead.go_backwards == back.go_backwards:
             raise ValueError(
-                "Forward layer and backward layer should have different `go_backwards` value. Received: "
+                "Bidirectional: forward_layer and backward_layer must differ in go_backwards. Received: "
                 f"forward_layer.go_backwards={ahead.go_backwards}, backward_layer.go_backwards={back.go_backwards}"
             )
         for name in ("stateful", "return_sequences", "return_state"):
             a, b = getattr(ahead, name, False), getattr(back, name, False)
             if a != b:
                 raise ValueError(
-                    f"Forward layer and backward layer are expected to have the same value for attribute {name!r}. "
-                    f"Received: {a} and {b}"
+                    f"Bidirectional: forward_layer and backward_layer must agree in {name!r}. Received: {a} and {b}"
                 )
 
     def build(self, sequences_shape, initial_state_shape=None):
@@ -239,8 +238,7 @@ class TimeDistributed(Wrapper):
     def _step_shape(self, shape):
         if not isinstance(shape, (list, tuple)) or len(shape) < 3:
             raise ValueError(
-                f"`TimeDistributed` Layer should be passed an `input_shape` with at least 3 dimensions, "
-                f"received: {shape}"
+                f"TimeDistributed: input_shape must have 3 axes or more, batch and time among them, received: {shape}"
             )
         return (shape[0], *shape[2:])
 
@@ -261,9 +259,9 @@ class TimeDistributed(Wrapper):
         n, t = shape[:2]
         if mask is not None and tuple(mask.shape[:2]) != (n, t):
             raise ValueError(
-                f"The `mask` passed to the `TimeDistributed` layer has a shape {tuple(mask.shape)} that is "
-                f"incompatible with the input shape {shape}. The first two dimensions of the mask (batch size and "
-                f"timesteps) must match the input's first two dimensions. Expected mask shape prefix: {(n, t)}."
+                "The `mask` passed to the `TimeDistributed` layer has a shape that does not fit: its first axes must match "
+                f"batch size and steps. Expected a mask of shape {(n, t)} for inputs of shape {shape}. Received: "
+                f"{tuple(mask.shape)}."
             )
         if self._every_step_by_itself(training):
             steps = [ops.squeeze(x, 1) for x in ops.split(inputs, t, axis=1)]

@@ -41,10 +41,10 @@ class StackedRNNCells(Layer):
         super().__init__(**kwargs)
         for cell in cells:
             if not hasattr(cell, "call"):
-                raise ValueError(f"All cells must have a `call` method. Received cell without a `call` method: {cell}")
+                raise ValueError(f"StackedRNNCells: each cell needs a `call` method. Received: {cell}")
             if not hasattr(cell, "state_size"):
                 raise ValueError(
-                    f"All cells must have a `state_size` attribute. Received cell without a `state_size`: {cell}"
+                    f"StackedRNNCells: each cell needs a `state_size`. Received: {cell}"
                 )
         self.cells = list(cells)
 
@@ -158,11 +158,10 @@ class RNN(Layer):
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell)
         if not hasattr(cell, "call"):
-            raise ValueError(f"Argument `cell` should have a `call` method. Received: cell={cell}")
+            raise ValueError(f"RNN: cell must have a `call` method. Received: cell={cell}")
         if not hasattr(cell, "state_size"):
             raise ValueError(
-                "The RNN cell should have a `state_size` attribute (one integer, or a list, one for each state). "
-                f"Received: cell={cell}"
+                f"RNN: cell must have a `state_size`, an integer, or a list of one for each state. Received: cell={cell}"
             )
         super().__init__(**kwargs)
         self.cell = cell
@@ -203,8 +202,8 @@ class RNN(Layer):
             batch = sequences_shape[0]
             if batch is None:
                 raise ValueError(
-                    "When using `stateful=True` in a RNN, the batch size must be static. Found dynamic batch size: "
-                    f"sequence.shape={tuple(sequences_shape)}; give it as Input(..., batch_size=...)."
+                    f"A stateful RNN needs a fixed batch size. Received: sequence.shape={tuple(sequences_shape)}; give it as "
+                    "Input(..., batch_size=...)."
                 )
             first = self.get_initial_state(batch)
             from kerasnp.autodiff.variable import Variable

@@ -43,7 +43,7 @@ class SpatialLayer(Layer, abstract=True):
         """Raise ValueError where an output would have no elements along a spatial axis."""
         if any(n is not None and n <= 0 for n in spatial):
             raise ValueError(
-                f"{self._who}: Computed output size would be zero or negative. The input is smaller than the window. "
+                f"{self._who}: Computed output size would be zero or negative, since the input is smaller than the window. "
                 f"Received: input shape {tuple(input_shape)}; use a smaller window, larger inputs, or padding='same'."
             )
 

@@ -19,10 +19,10 @@ class TextVectorization(Layer):
     padded with zeros to one length, or counted.
 
     >>> layer = TextVectorization(output_sequence_length=4)
-    >>> layer.adapt(["foo bar", "bar baz", "baz bada boom"])
-    >>> layer(["Foo, qux bar!", "qux baz"])
-    array([[4, 1, 3, 0],
-           [1, 2, 0, 0]])
+    >>> layer.adapt(["red fish", "blue fish", "one fish"])
+    >>> layer(["One fish, two fish!", "blue whale"])
+    array([[4, 2, 1, 2],
+           [5, 1, 0, 0]])
 
     Args:
         max_tokens: the largest size of the vocabulary, special tokens included.
@@ -77,16 +77,16 @@ class TextVectorization(Layer):
         widths = ngrams if isinstance(ngrams, tuple) else (ngrams,)
         if ngrams is not None and not all(isinstance(n, int) for n in widths):
             raise ValueError(
-                f"{self._who}: `ngrams` must be None, an integer, or a tuple of integers. Received: ngrams={ngrams}"
+                f"{self._who}: ngrams must be None, a length, or a tuple of lengths. Received: ngrams={ngrams}"
             )
         if output_mode == "int" and not isinstance(output_sequence_length, (int, type(None))):
             raise ValueError(
-                f"{self._who}: `output_sequence_length` must be either None or an integer when `output_mode` is 'int'. "
-                f"Received: output_sequence_length={output_sequence_length}"
+                f"{self._who}: output_mode='int' takes an output_sequence_length that is an integer or None. Received: "
+                f"output_sequence_length={output_sequence_length}"
             )
         if output_mode != "int" and output_sequence_length is not None:
             raise ValueError(
-                f"{self._who}: `output_sequence_length` must not be set if `output_mode` is not 'int'. "
+                f"{self._who}: `output_sequence_length` must not be set if `output_mode` is not one of sequences, 'int'. "
                 f"Received output_sequence_length={output_sequence_length}."
             )
         self.standardize, self.split, self.ngrams = standardize, split, ngrams
@@ -206,8 +206,8 @@ class TextVectorization(Layer):
             if len(shape) > 1:
                 if shape[-1] != 1:
                     raise ValueError(
-                        f"{self._who}: to tokenize strings, the input rank must be 1 or the last shape dimension must be 1. "
-                        f"Received: inputs.shape={shape} with rank={len(shape)}"
+                        f"{self._who}: strings are cut into tokens row by row, so the inputs must be of shape (batch,) or "
+                        f"(batch, 1). Received: inputs.shape={shape} with rank={len(shape)}"
                     )
                 shape = shape[:-1]
             documents = self._tokens_of(texts)

@@ -380,15 +380,14 @@ class Weights:
         own = self.weights
         if len(own) != len(weights):
             raise ValueError(
-                f"You called `set_weights(weights)` on layer '{self.name}' with a weight list of length {len(weights)}, "
-                f"but the layer was expecting {len(own)} weights."
+                f"set_weights: layer '{self.name}' takes {len(own)} arrays. Received: a list of length {len(weights)}"
             )
         arrays = [K.asarray(getattr(w, "value", w)) for w in weights]
         for variable, array in zip(own, arrays):
             if variable.shape != array.shape:
                 raise ValueError(
-                    f"Layer {self.name} weight shape {variable.shape} is not compatible with provided weight shape "
-                    f"{array.shape}: pass an array of shape {variable.shape} for {variable.path!r}."
+                    f"Layer {self.name}: {variable.path!r} has shape {variable.shape}, which is not compatible with that of "
+                    f"the array. Received: shape {array.shape}"
                 )
         for variable, array in zip(own, arrays):
             variable.assign(array)
@@ -406,7 +405,7 @@ class Weights:
         """
         if not self.built:
             raise ValueError(
-                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't built. "
-                f"Build it first via: `layer.build(input_shape)`."
+                f"count_params: layer '{self.name}' isn't built; call `layer.build(input_shape)`, or the layer on some data, "
+                "first."
             )
         return sum(w.size for w in self.weights)

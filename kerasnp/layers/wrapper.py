@@ -27,8 +27,8 @@ class Wrapper(Layer, abstract=True):
         super().__init__(**kwargs)
         if not isinstance(layer, Layer):
             raise ValueError(
-                f"{self._who}: Layer {layer!r} supplied to Wrapper isn't a supported layer type. "
-                f"Please ensure wrapped layer is a valid Keras layer. Received: {type(layer).__name__}"
+                f"{self._who}: it wraps layers, and {layer!r} isn't a supported layer type. Expected a "
+                f"kerasnp.layers.Layer. Received: {type(layer).__name__}"
             )
         self.layer = layer
 
@@ -64,7 +64,8 @@ class SpectralNormalization(Wrapper):
         super().__init__(layer, **kwargs)
         if check.integer("power_iterations", power_iterations, self._who) < 1:
             raise ValueError(
-                f"{self._who}: `power_iterations` should be greater than zero. Received: power_iterations={power_iterations}"
+                f"{self._who}: `power_iterations` should be greater than zero, the steps of each call. Received: "
+                f"power_iterations={power_iterations}"
             )
         self.power_iterations = power_iterations
 

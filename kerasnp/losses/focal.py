@@ -118,7 +118,7 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         self, q=0.5, reduction="sum_over_batch_size", name="categorical_generalized_cross_entropy", dtype=None
     ):
         if not 0 < q < 1:
-            raise ValueError(f"CategoricalGeneralizedCrossEntropy: q must be in the interval (0, 1). Received: q={q}")
+            raise ValueError(f"CategoricalGeneralizedCrossEntropy: q must lie between 0 and 1, without them. Received: q={q}")
         super().__init__(name, reduction, dtype)
         self.q = q
 

@@ -15,7 +15,7 @@ SUMMATIONS = ("interpolation", "majoring", "minoring")
 class AUC(Metric):
     """The area under a curve of two rates, traced by the threshold.
 
-    >>> float(AUC(num_thresholds=3)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
+    >>> float(AUC(num_thresholds=3)([1, 0, 1, 0, 1], [0.8, 0.2, 0.6, 0.7, 0.9]))
     0.75
 
     Args:

@@ -123,7 +123,7 @@ class Accuracy(MeanMetricWrapper):
 class BinaryAccuracy(MeanMetricWrapper):
     """How often `y_pred > threshold` agrees with a label 0 or 1.
 
-    >>> float(BinaryAccuracy()([[1], [1], [0], [0]], [[0.98], [1.0], [0.0], [0.6]]))
+    >>> float(BinaryAccuracy()([[0], [1], [0], [1]], [[0.4], [0.7], [0.8], [0.9]]))
     0.75
 
     Args:
@@ -141,7 +141,7 @@ class BinaryAccuracy(MeanMetricWrapper):
 class CategoricalAccuracy(MeanMetricWrapper):
     """How often the largest score has the place of the largest label, labels being one-hot.
 
-    >>> float(CategoricalAccuracy()([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]]))
+    >>> float(CategoricalAccuracy()([[1, 0, 0], [0, 0, 1]], [[0.7, 0.2, 0.1], [0.1, 0.6, 0.3]]))
     0.5
     """
 
@@ -152,7 +152,7 @@ class CategoricalAccuracy(MeanMetricWrapper):
 class SparseCategoricalAccuracy(MeanMetricWrapper):
     """How often the largest score has the place that the label, a class number, names.
 
-    >>> float(SparseCategoricalAccuracy()([2, 1], [[0.1, 0.6, 0.3], [0.05, 0.95, 0]]))
+    >>> float(SparseCategoricalAccuracy()([0, 2], [[0.7, 0.2, 0.1], [0.1, 0.6, 0.3]]))
     0.5
     """
 
@@ -163,7 +163,7 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
 class TopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the class of a one-hot label is among the k largest scores.
 
-    >>> float(TopKCategoricalAccuracy(k=1)([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]]))
+    >>> float(TopKCategoricalAccuracy(k=2)([[1, 0, 0], [0, 0, 1]], [[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]]))
     0.5
 
     Args:
@@ -180,7 +180,7 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
     """How often the class that the label names is among the k largest scores.
 
-    >>> float(SparseTopKCategoricalAccuracy(k=1)([2, 1], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]]))
+    >>> float(SparseTopKCategoricalAccuracy(k=2)([0, 2], [[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]]))
     0.5
 
     Args:

@@ -213,7 +213,7 @@ def resolved(entries, argument):
         not isinstance(entries, CONTAINERS) or isinstance(entries, dict) and "class_name" in entries
     ):
         raise ValueError(
-            f"Expected `{argument}` argument to be a list, tuple, or dict. Received instead: {argument}={entries!r} "
+            f"Expected `{argument}` to be a list, a tuple or a dict. Received instead: {argument}={entries!r} "
             f"of type {type(entries).__name__}; write {argument}=[{entries!r}]"
         )
     return mapped(lambda entry: None if entry is None else resolve(entry, argument), entries)

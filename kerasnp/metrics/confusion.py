@@ -27,8 +27,8 @@ class _Count(Metric, abstract=True):
 class TruePositives(_Count):
     """The (weighted) number of predictions above the threshold whose label is 1.
 
-    >>> float(TruePositives()([0, 1, 1, 1], [1, 0, 1, 1]))
-    2.0
+    >>> float(TruePositives()([1, 1, 0, 1, 1], [1, 1, 1, 0, 1]))
+    3.0
 
     Args:
         thresholds: a number in [0, 1], or a list of them for a result each; 0.5 by default.
@@ -42,7 +42,7 @@ class TruePositives(_Count):
 class FalsePositives(_Count):
     """The (weighted) number of predictions above the threshold whose label is 0; see `TruePositives`.
 
-    >>> float(FalsePositives()([0, 1, 0, 0], [0, 0, 1, 1]))
+    >>> float(FalsePositives()([0, 0, 1, 0, 1], [1, 1, 1, 0, 1]))
     2.0
     """
 
@@ -52,7 +52,7 @@ class FalsePositives(_Count):
 class TrueNegatives(_Count):
     """The (weighted) number of predictions not above the threshold whose label is 0; see `TruePositives`.
 
-    >>> float(TrueNegatives()([0, 1, 0, 0], [1, 1, 0, 0]))
+    >>> float(TrueNegatives()([0, 0, 1, 0, 1], [0, 1, 0, 0, 1]))
     2.0
     """
 
@@ -62,7 +62,7 @@ class TrueNegatives(_Count):
 class FalseNegatives(_Count):
     """The (weighted) number of predictions not above the threshold whose label is 1; see `TruePositives`.
 
-    >>> float(FalseNegatives()([0, 1, 1, 1], [0, 1, 0, 0]))
+    >>> float(FalseNegatives()([1, 1, 0, 1, 1], [0, 1, 0, 0, 1]))
     2.0
     """
 
@@ -104,8 +104,8 @@ class _Ratio(Metric, abstract=True):
 class Precision(_Ratio):
     """true positives / (true positives + false positives): how many of those found are right.
 
-    >>> float(Precision()([0, 1, 1, 1], [1, 0, 1, 1]))  # doctest: +ELLIPSIS
-    0.666...
+    >>> float(Precision()([1, 0, 1, 1, 0], [1, 1, 1, 1, 0]))
+    0.75
 
     Args:
         thresholds: a number in [0, 1], or a list of them for a result each; 0.5 by default, none with `top_k`.
@@ -121,8 +121,8 @@ class Precision(_Ratio):
 class Recall(_Ratio):
     """true positives / (true positives + false negatives): how many of those to find were found; see `Precision`.
 
-    >>> float(Recall()([0, 1, 1, 1], [1, 0, 1, 1]))  # doctest: +ELLIPSIS
-    0.666...
+    >>> float(Recall()([1, 1, 0, 1, 1], [1, 0, 1, 1, 1]))
+    0.75
     """
 
     other, kind = "false_negatives", 3
@@ -177,7 +177,7 @@ class _BestAt(Metric, abstract=True):
 class SensitivityAtSpecificity(_BestAt):
     """The best tp / (tp + fn) over all thresholds at which tn / (tn + fp) is at least `specificity`.
 
-    >>> float(SensitivityAtSpecificity(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]))
+    >>> float(SensitivityAtSpecificity(0.5)([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.5]))
     0.5
 
     Args:
@@ -200,8 +200,8 @@ class SensitivityAtSpecificity(_BestAt):
 class SpecificityAtSensitivity(_BestAt):
     """The best tn / (tn + fp) over all thresholds at which tp / (tp + fn) is at least `sensitivity`.
 
-    >>> float(SpecificityAtSensitivity(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]))  # doctest: +ELLIPSIS
-    0.666...
+    >>> float(SpecificityAtSensitivity(1.0)([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.2]))
+    0.5
 
     Args:
         sensitivity: a number in [0, 1].
@@ -220,7 +220,7 @@ class SpecificityAtSensitivity(_BestAt):
 class PrecisionAtRecall(_BestAt):
     """The best tp / (tp + fp) over all thresholds at which tp / (tp + fn) is at least `recall`.
 
-    >>> float(PrecisionAtRecall(0.5)([0, 0, 0, 1, 1], [0, 0.3, 0.8, 0.3, 0.8]))
+    >>> float(PrecisionAtRecall(1.0)([1, 1, 0, 0], [0.9, 0.7, 0.8, 0.75]))
     0.5
 
     Args:
@@ -240,7 +240,7 @@ class PrecisionAtRecall(_BestAt):
 class RecallAtPrecision(_BestAt):
     """The best tp / (tp + fn) over all thresholds at which tp / (tp + fp) is at least `precision`.
 
-    >>> float(RecallAtPrecision(0.8)([0, 0, 1, 1], [0, 0.5, 0.3, 0.9]))
+    >>> float(RecallAtPrecision(0.8)([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.5]))
     0.5
 
     Args:

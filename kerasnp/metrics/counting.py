@@ -52,8 +52,8 @@ def confusion(who, y_true, y_pred, thresholds, sample_weight=None, *, top_k=None
         y_pred = only_top_k(y_pred, top_k)
     if class_id is not None and y_pred.ndim < 2:
         raise ValueError(
-            f"{who}: When class_id is provided, y_pred must be a 2D array with shape (num_samples, num_classes), "
-            f"found shape: {y_pred.shape}"
+            f"{who}: class_id picks a column of y_pred, which must be a 2D array (samples, classes). Received: "
+            f"y_pred.shape={y_pred.shape}"
         )
     if class_id is not None:
         y_true, y_pred = y_true[..., class_id, None], y_pred[..., class_id, None]

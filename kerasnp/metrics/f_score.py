@@ -33,19 +33,19 @@ class FBetaScore(Metric):
             )
         if not isinstance(beta, float):
             raise ValueError(
-                "Invalid `beta` argument value. It should be a Python float. "
+                "Invalid `beta` argument value. It should be a Python float, such as 1.0. "
                 f"Received: beta={beta} of type '{type(beta)}'"
             )
         if beta <= 0:
             raise ValueError(f"Invalid `beta` argument value. It should be > 0. Received: beta={beta}")
         if threshold is not None and not isinstance(threshold, float):
             raise ValueError(
-                "Invalid `threshold` argument value. It should be a Python float. "
+                "Invalid `threshold` argument value. It should be a Python float, such as 0.5, or None. "
                 f"Received: threshold={threshold} of type '{type(threshold)}'"
             )
         if threshold is not None and not 0 < threshold <= 1:
             raise ValueError(
-                "Invalid `threshold` argument value. It should verify 0 < threshold <= 1. "
+                "Invalid `threshold` argument value. It should verify 0 < threshold <= 1, as probabilities do. "
                 f"Received: threshold={threshold}"
             )
         self.average, self.beta, self.threshold = average, beta, threshold

@@ -78,8 +78,8 @@ class _ConfusionMatrix(Metric, abstract=True):
 class IoU(_ConfusionMatrix):
     """both / either for the target classes, averaged: where label and prediction name it, over where one of them does.
 
-    >>> round(float(IoU(num_classes=2, target_class_ids=[0])([0, 0, 1, 1], [0, 1, 0, 1])), 4)
-    0.3333
+    >>> round(float(IoU(num_classes=2, target_class_ids=[1])([1, 1, 0, 1, 0], [1, 0, 0, 1, 1])), 4)
+    0.5
 
     Args:
         num_classes: the number of classes.
@@ -111,8 +111,8 @@ class IoU(_ConfusionMatrix):
 class BinaryIoU(_ConfusionMatrix):
     """`IoU` of predictions that a threshold turns into 0 and 1.
 
-    >>> round(float(BinaryIoU(threshold=0.3)([0, 1, 0, 1], [0.1, 0.2, 0.4, 0.7])), 4)
-    0.3333
+    >>> round(float(BinaryIoU(threshold=0.3)([1, 1, 0, 0, 1], [0.9, 0.4, 0.2, 0.6, 0.1])), 4)
+    0.4167
 
     Args:
         target_class_ids: the classes to average over, 0 or 1 or both.
@@ -132,8 +132,8 @@ class BinaryIoU(_ConfusionMatrix):
 class MeanIoU(_ConfusionMatrix):
     """`IoU` averaged over all classes that occur.
 
-    >>> round(float(MeanIoU(num_classes=2)([0, 0, 1, 1], [0, 1, 0, 1])), 4)
-    0.3333
+    >>> round(float(MeanIoU(num_classes=2)([1, 1, 0, 1, 0], [1, 0, 0, 1, 1])), 4)
+    0.4167
 
     Args:
         num_classes, name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis: see `IoU`.
@@ -144,8 +144,8 @@ class OneHotIoU(_ConfusionMatrix):
     """`IoU` of one-hot labels and scores.
 
     >>> metric = OneHotIoU(num_classes=2, target_class_ids=[0, 1])
-    >>> round(float(metric([[1, 0], [1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.1, 0.9]])), 4)
-    0.3333
+    >>> round(float(metric([[0, 1], [0, 1], [1, 0]], [[0.4, 0.6], [0.8, 0.2], [0.7, 0.3]])), 4)
+    0.5
 
     Args:
         num_classes, target_class_ids, name, dtype, ignore_class, sparse_y_pred, axis: see `IoU`.
@@ -169,8 +169,8 @@ class OneHotMeanIoU(_ConfusionMatrix):
     """`MeanIoU` of one-hot labels and scores.
 
     >>> metric = OneHotMeanIoU(num_classes=2)
-    >>> round(float(metric([[1, 0], [1, 0], [0, 1], [0, 1]], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.1, 0.9]])), 4)
-    0.3333
+    >>> round(float(metric([[0, 1], [0, 1], [1, 0]], [[0.4, 0.6], [0.8, 0.2], [0.7, 0.3]])), 4)
+    0.5
 
     Args:
         num_classes, name, dtype, ignore_class, sparse_y_pred, axis: see `IoU`.
@@ -183,5 +183,5 @@ class OneHotMeanIoU(_ConfusionMatrix):
 def _checked(ids, num_classes):
     for i in ids:
         if not 0 <= i < num_classes:
-            raise ValueError(f"Target class id {i} is out of range, which is [0, {num_classes}).")
+            raise ValueError(f"Target class id {i} is none of the {num_classes} classes, which are counted from 0.")
     return list(ids)

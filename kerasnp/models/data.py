@@ -23,8 +23,8 @@ def unpack_x_y_sample_weight(data):
         return data, None, None
     if len(data) > 3 or not data:
         raise ValueError(
-            "Data is expected to be in format `x`, `(x,)`, `(x, y)`, or `(x, y, sample_weight)`. "
-            f"Received a tuple of {len(data)} entries."
+            "Data come as x alone, or as a tuple: (x,), (x, y) or with weights (x, y, sample_weight). Received a tuple of "
+            f"{len(data)} entries."
         )
     return (*data, None, None)[:3]
 
@@ -236,9 +236,8 @@ def split_validation(x, y, sample_weight, validation_split):
     cut = int(size * (1 - validation_split) + 1e-9)
     if cut == 0 or cut == size:
         raise ValueError(
-            f"Training data contains {size} samples, which is not sufficient to split it into a validation and "
-            f"training set as specified by `validation_split={validation_split}`. Either provide more data, or a "
-            "different value for the `validation_split` argument."
+            f"validation_split={validation_split} leaves no sample for one of the two parts, since there are {size} samples; "
+            "give more of them, or another share."
         )
 
     def part(of):

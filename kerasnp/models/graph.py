@@ -101,7 +101,7 @@ class Graph:
             root = missing.get(id(x), x)
             at = ".".join(map(str, path))
             raise ValueError(
-                f"{self.who}: Output with path `{at}` is not connected to `inputs`: it is computed from {_source(root)}, which "
+                f"{self.who}: Output at path `{at}` is not connected to `inputs`: it is computed from {_source(root)}, which "
                 f"is not among the inputs {[i.name for i in self.flat_inputs]}. Add it to them, or leave this output out."
             )
 
@@ -111,8 +111,8 @@ class Graph:
             if operation.name in names:
                 count = sum(o.name == operation.name for o in self.operations)
                 raise ValueError(
-                    f'{self.who}: The name "{operation.name}" is used {count} times in the model. All operation names should '
-                    "be unique: give one of them another name."
+                    f'{self.who}: the name "{operation.name}" is used {count} times, and names of operations should be '
+                    "unique: give one of them another."
                 )
             names[operation.name] = operation
 

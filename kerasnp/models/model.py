@@ -138,7 +138,7 @@ class Model(Trainer, Layer):
             raise ValueError(f"Provide either a layer name or a layer index. Received: name={name}, index={index}")
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ValueError(f"Was asked to retrieve layer at index {index} but model only has {len(self.layers)} layers.")
+                raise ValueError(f"get_layer: there is no layer at index {index}; the model has {len(self.layers)} layers.")
             return self.layers[index]
         for layer in self.layers:
             if layer.name == name:

@@ -54,16 +54,15 @@ class Sequential(Model):
             layer = layer.node.operation
         if not isinstance(layer, Layer):
             raise ValueError(
-                "Only instances of `kerasnp.Layer` can be added to a Sequential model. "
-                f"Received: {layer!r} (of type {type(layer).__name__})"
+                f"Only instances of `kerasnp.Layer` go into a Sequential. Received: {layer!r} (of type {type(layer).__name__})"
                 + ("; make an instance first, with parentheses." if isinstance(layer, type) else "")
             )
         if isinstance(layer, InputLayer):
             if self._input_layer is not None or self._layers:
                 raise ValueError(
-                    f"Sequential model '{self.name}' has already been configured to use input shape "
-                    f"{self.input_shape if self._input_layer else 'of its first layer'}. You cannot add a different Input "
-                    "layer to it: put the Input first."
+                    f"Sequential model '{self.name}' has already been configured for inputs of shape "
+                    f"{self.input_shape if self._input_layer else 'of its first layer'}, so another Input has no place in it: "
+                    "put the Input first."
                 )
             object.__setattr__(self, "_input_layer", layer)
             self._start(layer.batch_shape)
@@ -71,14 +70,13 @@ class Sequential(Model):
         needed = [p.name for p in inspect.signature(layer.call).parameters.values() if p.default is p.empty and p.kind < 2]
         if len(needed) > 1:
             raise ValueError(
-                "Layers added to a Sequential model can only have a single required positional argument, the input tensor. "
-                f"{layer._who} needs {', '.join(needed)}: put it into a Layer of your own whose call(x) passes them all, such "
-                "as self.inner(x, x)."
+                f"A layer of a Sequential is called with one argument, its input. {layer._who} needs {', '.join(needed)}: put "
+                "it into a Layer of your own whose call(x) passes them all, such as self.inner(x, x)."
             )
         if any(layer is other for other in self._layers) or layer.name in {other.name for other in self._layers}:
             raise ValueError(
-                f"All layers added to a Sequential model should have unique names. Name '{layer.name}' is already the name "
-                f"of a layer in this model. Update the `name` argument to pass a unique name."
+                f"The layers of a Sequential should have unique names, and it has a {layer.name!r} already; give the new one "
+                "another `name`."
             )
         if not self._layers and self._input_layer is None:
             shape = getattr(layer, "_input_shape_arg", None)
@@ -155,7 +153,7 @@ class Sequential(Model):
         """
         if not self._layers:
             raise ValueError(
-                f"Sequential model '{self.name}' cannot be built because it has no layers. Call `model.add(layer)`."
+                f"Sequential model '{self.name}' has no layers to build. Call `model.add(layer)`."
             )
         if input_shape is None:
             raise ValueError(f"Sequential model '{self.name}' needs an input shape to be built: call build(input_shape).")
@@ -163,8 +161,8 @@ class Sequential(Model):
         if self._input_layer is not None and not self._shape_seen and len(shape) == len(self._build_shape):
             if any(None not in (d, n) and d != n for d, n in zip(self._build_shape, shape)):
                 raise ValueError(
-                    f"Sequential model '{self.name}' has already been configured to use input shape {self._build_shape}. You "
-                    f"cannot build it with input_shape {shape}: change its Input."
+                    f"Sequential model '{self.name}' has already been configured for inputs of shape "
+                    f"{self._build_shape}, and not for {shape}: change its Input."
                 )
         if self._input_layer is None or len(shape) != len(self._build_shape):
             object.__setattr__(self, "_build_shape", (None, *shape[1:]) if len(shape) else shape)
@@ -306,7 +304,9 @@ class Sequential(Model):
         Raises: AttributeError before the model is built.
         """
         if self._build_shape is None:
-            raise AttributeError(f"Sequential model '{self.name}' has no defined input shape yet.")
+            raise AttributeError(
+                f"Sequential model '{self.name}' has no defined input shape before it is called or begins with an Input."
+            )
         return self._build_shape
 
     @property
@@ -320,7 +320,9 @@ class Sequential(Model):
         Raises: AttributeError before the model is built.
         """
         if self._output_shape is None:
-            raise AttributeError(f"Sequential model '{self.name}' has no defined output shape yet.")
+            raise AttributeError(
+                f"Sequential model '{self.name}' has no defined output shape before it is called or begins with an Input."
+            )
         return self._output_shape
 
     @property
@@ -334,7 +336,9 @@ class Sequential(Model):
         Raises: AttributeError before the input shape is known.
         """
         if self._input_layer is None:
-            raise AttributeError(f"Sequential model '{self.name}' has no defined inputs yet.")
+            raise AttributeError(
+                f"Sequential model '{self.name}' has no defined inputs before it is called or begins with an Input."
+            )
         return [self._input_layer.output]
 
     @property
@@ -425,14 +429,14 @@ class Sequential(Model):
         """
         if not isinstance(config, dict) or "layers" not in config:
             raise ValueError(
-                "The configuration of a Sequential model must be a dictionary containing the 'name' and 'layers' keys. "
-                f"Received: config={config!r}"
+                "Sequential.from_config: config must be a dictionary of a name and a list of layers. Received: "
+                f"config={config!r}"
             )
         for entry in config["layers"]:
             if not isinstance(entry, dict) or "config" not in entry:
                 raise ValueError(
-                    "Each entry of 'layers' describes a layer. Expected a dictionary containing a 'config' key. "
-                    f"Received: {entry!r}"
+                    "Each entry of 'layers' describes a layer. Expected a dictionary containing a 'config' key and a "
+                    f"'class_name'. Received: {entry!r}"
                 )
         layers = [deserialize_keras_object(c, custom_objects, family="layers") for c in config["layers"]]
         model = cls(layers, name=config.get("name"))

@@ -38,7 +38,7 @@ def ctc_decode(
     """
     x, lengths = stop_gradient(floating(inputs)), stop_gradient(sequence_lengths).astype(K.int64)
     if strategy not in ("greedy", "beam_search"):
-        raise ValueError(f"Invalid strategy {strategy}. Supported values are 'greedy' and 'beam_search'.")
+        raise ValueError(f"ctc_decode: Invalid strategy {strategy!r}. Expected 'greedy' or 'beam_search'.")
     if x.ndim != 3 or lengths.shape != x.shape[:1]:
         raise ValueError(
             "ctc_decode: expected inputs (batch, time, classes) and one length per sequence. "

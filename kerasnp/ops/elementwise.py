@@ -479,7 +479,7 @@ def where(condition, x1=None, x2=None):
     if x1 is None and x2 is None:
         return tuple(i.astype(K.int32) for i in K.nonzero(condition))
     if x1 is None or x2 is None:
-        raise ValueError("`x1` and `x2` either both should be `None` or both should have non-None value.")
+        raise ValueError("where: `x1` and `x2` either both should be `None` or both be given.")
     return Where()(condition, *operands(x1, x2))
 
 

@@ -170,8 +170,8 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
         if len(target.shape) == len(output.shape) - 1 or target.shape[:-1] + output.shape[-1:] == output.shape:
             shapes += " For labels that are class numbers, use the sparse categorical cross-entropy."
         raise ValueError(
-            "categorical_crossentropy: Arguments `target` and `output` must have the same shape, of at least one axis: "
-            f"the target holds a row of class probabilities per sample. {shapes}"
+            "categorical_crossentropy: `target` must have the same shape as `output`, of at least one axis, since it holds a "
+            f"row of class probabilities per sample. {shapes}"
         )
     target, output = _classes_last(target, output, axis)
     return (SoftmaxCrossEntropyDense if from_logits else CrossEntropyDense)()(target, output)
@@ -228,8 +228,8 @@ def _without_last_axis(who, target, shape):
     else:
         remedy = "Give one integer per row of the output."
     raise ValueError(
-        f"{who}: Arguments `target` and `output` must have the same shape up until the last dimension, which holds the "
-        f"classes. Received: target.shape={tuple(target.shape)}, output.shape={tuple(shape)}. {remedy}"
+        f"{who}: but for the last dimension, which holds the classes, `output` must have the same shape as `target`. Received: "
+        f"target.shape={tuple(target.shape)}, output.shape={tuple(shape)}. {remedy}"
     )
 
 
@@ -245,8 +245,8 @@ def binary_crossentropy(target, output, from_logits=False):
     target, output = convert(target), convert(output)
     if target.shape != output.shape:
         raise ValueError(
-            "binary_crossentropy: Arguments `target` and `output` must have the same shape. "
-            f"Received: target.shape={target.shape}, output.shape={output.shape}"
+            f"binary_crossentropy: `output` must have the same shape as `target`. Received: target.shape={target.shape}, "
+            f"output.shape={output.shape}"
         )
     return (SigmoidCrossEntropy if from_logits else BinaryCrossEntropy)(None)(target, output)
 

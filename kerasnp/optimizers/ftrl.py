@@ -45,8 +45,7 @@ class Ftrl(Optimizer):
         super().__init__(learning_rate=learning_rate, **kwargs)
         if learning_rate_power > 0:
             raise ValueError(
-                "`learning_rate_power` needs to be negative or zero. "
-                f"Received: learning_rate_power={learning_rate_power}."
+                f"Ftrl: learning_rate_power must be 0 or less. Received: learning_rate_power={learning_rate_power}."
             )
         self.learning_rate_power = learning_rate_power
         self.initial_accumulator_value = _not_negative("initial_accumulator_value", initial_accumulator_value)

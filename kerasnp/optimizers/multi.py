@@ -140,7 +140,7 @@ class MultiOptimizer(Optimizer):
         chosen = [self.optimizer_map(v) for v in variables]
         for variable, optimizer in zip(variables, chosen):
             if not isinstance(optimizer, Optimizer):
-                raise ValueError(f"Optimizer for variable {variable.path!r} is not an Optimizer instance: {optimizer!r}")
+                raise ValueError(f"MultiOptimizer: {variable.path!r} was given something that is no Optimizer: {optimizer!r}")
             if isinstance(optimizer, (LossScaleOptimizer, MultiOptimizer)):
                 raise ValueError(f"{type(optimizer).__name__} cannot be used inside a MultiOptimizer.")
             self._include(optimizer)
@@ -161,13 +161,13 @@ class MultiOptimizer(Optimizer):
     def learning_rate(self):
         """None of its own: AttributeError."""
         raise AttributeError(
-            "Learning rate cannot be accessed on a MultiOptimizer. Access the learning rate of its `optimizers` instead."
+            "A MultiOptimizer has no learning rate of its own; read those of its `optimizers`."
         )
 
     @learning_rate.setter
     def learning_rate(self, value):
         raise AttributeError(
-            "Learning rate cannot be set on a MultiOptimizer. Set the learning rate of its `optimizers` instead."
+            "A MultiOptimizer has no learning rate of its own; set those of its `optimizers`."
         )
 
     def apply(self, grads, trainable_variables=None):
@@ -180,15 +180,15 @@ class MultiOptimizer(Optimizer):
             return
         if trainable_variables is None and not self.built:
             raise ValueError(
-                "When passing `grads` without `variables`, the optimizer must already be built on a list of variables. "
-                "Call `optimizer.build(trainable_variables)` first."
+                "Gradients without their variables can be applied once `optimizer.build(trainable_variables)` has said whose "
+                "they are; call it first."
             )
         variables = self._trainable_variables if trainable_variables is None else list(trainable_variables)
         self.build(variables)
         if len(grads) != len(variables) or len(grads) != len(self._chosen):
             raise ValueError(
-                "Gradients must match trainable variables one-to-one. "
-                f"Received {len(grads)} gradients and {len(self._chosen)} variables."
+                f"MultiOptimizer: gradients and trainable variables must match in number. Received {len(grads)} gradients and "
+                f"{len(self._chosen)} variables."
             )
         for v in variables:
             self._get_variable_index(v)

@@ -172,8 +172,8 @@ class Optimizer(State, abstract=True):
         if variables is None:
             if not self.built:
                 raise ValueError(
-                    "When passing `grads` without `variables`, the optimizer must already be built on a list of "
-                    "variables. Call `optimizer.build(trainable_variables)` first."
+                    "Gradients without their variables can be applied once `optimizer.build(trainable_variables)` has said "
+                    "whose they are; call it first."
                 )
             variables = self._trainable_variables
             if len(grads) != len(variables):
@@ -217,11 +217,11 @@ class Optimizer(State, abstract=True):
         missing = [v.path for v, g in zip(variables, grads) if g is None]
         if len(missing) == len(grads):
             raise ValueError(
-                f"No gradients provided for any variable: the loss depends on none of {', '.join(map(repr, missing))}."
+                f"No gradients provided for any variable, since the loss depends on none of {', '.join(map(repr, missing))}."
             )
         warnings.warn(
-            f"Gradients do not exist for variables {', '.join(map(repr, missing))} when minimizing the loss: "
-            "they stay as they are.",
+            f"Gradients do not exist for variables {', '.join(map(repr, missing))}, on which the loss does not depend: they "
+            "stay as they are.",
             stacklevel=4,
         )
 
@@ -232,8 +232,8 @@ class Optimizer(State, abstract=True):
             return self._index[id(variable)]
         except (KeyError, TypeError):
             raise ValueError(
-                f"Unknown variable: {getattr(variable, 'path', variable)!r}. Optimizer {self.name!r} can only be "
-                "called for the variables it was originally built with; make a new optimizer for other variables."
+                f"Unknown variable: {getattr(variable, 'path', variable)!r}. Optimizer {self.name!r} was built for other "
+                "variables; make a new optimizer for these."
             ) from None
 
     def _accumulated(self, pieces):
@@ -375,8 +375,8 @@ class Optimizer(State, abstract=True):
         """
         if not self.built:
             raise ValueError(
-                "To call `stateless_apply`, Optimizer must be built (i.e. its variables must have been created). "
-                "You can build it via `optimizer.build(trainable_variables)`."
+                "stateless_apply takes the values of variables that must be there already; call "
+                "`optimizer.build(trainable_variables)` first."
             )
         own = [*self._trainable_variables, *self.variables]
         given = [*trainable_variables, *optimizer_variables]

@@ -28,7 +28,7 @@ class LearningRateSchedule(Registered, abstract=True):
     def __call__(self, step):
         """The learning rate at `step`."""
         raise NotImplementedError(
-            f"Learning rate schedule '{type(self).__name__}' must override `__call__(self, step)`, returning the rate."
+            f"{type(self).__name__} must override `__call__(self, step)` to return the rate of a step."
         )
 
 
@@ -147,9 +147,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     def __init__(self, boundaries, values, name="PiecewiseConstant"):
         if len(boundaries) != len(values) - 1:
             raise ValueError(
-                "The length of boundaries should be 1 less than the length of values. "
-                f"Received: boundaries={boundaries} of length {len(boundaries)}, and values={values} of length "
-                f"{len(values)}"
+                f"PiecewiseConstantDecay: there must be one more of values than of boundaries. Received: {len(boundaries)} "
+                f"boundaries, {boundaries}, and {len(values)} values, {values}"
             )
         self.boundaries, self.values, self.name = boundaries, values, name
 

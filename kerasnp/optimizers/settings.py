@@ -33,7 +33,7 @@ class Settings(Registered, abstract=True):
     ):
         who = type(self).__name__
         if kwargs.pop("decay", None):
-            warnings.warn("Argument `decay` is no longer supported and will be ignored; use a learning rate schedule.")
+            warnings.warn("`decay` belongs to older optimizers and is ignored; use a learning rate schedule.")
         if "lr" in kwargs:
             raise ValueError(f"{who}: the argument `lr` is named `learning_rate` now. Received: lr={kwargs['lr']!r}")
         if kwargs:
@@ -41,20 +41,20 @@ class Settings(Registered, abstract=True):
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         if sum(v is not None for v in clips.values()) > 1:
             raise ValueError(
-                "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
-                f"Received: {', '.join(f'{k}={v}' for k, v in clips.items())}"
+                "Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can clip the gradients. Received: "
+                f"{', '.join(f'{k}={v}' for k, v in clips.items())}"
             )
         if use_ema and not 0 <= ema_momentum <= 1:
-            raise ValueError(f"`ema_momentum` must be in the range [0, 1]. Received: ema_momentum={ema_momentum}")
+            raise ValueError(f"ema_momentum must lie in [0, 1]. Received: ema_momentum={ema_momentum}")
         if use_ema and ema_overwrite_frequency is not None and not _at_least(1, ema_overwrite_frequency):
             raise ValueError(
-                "`ema_overwrite_frequency` must be an integer >= 1 or None. "
-                f"Received: ema_overwrite_frequency={ema_overwrite_frequency!r}"
+                "ema_overwrite_frequency must be None or a positive integer. Received: "
+                f"ema_overwrite_frequency={ema_overwrite_frequency!r}"
             )
         if gradient_accumulation_steps is not None and not _at_least(2, gradient_accumulation_steps):
             raise ValueError(
-                "`gradient_accumulation_steps` must be an integer >= 2. "
-                f"Received: gradient_accumulation_steps={gradient_accumulation_steps!r}"
+                "gradient_accumulation_steps must be None or an integer of 2 or more. Received: "
+                f"gradient_accumulation_steps={gradient_accumulation_steps!r}"
             )
         self.name = name or naming.auto_name(naming.to_snake_case(who))
         self.weight_decay = weight_decay
@@ -74,7 +74,9 @@ class Settings(Registered, abstract=True):
         Raises: ValueError once the optimizer is built.
         """
         if self.built:
-            raise ValueError("`exclude_from_weight_decay()` can only be configured before the optimizer is built.")
+            raise ValueError(
+                "exclude_from_weight_decay() has to come before the optimizer is built; make a new optimizer for it."
+            )
         self._excluded = list(var_list or [])
         self._excluded_names = list(var_names or [])
 

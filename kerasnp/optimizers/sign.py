@@ -31,7 +31,7 @@ class Lion(Optimizer):
         super().__init__(learning_rate=learning_rate, **kwargs)
         if not 0 < beta_1 <= 1:
             raise ValueError(
-                "Argument `beta_1` must be in the [0, 1] range. Otherwise, the optimizer degenerates to SignSGD. "
+                "Lion: beta_1 must be above 0 and at most 1; without it, the steps would be signs of single gradients. "
                 f"Received: beta_1={beta_1}."
             )
         self.beta_1, self.beta_2 = beta_1, beta_2

@@ -187,8 +187,8 @@ class State(Settings, abstract=True):
         values = [store[str(i)][()] for i in range(len(store.keys()))]
         if not any(len(layout) == len(values) for layout in self._layouts()):
             warnings.warn(
-                f"Skipping variable loading for optimizer {self.name!r}, because it has {len(self.variables)} "
-                f"variables whereas the saved optimizer has {len(values)} variables.",
+                f"Optimizer {self.name!r} keeps the state it has: there are {len(values)} variables to load, and it has "
+                f"{len(self.variables)}.",
                 stacklevel=2,
             )
             return

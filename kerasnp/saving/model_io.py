@@ -185,7 +185,7 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True, zipped=N
     """
     unknown = set(kwargs) - {"save_format", "save_traces", "options", "signatures"}
     if unknown:
-        raise ValueError(f"The following argument(s) are not supported: {sorted(unknown)}.")
+        raise ValueError(f"save_model: The following argument(s) are not supported here: {sorted(unknown)}.")
     if not getattr(model, "built", True) and not model.layers:
         raise ValueError(f"Model {model.name!r} has no layers to save.")
     if zipped is False:

@@ -20,7 +20,8 @@ def register_keras_serializable(package="Custom", name=None):
     def decorate(item):
         if isinstance(item, type) and not hasattr(item, "get_config"):
             raise ValueError(
-                f"Cannot register a class that does not have a get_config() method. Received: {item.__name__}"
+                "Cannot register a class that does not have a get_config() to describe its objects by. Received: "
+                f"{item.__name__}"
             )
         registry._custom[f"{package}>{name or item.__name__}"] = item
         return item

@@ -36,8 +36,8 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, **kwargs)
             raise ValueError(f"save_weights: max_shard_size must be a size in GB. Received: max_shard_size={max_shard_size!r}")
         if stream is not None or not path.endswith((".weights.h5", sharded.SUFFIX)):
             raise ValueError(
-                "save_weights: filepath must end in `.weights.json` when max_shard_size is given, since several files are "
-                f"written. Received: filepath={filepath}"
+                "save_weights: max_shard_size writes several files, and the name of their table must end in `.weights.json`. "
+                f"Received: filepath={filepath}"
             )
         path = path.removesuffix(".weights.h5").removesuffix(sharded.SUFFIX) + sharded.SUFFIX
     elif not path.endswith((".h5", ".hdf5")):

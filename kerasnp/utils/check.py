@@ -43,8 +43,8 @@ def fraction(name, value, who=None):
     """A number in [0, 1]."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(
-            f"{_named(who, 'Invalid value received for argument')} `{name}`. Expected a float value between 0 and 1. "
-            f"Received: {name}={value!r}"
+            f"{_named(who, 'Invalid value received for argument')} `{name}`. Expected a float value between 0 and 1, "
+            f"a share. Received: {name}={value!r}"
         )
     return value
 

@@ -44,8 +44,7 @@ def plot_model(
         raise ValueError(f"Unrecognized keyword arguments: {kwargs}")
     if not model.built:
         raise ValueError(
-            "This model has not yet been built. Build the model first by calling `build()` or by calling the model on a batch "
-            "of data."
+            "plot_model: the model is not built, so its shapes are unknown; call model.build() or the model on some data first."
         )
     return model_graph.plot_model(
         model,

@@ -161,7 +161,7 @@ def test_only_tensors_by_position():
             return x if flag else x + 1
 
     assert Flagged()(np.zeros(2), flag=True).sum() == 0
-    with pytest.raises(ValueError, match="Only input tensors may be passed as positional"):
+    with pytest.raises(ValueError, match="Only input tensors may be passed as arguments without"):
         Flagged()(np.zeros(2), True)
 
 

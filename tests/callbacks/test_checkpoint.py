@@ -92,8 +92,8 @@ def test_verbose_says_what_it_does(tmp_path, capsys):
     best_bias(tmp_path, [3, 1, 2], verbose=1)
     path = tmp_path / "best.keras"
     assert capsys.readouterr().out.splitlines() == [
-        f"Epoch 1: score improved from None to 3.00000, saving model to {path}",
-        f"Epoch 2: score improved from 3.00000 to 1.00000, saving model to {path}",
+        f"Epoch 1: score went from None to 3.00000; the model goes to {path}",
+        f"Epoch 2: score went from 3.00000 to 1.00000; the model goes to {path}",
         "Epoch 3: score did not improve from 1.00000",
     ]
 

@@ -100,7 +100,7 @@ def test_it_can_be_used_again():
 def test_verbose_says_what_happened(capsys):
     run([3, 1, 2, 2, 0], patience=2, restore_best_weights=True, verbose=1)
     assert capsys.readouterr().out == (
-        "Epoch 4: early stopping\nRestoring model weights from the end of the best epoch: 2.\n"
+        "Epoch 4: early stopping\nThe weights are again those of the best epoch: 2.\n"
     )
 
 

@@ -67,7 +67,7 @@ def test_sizes(tmp_path):
     (lambda: utils.array_to_img(np.ones((2, 2))), ValueError, "rank 3"),
     (lambda: utils.array_to_img(np.ones((2, 2, 2))), ValueError, "2 channels"),
     (lambda: utils.img_to_array(np.ones(3)), ValueError, "two or three axes"),
-    (lambda: utils.load_img(7), TypeError, "path-like"),
+    (lambda: utils.load_img(7), TypeError, "a path or an io.BytesIO"),
     (lambda: utils.load_img("x.png", color_mode="cmyk"), ValueError, "color_mode"),
     (lambda: preprocessing.image.smart_resize(np.ones(3), (2, 2)), ValueError, "a batch of images"),
     (lambda: preprocessing.image.smart_resize(np.ones((2, 2, 1)), (2,)), ValueError, "height"),

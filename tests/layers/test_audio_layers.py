@@ -56,7 +56,7 @@ def test_kernels_may_be_trained():
 @pytest.mark.parametrize("make, error, text", [
     (lambda: layers.STFTSpectrogram(mode="loud"), ValueError, "mode"),
     (lambda: layers.STFTSpectrogram(frame_length=8, frame_step=9), ValueError, "`frame_step` should be"),
-    (lambda: layers.STFTSpectrogram(frame_length=8, fft_length=4), ValueError, "not less than `frame_length`"),
+    (lambda: layers.STFTSpectrogram(frame_length=8, fft_length=4), ValueError, "must not be below frame_length"),
     (lambda: layers.STFTSpectrogram(window="round"), ValueError, "window"),
     (lambda: layers.STFTSpectrogram(scaling="loud"), ValueError, "scaling"),
     (lambda: layers.STFTSpectrogram(padding="causal"), ValueError, "padding"),

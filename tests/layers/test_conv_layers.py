@@ -127,10 +127,10 @@ def test_transposed_convolution_is_the_adjoint():
         (lambda: layers.Conv1D(2, 3, padding="causal", data_format="channels_first"), "causal padding needs"),
         (
             lambda: layers.Conv2D(2, 3, strides=2, dilation_rate=2),
-            "`strides > 1` not supported in conjunction with",
+            "`strides > 1` is not supported together with",
         ),
-        (lambda: layers.Conv2D(3, 3, groups=0), "number of groups must be a positive integer. Received: groups=0"),
-        (lambda: layers.Conv2D(3, 3, groups=2), r"evenly divisible by the number of groups. Received: groups=2, filters=3"),
+        (lambda: layers.Conv2D(3, 3, groups=0), "groups must be a positive integer. Received: groups=0"),
+        (lambda: layers.Conv2D(3, 3, groups=2), r"filters must be a multiple of groups. Received: groups=2, filters=3"),
         (lambda: layers.Conv2D(2, 3, data_format="first"), "data_format"),
         (lambda: layers.Conv2D(2, 3, activation="rel"), "Did you mean 'relu'"),
         (lambda: layers.Conv2D(2, 3, kernal_initializer="zeros"), "Unrecognized keyword arguments"),

@@ -38,7 +38,7 @@ class TestStatelessCall:
         np.testing.assert_allclose([float(loss) for loss in losses], [3.0, 0.05])
 
     def test_errors(self):
-        with pytest.raises(ValueError, match="must be built"):
+        with pytest.raises(ValueError, match="must be there already"):
             layers.Dense(2).stateless_call([], [], np.ones((1, 2)))
         layer = Noisy()
         with pytest.raises(ValueError, match="Expected 1 values. Received: 0"):

@@ -95,11 +95,11 @@ def test_adapted_bins_hold_equally_many_numbers(count):
         (lambda: layers.CategoryEncoding(3, sparse=True), "sparse"),
         (lambda: layers.CategoryEncoding(3)(np.array([[1]]), count_weights=np.array([[1]])), "`count_weights` is not used"),
         (lambda: layers.Discretization(), "either `num_bins` or `bin_boundaries`"),
-        (lambda: layers.Discretization([0.0], num_bins=2), "should not be set"),
-        (lambda: layers.Discretization(num_bins=-1), "greater than or equal to 0"),
+        (lambda: layers.Discretization([0.0], num_bins=2), "give one of them"),
+        (lambda: layers.Discretization(num_bins=-1), "a count of 0 or more"),
         (lambda: layers.Discretization([0.0], output_mode="tf_idf"), "output_mode"),
-        (lambda: layers.Discretization([0.0]).adapt([1.0]), "Cannot adapt"),
-        (lambda: layers.Discretization(num_bins=2)(np.ones((1, 1))), "You need to either"),
+        (lambda: layers.Discretization([0.0]).adapt([1.0]), "nothing to adapt"),
+        (lambda: layers.Discretization(num_bins=2)(np.ones((1, 1))), "no boundaries yet"),
     ],
 )
 def test_errors(make, message):

@@ -118,7 +118,7 @@ def test_einsum_dense_shapes(equation, output_shape, bias_axes, input_shape, ker
         (
             lambda: layers.Embedding(3, 2, weights=np.ones((2, 3))),
             ValueError,
-            "not compatible with provided weight shape",
+            "not compatible with that of the array",
         ),
         (lambda: layers.EinsumDense("ab,bc", 4), ValueError, "equation must be an einsum of inputs and kernel"),
         (lambda: layers.EinsumDense("ab,bc->ac", 4).build((2, 3, 4)), ValueError, "have 2 axes"),

@@ -108,7 +108,7 @@ def test_activity_regularization_adds_to_the_loss():
     [
         (
             lambda: layers.Dropout(1.5, name="d"),
-            'Dropout "d": Invalid value .* `rate`. Expected a float value between 0 and 1. Received: rate=1.5',
+            'Dropout "d": Invalid value .* `rate`. Expected a float value between 0 and 1, a share. Received: rate=1.5',
         ),
         (lambda: layers.Dropout("a"), "argument `rate`. Expected a float value between 0 and 1"),
         (lambda: layers.Dropout(0.5, noise_shape=("a",)), "`noise_shape`. Expected all elements to be integers or None"),

@@ -308,10 +308,10 @@ def test_saved_and_loaded(tmp_path):
 
 @pytest.mark.parametrize("make, error, text", [
     (lambda: LSTM(0), ValueError, "`units` must be a positive integer"),
-    (lambda: RNN(object()), ValueError, "should have a `call` method"),
+    (lambda: RNN(object()), ValueError, "must have a `call` method"),
     (lambda: RNN(layers.Dense(2)), ValueError, "state_size"),
     (lambda: layers.StackedRNNCells([layers.Dense(2)]), ValueError, "state_size"),
-    (lambda: LSTM(2, stateful=True).build((None, 3, 2)), ValueError, "batch size must be static"),
+    (lambda: LSTM(2, stateful=True).build((None, 3, 2)), ValueError, "needs a fixed batch size"),
     (lambda: LSTM(2)(np.ones((2, 3))), ValueError, "expected ndim=3"),
     (lambda: LSTM(2)(np.ones((2, 0, 3))), ValueError, "at least one step"),
     (lambda: LSTM(2)(np.ones((2, 3, 1)), initial_state=[np.ones((2, 2))]), ValueError, "each of the 2 states"),
@@ -323,7 +323,7 @@ def test_saved_and_loaded(tmp_path):
     (lambda: Bidirectional(LSTM(2), backward_layer=LSTM(2)), ValueError, "go_backwards"),
     (lambda: Bidirectional(LSTM(2), backward_layer=LSTM(2, go_backwards=True, return_state=True)), ValueError, "state"),
     (lambda: TimeDistributed(3), ValueError, "Please initialize"),
-    (lambda: TimeDistributed(layers.Dense(2))(np.ones((2, 3))), ValueError, "at least 3 dimensions"),
+    (lambda: TimeDistributed(layers.Dense(2))(np.ones((2, 3))), ValueError, "3 axes or more"),
     (lambda: TimeDistributed(layers.Dense(2))(np.ones((2, 3, 1)), mask=np.ones((2, 4))), ValueError, "mask"),
 ])  # fmt: skip
 def test_errors(make, error, text):

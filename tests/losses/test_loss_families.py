@@ -87,7 +87,7 @@ def test_generalized_cross_entropy_between_its_limits():
     near_zero = losses.categorical_generalized_cross_entropy(y, p, 1e-6)
     np.testing.assert_allclose(near_zero, losses.sparse_categorical_crossentropy(y, p), rtol=1e-5)
     np.testing.assert_allclose(losses.categorical_generalized_cross_entropy(y[:, None], p, 1.0), [0.2, 0.6])
-    with pytest.raises(ValueError, match=r"q must be in the interval \(0, 1\). Received: q=1"):
+    with pytest.raises(ValueError, match=r"q must lie between 0 and 1, without them. Received: q=1"):
         losses.CategoricalGeneralizedCrossEntropy(q=1)
     with pytest.raises(ValueError, match=r"target.shape=\(2, 2\)"):
         losses.categorical_generalized_cross_entropy(np.eye(2), p, 0.5)

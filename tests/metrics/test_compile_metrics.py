@@ -90,7 +90,7 @@ def test_reset_starts_again_and_nothing_is_known_before_the_first_batch():
     [
         (["nope"], "Unknown metric: 'nope'"),
         (["mean_squared_eror"], "Did you mean 'mean_squared_error'"),
-        ("accuracy", r"Expected `metrics` argument to be a list.*write metrics=\['accuracy'\]"),
+        ("accuracy", r"Expected `metrics` to be a list.*write metrics=\['accuracy'\]"),
         ([None], "each entry of metrics must be"),
         ([3], "Could not interpret metric identifier: 3"),
     ],

@@ -223,7 +223,7 @@ def test_features_of_a_stack():
     first, last = features(np.ones((1, 3)))
     np.testing.assert_array_equal(last, stack(np.ones((1, 3))))
     assert first.shape == (1, 4) and features.layers[1:] == stack.layers
-    with pytest.raises(AttributeError, match="has no defined inputs yet"):
+    with pytest.raises(AttributeError, match="has no defined inputs before"):
         _ = kerasnp.Sequential([layers.Dense(2)]).inputs
 
 

@@ -33,9 +33,9 @@ def one(n=2):
         ({"learning_rate": None}, "learning_rate=None"),
         ({"learning_rate": schedules.ExponentialDecay}, "should be a number, a LearningRateSchedule"),
         ({"clipnorm": 1.0, "clipvalue": 1.0}, "Only one of `clipnorm`, `clipvalue` and `global_clipnorm`"),
-        ({"use_ema": True, "ema_momentum": 2}, r"range \[0, 1\]"),
+        ({"use_ema": True, "ema_momentum": 2}, r"lie in \[0, 1\]"),
         ({"use_ema": True, "ema_overwrite_frequency": 0}, "ema_overwrite_frequency=0"),
-        ({"gradient_accumulation_steps": 1}, "integer >= 2"),
+        ({"gradient_accumulation_steps": 1}, "integer of 2 or more"),
         ({"gradient_accumulation_steps": 2.5}, "gradient_accumulation_steps=2.5"),
     ],
 )
@@ -66,7 +66,7 @@ def test_other_wrong_values(make, sentence):
 
 
 def test_decay_is_ignored_aloud():
-    with pytest.warns(UserWarning, match="`decay` is no longer supported"):
+    with pytest.warns(UserWarning, match="`decay` belongs to older optimizers"):
         optimizers.SGD(decay=0.1)
 
 
@@ -194,7 +194,7 @@ def test_schedule_without_steps(make):
 
 
 def test_piecewise_lengths():
-    with pytest.raises(ValueError, match="1 less than the length of values"):
+    with pytest.raises(ValueError, match="one more of values than of boundaries"):
         schedules.PiecewiseConstantDecay([1, 2], [0.1, 0.2])
 
 
@@ -272,7 +272,7 @@ def test_not_a_number_is_not_hidden_by_clipping(options):
 
 def test_without_variables_it_must_be_built():
     w, optimizer = variable(), optimizers.SGD(1.0)
-    with pytest.raises(ValueError, match="must already be built"):
+    with pytest.raises(ValueError, match="has said whose they are"):
         optimizer.apply([one()])
     optimizer.build([w])
     optimizer.apply([one()])
@@ -336,7 +336,7 @@ def test_exclusion_comes_before_build():
 
 def test_stateless_apply_wants_its_variables():
     optimizer = optimizers.SGD()
-    with pytest.raises(ValueError, match="must be built"):
+    with pytest.raises(ValueError, match="must be there already"):
         optimizer.stateless_apply([], [one()], [one()])
     optimizer.build([variable()])
     with pytest.raises(ValueError, match="expected 1 trainable and 2 optimizer variables"):
@@ -403,7 +403,7 @@ def test_subclass_without_a_rule():
 def test_state_of_another_size_is_skipped_aloud():
     optimizer = optimizers.Adam()
     optimizer.build([variable()])
-    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer 'adam'"):
+    with pytest.warns(UserWarning, match="Optimizer 'adam' keeps the state it has"):
         optimizer.load_own_variables({str(i): np.zeros(()) for i in range(7)})
     with pytest.raises(ValueError, match="expected values for its 4 variables"):
         optimizer.set_variables([np.zeros(3)] * 4)

@@ -122,7 +122,7 @@ def test_a_compiled_model_comes_back_compiled():
 @pytest.mark.parametrize("layers_", [None, [{}], ["dense"]])
 def test_malformed_configurations_of_a_sequential(layers_):
     config = {"name": "s"} if layers_ is None else {"name": "s", "layers": layers_}
-    with pytest.raises(ValueError, match="Expected a dictionary containing|must be a dictionary containing"):
+    with pytest.raises(ValueError, match="Expected a dictionary containing|must be a dictionary of"):
         kerasnp.Sequential.from_config(config)
 
 

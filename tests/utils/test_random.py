@@ -60,7 +60,7 @@ def test_seeds_in_every_spelling():
     np.testing.assert_array_equal(first, [5, 0])  # a pair stays what it was
     np.testing.assert_array_equal(random.draw_seed(7), [7, 0])
     assert random.uniform((2,), seed=2**32 - 1).shape == (2,)
-    with pytest.raises(ValueError, match="either an integer or an instance of `SeedGenerator`"):
+    with pytest.raises(ValueError, match="either an integer or a SeedGenerator"):
         random.draw_seed("x")
     with pytest.raises(ValueError, match="Argument `seed` must be an integer"):
         random.SeedGenerator("x")

@@ -35,7 +35,7 @@ def test_map_structure_keeps_types():
 
 @pytest.mark.parametrize("a, b", [([1], (1,)), ([1], [[1]]), ({"a": 1}, {"b": 1}), ([1, 2], [1]), (Point(1, 2), (1, 2))])
 def test_what_is_not_the_same_structure(a, b):
-    with pytest.raises(ValueError, match="nested structure"):
+    with pytest.raises(ValueError, match="nested form"):
         tree.assert_same_structure(a, b)
 
 

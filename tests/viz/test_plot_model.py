@@ -213,7 +213,7 @@ def test_keras_signature(tmp_path, monkeypatch):
         dpi=80, show_layer_activations=True, show_trainable=True,
     )  # fmt: skip
     assert "head/scores" in str(full) and "Conv2D, relu" in str(full) and "trainable" in str(full)
-    with pytest.raises(ValueError, match="has not yet been built"):
+    with pytest.raises(ValueError, match="is not built"):
         kerasnp.utils.plot_model(kerasnp.Sequential([layers.Dense(1)]))
     with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
         kerasnp.utils.plot_model(stack(), shapes=True)

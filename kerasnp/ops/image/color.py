@@ -16,11 +16,11 @@ def _channel_axis(images, data_format, channels=(3,)):
     if images.shape[axis] not in channels:
         if channels == (3,):
             raise ValueError(
-                f"Input images must have 3 channels, but received images with {images.shape[axis]} channels."
+                f"An RGB image has 3 channels. Received: images with {images.shape[axis]} channels."
             )
         raise ValueError(
-            "Invalid channel size: expected 3 (RGB) or 1 (Grayscale). "
-            f"Received input with shape: images.shape={tuple(images.shape)}"
+            "Invalid channel size: there are 3 in RGB and 1 in grey images. Received input with shape: "
+            f"images.shape={tuple(images.shape)}"
         )
     return axis
 

@@ -96,12 +96,12 @@ def extract_patches(images, size, strides=None, dilation_rate=1, padding="valid"
     """
     if not isinstance(size, (int, tuple, list)):
         raise TypeError(
-            "Invalid `size` argument. Expected an int or a tuple. "
-            f"Received: size={size} of type {type(size).__name__}"
+            f"Invalid `size` argument: Expected an int or a tuple of them. Received: size={size} of type {type(size).__name__}"
         )
     if not isinstance(size, int) and len(size) not in (2, 3):
         raise ValueError(
-            f"Invalid `size` argument. Expected a tuple of length 2 or 3. Received: size={size} with length {len(size)}"
+            f"Invalid `size` argument: Expected a tuple of length 2 or 3, an entry for each axis. Received: size={size} with "
+            f"length {len(size)}"
         )
     return _patches(images, size, strides, dilation_rate, padding, data_format, 2 if isinstance(size, int) else len(size))
 
@@ -116,7 +116,7 @@ def extract_patches_3d(volumes, size, strides=None, dilation_rate=1, padding="va
     Raises: TypeError for a size of another length than 3.
     """
     if not isinstance(size, int) and len(size) != 3:
-        raise TypeError(f"Invalid `size` argument. Expected an int or a tuple of length 3. Received: size={size}")
+        raise TypeError(f"Invalid `size` argument: Expected an int or a tuple with three of them. Received: size={size}")
     return _patches(volumes, size, strides, dilation_rate, padding, data_format, 3)
 
 

@@ -14,8 +14,8 @@ def check_rank(images, name="images"):
     rank = len(images.shape)
     if rank not in (3, 4):
         raise ValueError(
-            f"Invalid {name} rank: expected rank 3 (single image) or rank 4 (batch of images). "
-            f"Received input with shape: {name}.shape={tuple(images.shape)}"
+            f"Invalid {name} rank: expected rank 3 (single image) or 4 with a batch axis. Received input with shape: "
+            f"{name}.shape={tuple(images.shape)}"
         )
     return rank
 

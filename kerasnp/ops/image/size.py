@@ -54,11 +54,11 @@ def resize(
             f"Invalid value for argument `fill_mode`. Only `'constant'` is supported. Received: fill_mode={fill_mode}"
         )
     if pad_to_aspect_ratio and crop_to_aspect_ratio:
-        raise ValueError("Only one of `pad_to_aspect_ratio` & `crop_to_aspect_ratio` can be `True`.")
+        raise ValueError("Only one of pad_to_aspect_ratio and crop_to_aspect_ratio may be True.")
     if len(size) != 2:
-        raise ValueError(f"Argument `size` must be a tuple of two elements (height, width). Received: size={size}")
+        raise ValueError(f"resize: size must be a pair, (height, width). Received: size={size}")
     if any(isinstance(n, int) and n <= 0 for n in size):
-        raise ValueError(f"resize: `size` must have positive height and width. Received: size={tuple(size)}")
+        raise ValueError(f"resize: `size` must have positive height and width, in pixels. Received: size={tuple(size)}")
     size = check.int_tuple("size", size, 2, "resize")
     images = convert(images)
     axes = spatial_axes(images, data_format)

@@ -56,7 +56,7 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
     places = _coordinates(coordinates)
     if places.shape[0] != len(x.shape):
         raise ValueError(
-            "First dim of `coordinates` must be the same as the rank of `inputs`. "
+            "map_coordinates: the length of the first axis of `coordinates` must be the same as the rank of `inputs`. "
             f"Received inputs with shape: {tuple(x.shape)} and coordinate leading dim of {places.shape[0]}"
         )
     if places.ndim < 2:
@@ -120,8 +120,8 @@ def affine_transform(images, transform, interpolation="bilinear", fill_mode="con
     t = array_of(convert(transform))
     if t.ndim not in (1, 2):
         raise ValueError(
-            "Invalid transform rank: expected rank 1 (single transform) or rank 2 (batch of transforms). "
-            f"Received input with shape: transform.shape={t.shape}"
+            "Invalid transform rank: expected rank 1, or 2 with a batch axis. Received input with shape: "
+            f"transform.shape={t.shape}"
         )
     t = t if t.dtype.kind == "f" else t.astype(K.floatx())
     return layout.restore(_projected(layout.batch, t.reshape(-1, 8), order, fill_mode, fill_value))
@@ -188,8 +188,8 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
     start, end = points.values()
     if start.shape != end.shape:
         raise ValueError(
-            "start_points and end_points must have the same shape. "
-            f"Received start_points.shape={start.shape}, end_points.shape={end.shape}"
+            "start_points and end_points must have the same shape, (4, 2) or (batch, 4, 2). Received "
+            f"start_points.shape={start.shape}, end_points.shape={end.shape}"
         )
     t = homography(start.reshape(-1, 4, 2), end.reshape(-1, 4, 2))
     return layout.restore(_projected(layout.batch, t, order, "constant", fill_value))
