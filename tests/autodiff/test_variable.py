@@ -22,7 +22,7 @@ def test_construction():
         Variable(lambda shape, dtype: np.ones(shape))
     with pytest.raises(ValueError, match=r"must have shape \(3,\). Received: \(2,\)"):
         Variable([1.0, 2.0], shape=(3,))
-    with pytest.raises(ValueError, match="without `/`"):
+    with pytest.raises(ValueError, match="cannot contain character `/`"):
         Variable(1.0, name="a/b")
 
 
