@@ -17,7 +17,9 @@ class StatelessScope:
     >>> y, w.numpy(), scope.get_current_value(w)
     (array([10., 10.], dtype=float32), array([1., 2.], dtype=float32), array([6., 6.], dtype=float32))
 
-    A variable shows its other value to every thread of the process while the scope is open.
+    A variable shows its other value to every thread of the process while the scope is open. Optimizers and metrics change
+    arrays in place, without assigning: they have methods of their own for this, `stateless_apply` and
+    `stateless_update_state`.
 
     Args:
         state_mapping: pairs of a Variable and the value it has inside.

@@ -63,7 +63,7 @@ class Variable:
             raise ValueError(f"Variable: `layout` is for several devices, and there is one. Received: layout={layout!r}")
         self.name = name or auto_name("variable")
         if not isinstance(self.name, str) or "/" in self.name:
-            raise ValueError(f"Argument `name` must be a string without `/`. Received: name={name!r}")
+            raise ValueError(f"Argument `name` must be a string and cannot contain character `/`. Received: name={name!r}")
         scope = current_path()
         self.path = f"{scope}/{self.name}" if scope else self.name
         self.creator = None

@@ -170,8 +170,8 @@ class Bidirectional(Layer):
             "trainable": self._trainable,
             "dtype": self._dtype_policy.serialize(),
             "merge_mode": self.merge_mode,
-            "layer": serialize_keras_object(self.forward_layer),
-            "backward_layer": serialize_keras_object(self.backward_layer),
+            "layer": _unbuilt(serialize_keras_object(self.forward_layer)),
+            "backward_layer": _unbuilt(serialize_keras_object(self.backward_layer)),
         }
 
     @classmethod

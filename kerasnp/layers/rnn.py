@@ -239,6 +239,12 @@ class RNN(Layer):
         if initial_state is None:
             if not self.stateful:
                 return self.get_initial_state(sequences.shape[0])
+            kept = flatten(self.states)[0].shape[0]
+            if kept != sequences.shape[0]:
+                raise ValueError(
+                    f"{self._who}: a stateful layer goes on from the states of its last call, so the batch size must stay as "
+                    f"it was. Expected a batch of {kept}. Received: {sequences.shape[0]}"
+                )
             # Values of now, since the variables will change.
             return pack(self.states, [K.array(s.value) for s in flatten(self.states)])
         initial_state = as_list(initial_state)

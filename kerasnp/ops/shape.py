@@ -606,6 +606,7 @@ install_arithmetic(
     {
         "__getitem__": lambda x, key: GetItem(_plain_key(key))(x),
         "reshape": lambda x, *newshape: reshape(x, newshape[0] if len(newshape) == 1 else newshape),
+        "squeeze": lambda x, axis=None: squeeze(x, axis),
         "transpose": lambda x, *axes: transpose(x, (axes[0] if len(axes) == 1 else axes) or None),
         "T": property(transpose),
     },

@@ -22,7 +22,7 @@ def test_construction():
         Variable(lambda shape, dtype: np.ones(shape))
     with pytest.raises(ValueError, match=r"must have shape \(3,\). Received: \(2,\)"):
         Variable([1.0, 2.0], shape=(3,))
-    with pytest.raises(ValueError, match="without `/`"):
+    with pytest.raises(ValueError, match="cannot contain character `/`"):
         Variable(1.0, name="a/b")
 
 
@@ -271,3 +271,13 @@ def test_a_name_is_a_string_without_slashes():
     for name in (3, "a/b"):
         with pytest.raises(ValueError, match="`name` must be a string"):
             Variable([1.0], name=name)
+
+
+def test_squeeze_of_arrays_variables_and_symbolic_tensors():
+    x = np.ones((1, 3, 1), "float32")
+    for value in (x, Variable(x), kerasnp.KerasTensor((1, 3, 1))):
+        assert value.squeeze().shape == (3,) and value.squeeze(0).shape == (3, 1)
+    w = Variable(x)
+    with kerasnp.Tape() as tape:
+        y = kerasnp.ops.sum(w.squeeze(axis=-1) * 2)
+    assert (tape.gradient(y, w) == np.full((1, 3, 1), 2)).all()

@@ -102,7 +102,7 @@ def test_scalars_of_batches(tmp_path, freq, steps):
 def test_histograms_count_the_weights(tmp_path):
     model = compiled(kerasnp.layers.Dense(50, name="wide"), kerasnp.layers.Dense(1, name="out"))
     _, _, train, _ = fit(tmp_path, model, histogram_freq=1, epochs=1)
-    ((step, message),) = train["wide/kernel/histogram"]
+    ((step, message),) = train["sequential/wide/kernel/histogram"]
     histogram = dict(fields(message[5]))
     weights = model.layers[0].kernel.numpy().astype("float64").ravel()
     limits, counts = (np.frombuffer(histogram[i], "<f8") for i in (6, 7))
@@ -123,13 +123,13 @@ def test_histogram_of_a_constant_and_of_nan(tmp_path):
     tensorboard._write_weights(0)
     tensorboard.on_train_end()
     train = read(tmp_path / "train")
-    assert sorted(train) == ["out/kernel/histogram", "out/kernel/image"]
-    assert np.frombuffer(dict(fields(train["out/kernel/histogram"][0][1][5]))[7], "<f8").sum() == 2
+    assert sorted(train) == ["sequential/out/kernel/histogram", "sequential/out/kernel/image"]
+    assert np.frombuffer(dict(fields(train["sequential/out/kernel/histogram"][0][1][5]))[7], "<f8").sum() == 2
 
 
 def test_images_are_valid_pngs(tmp_path):
     model, _, train, _ = fit(tmp_path, histogram_freq=1, write_images=True, epochs=1)
-    image = dict(fields(train["out/kernel/image"][0][1][4]))
+    image = dict(fields(train["sequential/out/kernel/image"][0][1][4]))
     assert (image[1], image[2], image[3]) == (2, 1, 1)
     png, i, chunks = image[4], 8, {}
     assert png[:8] == b"\x89PNG\r\n\x1a\n"

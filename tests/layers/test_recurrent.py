@@ -349,3 +349,20 @@ class Accumulates(kerasnp.Layer):
 def test_conv_lstm_refuses_strides_with_dilation():
     with pytest.raises(ValueError, match="`strides > 1` is not compatible with `dilation_rate > 1`"):
         layers.ConvLSTM2D(1, 1, strides=2, dilation_rate=3)
+
+
+def test_a_stateful_layer_wants_its_batch_size():
+    layer = LSTM(2, stateful=True)
+    layer(np.ones((4, 3, 2)))
+    before = [s.numpy() for s in layer.states]
+    with pytest.raises(ValueError, match="batch size must stay as it was. Expected a batch of 4. Received: 1"):
+        layer(np.ones((1, 3, 2)))
+    for a, b in zip(before, layer.states, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_configuration_of_bidirectional_is_the_same_before_and_after_it_is_built():
+    layer = kerasnp.layers.Bidirectional(LSTM(2))
+    before = layer.get_config()
+    layer(np.ones((1, 3, 2)))
+    assert layer.get_config() == before
