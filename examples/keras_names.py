@@ -29,7 +29,7 @@ NOTED = HERE.parent / "tests" / "golden" / "keras_names.json"
 
 # Why a name is absent: patterns of full names, the first that fits counts.
 REASONS = {
-    r"applications\..*": "networks with branches and downloaded weights",
+    r"applications\..*": "ready-made networks with downloaded weights",
     r"(distribution\..*|.*\bRematScope|remat|device)": "one process, one CPU",
     r"(quantizers\..*|Quantizer|dtype_policies\.(AWQ|GPTQ|Int4|Quantized).*)": "no quantized arithmetic",
     r"layers\.(FlaxLayer|JaxLayer|TFSMLayer|TorchModuleWrapper)": "wraps another framework",
@@ -41,9 +41,8 @@ REASONS = {
     r"utils\.bounding_boxes\..*|layers\.MaxNumBoundingBoxes": "no bounding boxes",
     r"utils\.(FeatureSpace|audio_dataset_from_directory|Config)": "left out",
     r"utils\.model_to_dot": "plot_model draws without Graphviz",
-    r"utils\.get_source_inputs": "no graphs of layers with branches",
     r"dtype_policies\.DTypePolicyMap": "a policy per layer is given to the layer",
-    r"(Function|Operation|SymbolicScope|StatelessScope|name_scope)": "inside of Keras's tracing, which is not needed here",
+    r"(Function|Operation|SymbolicScope)": "inside of Keras's tracing, which is not needed here",
     r"saving\.KerasFileEditor": "`python -m kerasnp inspect` and h5py do",
 }
 NOT_YET = "not yet"
@@ -228,6 +227,7 @@ CALLS = {
     "take": lambda f, v: f(v(X), INDICES, 0),
     "get_item": lambda f, v: f(v(X), (0, slice(1, 3))),
     "pad": lambda f, v: f(v(X), 1),
+    "histogram": lambda f, v: f(v(X[0])),
     "split": lambda f, v: f(v(X), 3),
     "array_split": lambda f, v: f(v(X), 2),
     "hsplit": lambda f, v: f(v(X), 3),

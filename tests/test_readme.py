@@ -17,6 +17,8 @@ def test_the_python_blocks_run(tmp_path, monkeypatch, capsys):
         if "model" in names:
             assert names["model"].history.history["val_accuracy"][-1] > 0.9
             assert (tmp_path / "digits.weights.h5").exists()
+        elif "net" in names:
+            assert names["net"].output_shape == (None, 1) and len(names["net"].inputs) == 2
         else:
             assert "[ 6. 12.]" in capsys.readouterr().out
 

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from kerasnp.backend import arena, threads
+from kerasnp.backend import arena, linalg, threads
 
 # Multiplications and additions from which a product is shared among the threads (some 150 us of one), and of each part.
 SHARED_PRODUCT = 1 << 23
 PART = 1 << 26
-# Elements below which BLAS works with one thread anyway.
+# Elements below which BLAS works with one thread anyway (OpenBLAS shares from some 8000 on).
 SMALL_PRODUCT = 1 << 12
 
 _constants: dict = {}
@@ -30,11 +30,19 @@ def matmul(a, b, out=None):
     """a @ b over the last two axes."""
     if a.ndim == 2 == b.ndim and (cut := _cut(a, b)):
         return _in_parts(cut, a, b, out)
-    if a.size + b.size < SMALL_PRODUCT:
+    if threads.is_quiet() or a.size + b.size < SMALL_PRODUCT:
         return np.matmul(a, b, out=out)
     # BLAS would cut a product with a long row by the number of its threads, which changes the bits.
     with threads.quiet_blas():
         return np.matmul(a, b, out=out)
+
+
+def einsum(subscripts, *operands, optimize=False):
+    """numpy's einsum; several operands may meet in products of BLAS."""
+    if len(operands) == 1 or not optimize:
+        return np.einsum(subscripts, *operands)
+    with threads.quiet_blas():
+        return np.einsum(subscripts, *operands, optimize=optimize)
 
 
 def _cut(a, b):
@@ -43,11 +51,11 @@ def _cut(a, b):
     By our threads rather than those of BLAS, which go on spinning after a product and take the cores from what follows;
     and by the sizes alone, so that the bits do not depend on the number of threads.
     """
-    (m, k), n = a.shape, b.shape[1]
-    work = m * k * n
+    n = b.shape[1]
+    work = a.size * n
     if work < SHARED_PRODUCT or a.dtype != b.dtype or a.dtype.kind != "f" or a.dtype.itemsize < 4:
         return None
-    return 16 * -(-max(m, n) // (32 * -(-work // (2 * PART))))
+    return 16 * -(-max(len(a), n) // (32 * -(-work // (2 * PART))))
 
 
 def _in_parts(cut, a, b, out=None, finish=None):
@@ -69,6 +77,13 @@ def sum_rows(x, out=None):
     """Sum over all axes but the last, as `ones @ x`: eight times cheaper than `sum(axis=0)` on narrow arrays."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
         return np.sum(x.reshape(-1, x.shape[-1]), axis=0, out=out)
+    if x.size < SMALL_PRODUCT:
+        return _summed(x, out)
+    with threads.quiet_blas():
+        return _summed(x, out)
+
+
+def _summed(x, out):
     if x.ndim != 2:
         x = _batch_summed(x)
     return np.dot(constant(1, x.shape[0], x.dtype), x, out=out)
@@ -85,19 +100,18 @@ def _batch_summed(x):
 
 def dense(x, w, b=None, activation=None, out=None):
     """act(x @ w + b) for x (..., i), w (i, o), b (o,); `activation` is one of `fused`, applied in place."""
-
-    def finish(z, columns=slice(None)):
-        if b is not None:
-            z += b[columns]
-        return z if activation is None else activation.forward(z)
-
     if x.ndim == 2 and (cut := _cut(x, w)):
-        return _in_parts(cut, x, w, out, finish)
-    return finish(matmul(x, w, out=out))
+        return _in_parts(cut, x, w, out, lambda z, columns: _finish(z, None if b is None else b[columns], activation))
+    return _finish(matmul(x, w, out=out), b, activation)
+
+
+def _finish(z, b, activation):
+    if b is not None:
+        z += b
+    return z if activation is None else activation.forward(z)
 
 
 def orthonormal(x):
     """The orthonormal columns Q of x = Q @ R, with signs that make the diagonal of R positive."""
-    with threads.quiet_blas():
-        q, r = np.linalg.qr(x)
+    q, r = linalg.qr(x)
     return q * np.sign(np.diag(r))

@@ -2,9 +2,11 @@
 
 import contextvars
 import inspect
+from collections.abc import Sequence
 
 from kerasnp import backend as K
 from kerasnp import ops
+from kerasnp.autodiff.history import record
 from kerasnp.autodiff.symbolic import KerasTensor, infer, is_symbolic
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.input_spec import check_input
@@ -23,10 +25,11 @@ class Calls:
             x = self._cast(args[0])
             args = (x,)
         else:
+            given = args, kwargs
             args, kwargs = self._prepare(args, kwargs)
             x = args[0] if args else next(iter(kwargs.values()), None)
             if is_symbolic(args, kwargs):
-                return self._call_on_symbols(x, args, kwargs)
+                return record(self, *given, self._call_on_symbols(x, args, kwargs))
         shape = getattr(x, "shape", None)
         if shape is not None and shape[1:] != self._checked:
             if self.input_spec is not None:
@@ -171,6 +174,51 @@ class Calls:
             set_mask(y, mask)
         return y
 
+    # The calls on symbolic tensors, in order.
+    _nodes: Sequence = ()
+
+    def _end(self, which):
+        """The tensors of one end of the first call on symbolic tensors."""
+        if not self._nodes and getattr(self, "_stack", None) is not None:
+            # A stack makes its symbolic tensors when somebody asks for them.
+            getattr(self._stack(), "outputs", None)
+        if not self._nodes:
+            raise AttributeError(f"The layer {self.name} has never been called and thus has no defined {which}.")
+        tensors = getattr(self._nodes[0], f"{which}s")
+        return tensors[0] if len(tensors) == 1 else list(tensors)
+
+    @property
+    def input(self):
+        """The symbolic tensor, or list of them, of the layer's first call on symbolic tensors.
+
+        >>> import kerasnp
+        >>> x = kerasnp.Input((3,))
+        >>> dense = kerasnp.layers.Dense(2)
+        >>> y = dense(x)
+        >>> dense.input is x, dense.output is y
+        (True, True)
+
+        Raises: AttributeError before there was one.
+        """
+        return self._end("input")
+
+    @property
+    def output(self):
+        """The symbolic tensor, or list of them, that came out of the layer's first call on symbolic tensors.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((3,)), kerasnp.layers.Dense(2), kerasnp.layers.Dense(1)])
+        >>> kerasnp.Model(model.inputs, model.layers[0].output).output_shape
+        (None, 2)
+
+        Raises: AttributeError before there was one.
+        """
+        return self._end("output")
+
+    def __getstate__(self):
+        # A copy is a layer without a past; models of graphs tell theirs themselves.
+        return {k: v for k, v in self.__dict__.items() if k not in ("_nodes", "_stack")}
+
     def _prepare(self, args, kwargs):
         """The arguments as arrays of the layer's type, masks of the inputs among them where `call` asks for them."""
         args = tuple(self._convert(a) for a in args)
@@ -196,6 +244,11 @@ class Calls:
 
     def _call_on_symbols(self, x, args, kwargs):
         """What calling the layer gives for symbolic inputs: the layer is built, and answers shapes, types and masks."""
+        try:
+            taken = {k: v for k, v in kwargs.items() if k not in ("training", "mask") and not k.endswith("_mask")}
+            inspect.signature(self.call).bind(*args, **taken)
+        except TypeError as error:
+            raise TypeError(f"{self._who}: call() does not take these arguments: {error}.") from None
         if self.input_spec is not None:
             check_input(self.input_spec, x, self)
         if isinstance(x, KerasTensor):
@@ -206,9 +259,6 @@ class Calls:
         mask = get_mask(x)
         if self._makes_mask or (self.supports_masking and mask is not None):
             self._attach_mask(x, y, mask)
-        if isinstance(x, KerasTensor) and isinstance(y, KerasTensor) and len(args) == 1:
-            # Only a call that a stack could make as well is remembered.
-            y.source = (self, x) if all(v is None for v in kwargs.values()) else None
         return y
 
     def _build_for(self, args, kwargs):

@@ -4,9 +4,12 @@ import warnings
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp import backend as K
+from kerasnp.autodiff.history import Node
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.ops.activation import activation_operator, fused_activation
+from kerasnp.layers.lora import Adaptable, Adapted
 from kerasnp.utils import check
 
 
@@ -25,7 +28,7 @@ class InputLayer(Layer):
         sparse, ragged: must be None or False, since arrays are dense.
         batch_shape: the shape with the batch axis, instead of `shape`.
         input_tensor: a symbolic tensor that says all of it.
-        optional: accepted; a missing input makes no sense in a stack.
+        optional: whether None may be passed in its place.
 
     Raises: ValueError for a shape that is missing, given twice or no shape.
     """
@@ -71,12 +74,15 @@ class InputLayer(Layer):
             raise ValueError(f"{self._who}: the lengths of a shape must not be negative. Received: {self.batch_shape}")
         self.sparse, self.ragged, self.optional = bool(sparse), bool(ragged), optional
         self._input_dtype = K.standardize_dtype(dtype)
+        self._storage_type = K.storage_dtype(self._input_dtype)
         self.built = True
         self._trainable = True
-        self.output = input_tensor
+        if self._input_dtype.startswith(("float", "bfloat")):
+            self.dtype_policy = self._input_dtype
         if input_tensor is None:
-            self.output = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
-            self.output.layer = self
+            input_tensor = KerasTensor(self.batch_shape, dtype=self._input_dtype, name=self.name)
+        Node(self, (), {}, [], [input_tensor])
+        self._output = input_tensor
 
     @staticmethod
     def _of_tensor(tensor, shape, batch_size, dtype, sparse, batch_shape):
@@ -103,6 +109,20 @@ class InputLayer(Layer):
         'int32'
         """
         return self._input_dtype
+
+    @property
+    def output(self):
+        """The symbolic tensor that stands for the data."""
+        return self._output
+
+    @property
+    def input(self):
+        """The same tensor."""
+        return self._output
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        Node(self, (), {}, [], [self._output])
 
     @property
     def shape(self):
@@ -132,7 +152,7 @@ def Input(
     shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, name=None, tensor=None,
     optional=False,
 ):  # noqa: N802
-    """The first entry of a Sequential: what one sample looks like, as a symbolic tensor.
+    """Where data enter a model: what one sample looks like, as a symbolic tensor on which layers can be called.
 
     >>> import kerasnp
     >>> kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(2)]).output_shape
@@ -147,7 +167,7 @@ def Input(
     ).output
 
 
-class Dense(Layer):
+class Dense(Adaptable, Layer):
     """The fully connected layer, y = activation(x @ kernel + bias).
 
     Shapes: x (batch, ..., inputs), kernel (inputs, units), bias (units,), y (batch, ..., units).
@@ -163,9 +183,12 @@ class Dense(Layer):
         kernel_regularizer, bias_regularizer: penalties added to the loss.
         activity_regularizer: a penalty on the output.
         kernel_constraint, bias_constraint: applied after each update.
+        lora_rank, lora_alpha: what `build` calls `enable_lora` with, where a rank is given.
 
     Raises: ValueError for units that are no positive integer, or an input whose last axis is unknown or differs.
     """
+
+    kernel = Adapted()
 
     def __init__(
         self,
@@ -185,7 +208,7 @@ class Dense(Layer):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        check.unset(self._who, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        check.unset(self._who, quantization_config=quantization_config)
         self.units = check.positive_int("units", units, self._who)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -195,7 +218,8 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = self.lora_alpha = self.quantization_config = None
+        self.quantization_config = None
+        self._set_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -216,17 +240,29 @@ class Dense(Layer):
                 constraint=self.bias_constraint, name="bias",
             )  # fmt: skip
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
+        self._enable_lora_if_asked()
 
     def call(self, inputs, training=None):
         return ops.dense(inputs, self.kernel, self.bias, self.activation)
+
+    def operators(self, input_shape):
+        """The product, and the activation where it is not part of that."""
+        if self.lora_enabled:
+            return None
+        fused = fused_activation(self.activation)
+        dense = ops.linear.Dense(fused), (self.kernel,) if self.bias is None else (self.kernel, self.bias)
+        if fused is not None or self.activation is activations.linear:
+            return [dense]
+        operator = activation_operator(self.activation)
+        return None if operator is None else [dense, (operator, ())]
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        config = super().get_config()
+        config = self._without_unused_lora(super().get_config())
         # Left out, so that older versions of Keras 3 read the files as well.
-        del config["lora_rank"], config["lora_alpha"], config["quantization_config"]
+        del config["quantization_config"]
         return config
 
 
@@ -248,6 +284,11 @@ class Activation(Layer):
 
     def call(self, inputs):
         return self.activation(inputs)
+
+    def operators(self, input_shape):
+        """The activation, where it is a single operator."""
+        operator = activation_operator(self.activation)
+        return None if operator is None else [(operator, ())]
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -6,6 +6,7 @@ import inspect
 from kerasnp import backend as K
 from kerasnp import dtype_policies, regularizers
 from kerasnp.autodiff.symbolic import KerasTensor
+from kerasnp.autodiff.variable import scopes
 from kerasnp.layers.calls import Calls
 from kerasnp.layers.weights import Weights
 from kerasnp.saving.config import serialize_value
@@ -45,6 +46,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
     # Until `__init__` has run.
     _begun = built = autocast = False
     _compute_type = input_spec = _checked = None
+    _given: tuple = ((), {})
     _trainable = True
 
     def __new__(cls, *args, **kwargs):
@@ -52,6 +54,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
         # Here, so that a subclass may set attributes before it calls `super().__init__()`.
         self._weights, self._layers, self._seed_generators, self._losses = [], [], [], []
         self._metrics, self._containers = [], {}
+        if not cls.__module__.startswith("kerasnp."):
+            self.__dict__["_given"] = args, kwargs
         return self
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
@@ -67,6 +71,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
             )
         self.name = name or naming.auto_name(naming.to_snake_case(type(self).__name__))
         self.path = self.name
+        for layer in self._layers:
+            self._adopt(layer)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
@@ -92,10 +98,15 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if cls.__bases__ == (Layer,) and cls.__module__.startswith("kerasnp.layers."):
+        if Layer in cls.__bases__ and cls.__module__.startswith("kerasnp.layers."):
             cls.casts_integers = vars(cls).get("casts_integers", True)
         if "build" in vars(cls):
             cls.build = _wrap_build(cls.build)
+        cls._look_at_call()
+
+    @classmethod
+    def _look_at_call(cls):
+        """Note what `call` takes."""
         parameters = inspect.signature(cls.call).parameters
         cls._call_names = tuple(parameters)[1:]
         cls._takes_training = "training" in parameters
@@ -132,6 +143,14 @@ class Layer(Calls, Weights, Registered, abstract=True):
             f'Layer "{self.name}" ({type(self).__name__}) does not have a `call` method implemented: '
             "define call(self, inputs) to compute its output."
         )
+
+    def operators(self, input_shape):
+        """The operators that `call` runs in training on inputs of `input_shape`, for steps without a tape (models/direct.py).
+
+        Returns: pairs of an operator and the variables it reads beside what the one before it made; None, the default,
+            where only `call` itself can tell.
+        """
+        return None
 
     def absorbs(self, layer):
         """Whether this layer can do the work of `layer` in its own step, called as `self(x, pool=layer)`."""
@@ -192,7 +211,10 @@ class Layer(Calls, Weights, Registered, abstract=True):
         >>> [float(loss) for loss in layer.losses]
         [1.0]
         """
-        self._losses.extend(loss if isinstance(loss, (list, tuple)) else [loss])
+        losses = loss if isinstance(loss, (list, tuple)) else [loss]
+        self._losses.extend(losses)
+        if scopes and scopes[-1].collect_losses:
+            scopes[-1].losses.extend(losses)
 
     def add_metric(self, value, name):
         """Show the mean of a number over the batches of an epoch in the logs, under `name`.
@@ -253,7 +275,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @dtype_policy.setter
     def dtype_policy(self, value):
-        self._dtype_policy = dtype_policies.get(value)
+        policy = dtype_policies.get(value)
+        self._dtype_policy = policy[self.path] if isinstance(policy, dtype_policies.DTypePolicyMap) else policy
         self._compute_type = K.storage_dtype(self._dtype_policy.compute_dtype)
         self._mixed = self._compute_type != K.storage_dtype(self._dtype_policy.variable_dtype)
 
@@ -321,13 +344,19 @@ class Layer(Calls, Weights, Registered, abstract=True):
                 return cls
 
     def _config_value(self, name):
-        try:
-            return serialize_value(getattr(self, name))
-        except AttributeError:
-            raise NotImplementedError(
-                f"Layer {type(self).__name__} was created by passing the argument {name!r} that is not stored under that "
-                "name: set it as an attribute in __init__(), or override get_config() to include it."
-            ) from None
+        if not hasattr(self, name):
+            # A plain value is what it was when the layer was made, wherever the class keeps it.
+            args, kwargs = self._given
+            given = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
+            given.apply_defaults()
+            value = given.arguments.get(name, self)
+            if value is not None and type(value) not in (str, int, float, bool):
+                raise NotImplementedError(
+                    f"Layer {type(self).__name__} was created by passing the argument {name!r} that is not stored under "
+                    "that name: set it as an attribute in __init__(), or override get_config() to include it."
+                )
+            return value
+        return serialize_value(getattr(self, name))
 
     def get_build_config(self):
         """What `build` was called with, for files.
@@ -376,8 +405,10 @@ def _wrap_build(build):
                 given = {**dict(zip(names, args)), **kwargs}
                 given = {name: shape for name, shape in given.items() if shape is not None}
                 self._build_shapes = given if len(given) > 1 else None
+        self._enter_scope(naming.current_path())
         try:
-            build(self, *args, **kwargs)
+            with naming.scope_of(self.path):
+                build(self, *args, **kwargs)
         except BaseException:
             if first:
                 self._build_shape = self._build_shapes = None

@@ -71,7 +71,7 @@ def _is_several(value):
 
 def rows(x):
     """How many samples there are in one input or several."""
-    return len(nest.flatten(x)[0])
+    return len(x) if type(x) is np.ndarray else len(nest.flatten(x)[0])
 
 
 def _numeric(name, array, who):

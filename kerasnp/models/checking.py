@@ -30,9 +30,11 @@ def check_layer(layer, inputs, training, rng, **options):
     Raises: GradientError; ValueError where nothing can be checked.
     """
     arrays = [_arrays(x) for x in inputs] or [_random_input(layer, rng)]
+    # A graph takes several inputs in a list.
+    count = len(layer.inputs) if hasattr(layer, "_graph") else 1
     targets = []
-    if getattr(layer, "compiled", False) and len(arrays) > 1:
-        arrays, targets = arrays[:1], arrays[1:]
+    if getattr(layer, "compiled", False) and len(arrays) > count:
+        arrays, targets = arrays[:count], arrays[count:]
     if not layer.built:
         with stop_recording():
             layer(*arrays)
@@ -46,9 +48,9 @@ def check_layer(layer, inputs, training, rng, **options):
 
         def evaluate():
             restore()
-            y = layer(*arguments, training=training)
+            y = layer(*([arguments] if count > 1 else arguments), training=training)
             if targets:
-                y = layer.compute_loss(arguments[0], targets[0], y, *targets[1:], training=training)
+                y = layer.compute_loss(arguments if count > 1 else arguments[0], targets[0], y, *targets[1:], training=training)
             # What hands its input on leaves no step to differentiate.
             return [v * 1.0 if any(v is a for a in arguments) else v for v in nest.flatten(y)]
 
@@ -191,6 +193,11 @@ def _owning(layer, owners):
     return calling([inner for inner in layer._flatten_layers() if not hasattr(inner, "layers")], make)
 
 
+def _inside(model, weight):
+    """The path of a weight, from the model on; whole for a layer."""
+    return model._path_inside(weight) if hasattr(model, "layers") else weight.path
+
+
 def _weight_parts(layer):
     gates = {}
     for inner in layer._flatten_layers():
@@ -202,11 +209,11 @@ def _weight_parts(layer):
         if w.value.dtype.kind != "f":
             continue
         if id(w) not in gates:
-            yield Part(w.path, w)
+            yield Part(_inside(layer, w), w)
             continue
         width = w.shape[-1] // len(gates[id(w)])
         for k, gate in enumerate(gates[id(w)]):
-            yield Part(f"{w.path} of the {gate} gate", w, (..., slice(k * width, (k + 1) * width)))
+            yield Part(f"{_inside(layer, w)} of the {gate} gate", w, (..., slice(k * width, (k + 1) * width)))
 
 
 def _step_parts(shifts):

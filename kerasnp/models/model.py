@@ -12,7 +12,16 @@ from kerasnp.utils import nest
 
 
 class Model(Trainer, Layer):
-    """Base of models: a subclass makes layers in `__init__` and writes `call(inputs)`; see `Sequential` for a stack.
+    """A graph of layers, `Model(inputs, outputs)`; or the base of models that write `call(inputs)`.
+
+    >>> import kerasnp
+    >>> image, age = kerasnp.Input((8, 8), name="image"), kerasnp.Input((1,), name="age")
+    >>> both = kerasnp.layers.Concatenate()([kerasnp.layers.Flatten()(image), age])
+    >>> kerasnp.Model([image, age], kerasnp.layers.Dense(1)(both)).output_shape
+    (None, 1)
+
+    What lies between the symbolic inputs and outputs is found from them, with branches, shared layers and functions of
+    `kerasnp.ops`. A subclass makes layers in `__init__` and writes `call(inputs)`; `Sequential` is a stack.
 
     >>> import kerasnp
     >>> class Twice(Model):
@@ -29,17 +38,23 @@ class Model(Trainer, Layer):
     public_family = "models"
 
     def __new__(cls, *args, **kwargs):
-        if cls is Model and (args or {"inputs", "outputs"} & set(kwargs)):
+        if cls is Model and _of_graph(args, kwargs):
             from kerasnp.models.functional import Functional
 
             return super().__new__(Functional)
         return super().__new__(cls)
 
     def __init__(self, *args, trainable=True, name=None, dtype=None, **kwargs):
-        if args or {"inputs", "outputs"} & set(kwargs):
-            raise ValueError(
-                f"{type(self).__name__}: Model(inputs, outputs) describes a stack of layers; a subclass of Model makes its "
-                "layers in __init__ and writes call(inputs) instead."
+        if _of_graph(args, kwargs):
+            from kerasnp.models.functional import Functional, adopt
+
+            adopt(type(self))
+            Functional.__init__(self, *args, trainable=trainable, name=name, **kwargs)
+            return
+        if args:
+            raise TypeError(
+                f"{type(self).__name__}: expected inputs and outputs, or neither. Received: {len(args)} positional arguments; "
+                "a subclass of Model makes its layers in __init__ and writes call(inputs)."
             )
         Layer.__init__(self, trainable=trainable, name=name, dtype=dtype, **kwargs)
         Trainer.__init__(self)
@@ -102,6 +117,13 @@ class Model(Trainer, Layer):
         """
         return list(self._layers)
 
+    @layers.setter
+    def layers(self, _):
+        raise AttributeError(
+            f"`Model.layers` attribute is reserved and should not be used: it lists the layers of '{self.name}'. Please use "
+            "another name."
+        )
+
     def get_layer(self, name=None, index=None):
         """A layer by its name or its position.
 
@@ -153,7 +175,7 @@ class Model(Trainer, Layer):
         >>> kerasnp.saving.load_model("small.keras").output_shape
         (None, 3)
         """
-        saving.save_model(self, filepath, overwrite, **kwargs)
+        saving.save_model(self, filepath, overwrite, zipped=zipped, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """Write the weights: `*.weights.h5` in Keras 3's layout, any other `.h5` in the classic one.
@@ -164,7 +186,10 @@ class Model(Trainer, Layer):
         >>> model.save_weights("small.npz")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        ValueError: The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: ...
+        ValueError: save_weights: filepath must end in `.weights.h5` (or `.h5` for the classic layout). Received: ...
+
+        With `max_shard_size`, in GB, a table `NAME.weights.json` and files of at most this size; `load_weights` reads the
+        table.
 
         Raises: ValueError before the model is built, or for another suffix.
         """
@@ -201,6 +226,25 @@ class Model(Trainer, Layer):
         """
         return json.dumps(saving.serialize_keras_object(self), **kwargs)
 
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model that `get_config` described, with new weights: a graph, or what the constructor makes of its arguments.
+
+        >>> import kerasnp
+        >>> x = kerasnp.Input((3,))
+        >>> model = kerasnp.Model(x, kerasnp.layers.Dense(3)(x) + x)
+        >>> kerasnp.Model.from_config(model.get_config()).output_shape
+        (None, 3)
+
+        Raises: ValueError for calls that go round in a loop or name a layer that is not there.
+        """
+        if "input_layers" in config and "output_layers" in config:
+            from kerasnp.models.graph_config import rebuild
+
+            return rebuild(cls, config, custom_objects)
+        with saving.custom_object_scope(custom_objects):
+            return super().from_config(config)
+
     def activations_of(self, layer, x, batch_size=32):
         """What a layer of this model puts out for `x`, as an array.
 
@@ -236,3 +280,8 @@ class Model(Trainer, Layer):
             for stack in stacks:
                 stack.fuse = True
         return K.concatenate(caught)
+
+
+def _of_graph(args, kwargs):
+    """Whether the arguments of a constructor are the ends of a graph."""
+    return len(args) > 1 or "outputs" in kwargs

@@ -1,13 +1,16 @@
 """Sequential: a stack of layers."""
 
 import inspect
+import weakref
 
 from kerasnp import ops
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
+from kerasnp.models.direct import Direct
 from kerasnp.models.model import Model
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+from kerasnp.utils import nest
 
 
 class Sequential(Model):
@@ -47,7 +50,8 @@ class Sequential(Model):
         >>> model.output_shape
         (None, 3)
         """
-        layer = getattr(layer, "layer", layer) if isinstance(layer, KerasTensor) else layer
+        if isinstance(layer, KerasTensor) and layer.node is not None:
+            layer = layer.node.operation
         if not isinstance(layer, Layer):
             raise ValueError(
                 "Only instances of `kerasnp.Layer` can be added to a Sequential model. "
@@ -78,16 +82,18 @@ class Sequential(Model):
             )
         if not self._layers and self._input_layer is None:
             shape = getattr(layer, "_input_shape_arg", None)
-            if shape is None and isinstance(layer, Sequential):
-                shape = layer._build_shape
+            if shape is None and (isinstance(layer, Sequential) or hasattr(layer, "_graph")):
+                shape = layer._build_shape if layer._build_shape is None or nest.is_shape(layer._build_shape) else None
             if shape is not None:
                 object.__setattr__(self, "_input_layer", InputLayer(batch_shape=shape, dtype=_input_dtype(layer)))
                 self._start(shape)
+        self._adopt(layer)
         if self._output_shape is not None:
             self._output_shape = self._extend(layer, self._output_shape)
         elif self.built:
             self.built = False
         self._layers.append(layer)
+        object.__setattr__(layer, "_stack", weakref.ref(self))
         if not self._trainable:
             layer.trainable = False
         self.built = self._output_shape is not None
@@ -154,6 +160,12 @@ class Sequential(Model):
         if input_shape is None:
             raise ValueError(f"Sequential model '{self.name}' needs an input shape to be built: call build(input_shape).")
         shape = tuple(input_shape)
+        if self._input_layer is not None and not self._shape_seen and len(shape) == len(self._build_shape):
+            if any(None not in (d, n) and d != n for d, n in zip(self._build_shape, shape)):
+                raise ValueError(
+                    f"Sequential model '{self.name}' has already been configured to use input shape {self._build_shape}. You "
+                    f"cannot build it with input_shape {shape}: change its Input."
+                )
         if self._input_layer is None or len(shape) != len(self._build_shape):
             object.__setattr__(self, "_build_shape", (None, *shape[1:]) if len(shape) else shape)
         self._output_shape = self._walk(self._build_shape)
@@ -180,6 +192,11 @@ class Sequential(Model):
             x = layer(x, mask=mask, **options) if mask is not None and layer._takes_mask else layer(x, **options)
             mask = None
         return x
+
+    def _direct(self, weights):
+        if type(self) is not Sequential or self.optimizer is None or None in self._build_shape[1:]:
+            return None
+        return Direct.of(self, weights)
 
     # The calls that make up `call`; None until it runs, and again when the layers change.
     _steps = None
@@ -212,6 +229,7 @@ class Sequential(Model):
     def _structure_changed(self):
         super()._structure_changed()
         object.__setattr__(self, "_steps", None)
+        object.__setattr__(self, "_symbols", None)
 
     def __call__(self, inputs, training=None, mask=None):
         if not self._layers:
@@ -329,10 +347,43 @@ class Sequential(Model):
 
         Raises: AttributeError before the input shape is known.
         """
-        x = self.inputs[0]
+        if self._symbols is None:
+            x = self.inputs[0]
+            for layer in self._layers:
+                x = layer(x)
+            object.__setattr__(self, "_symbols", [x])
+        return list(self._symbols)
+
+    # The outputs, once somebody asked for them.
+    _symbols = None
+
+    @property
+    def input(self):
+        """The symbolic input."""
+        return self.inputs[0]
+
+    @property
+    def output(self):
+        """The symbolic output."""
+        return self.outputs[0]
+
+    @property
+    def input_names(self):
+        """The name of the input, in a list."""
+        return [self._input_layer.name] if self._input_layer is not None else []
+
+    @property
+    def output_names(self):
+        """The name of the last layer, in a list."""
+        return [self._layers[-1].name] if self._layers else []
+
+    def __getstate__(self):
+        return {k: v for k, v in super().__getstate__().items() if k != "_symbols"}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
         for layer in self._layers:
-            x = layer(x)
-        return [x]
+            object.__setattr__(layer, "_stack", weakref.ref(self))
 
     @property
     def input_dtype(self):
@@ -372,6 +423,17 @@ class Sequential(Model):
         >>> kerasnp.Sequential.from_config(model.get_config()).output_shape
         (None, 3)
         """
+        if not isinstance(config, dict) or "layers" not in config:
+            raise ValueError(
+                "The configuration of a Sequential model must be a dictionary containing the 'name' and 'layers' keys. "
+                f"Received: config={config!r}"
+            )
+        for entry in config["layers"]:
+            if not isinstance(entry, dict) or "config" not in entry:
+                raise ValueError(
+                    "Each entry of 'layers' describes a layer. Expected a dictionary containing a 'config' key. "
+                    f"Received: {entry!r}"
+                )
         layers = [deserialize_keras_object(c, custom_objects, family="layers") for c in config["layers"]]
         model = cls(layers, name=config.get("name"))
         if config.get("trainable") is False:

@@ -143,7 +143,18 @@ class Steps:
         >>> other.compile_from_config(model.get_compile_config())
         >>> type(other.optimizer).__name__
         'SGD'
+
+        A class with a `compile` of its own is compiled only if it has a `get_compile_config` of its own too, which says
+        with what; otherwise there is a warning.
         """
+        cls = type(self)
+        if cls.compile is not Steps.compile and cls.get_compile_config is Steps.get_compile_config:
+            warnings.warn(
+                f"{cls.__name__} {self.name!r} has a custom compile(), which loading does not call: define "
+                "get_compile_config() and compile_from_config(config) too, or call compile() yourself.",
+                stacklevel=2,
+            )
+            return
         config = {k: deserialize_keras_object(v, family=_COMPILE_FAMILIES.get(k)) for k, v in _plain_names(config).items()}
         self.compile(**config)
         if self.optimizer is not None and self.built:
@@ -326,19 +337,26 @@ class Steps:
 
     def _train_on(self, x, y, sample_weight):
         """Forward, backward, update; the logs are not computed, since nobody may want to see them."""
-        weights = self._training_parts()[0]
-        with Tape() as tape:
-            y_pred = self(x, training=True)
-            loss = self._loss_of(x, y, y_pred, sample_weight, True)
-            target = self.optimizer.scale_loss(loss)
-        loss_value = getattr(loss, "value", loss)
+        weights, _, _, direct = self._training_parts()
+        done = gradients = None
+        if direct is not None and sample_weight is None and direct.takes(x, y):
+            done = direct.step(x, y)
+        if done is not None:
+            loss_value, y_pred, gradients = done
+        else:
+            with Tape() as tape:
+                y_pred = self(x, training=True)
+                loss = self._loss_of(x, y, y_pred, sample_weight, True)
+                target = self.optimizer.scale_loss(loss)
+            loss_value = getattr(loss, "value", loss)
         if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss_value), x, y):
             self._loss_tracker.update_state(loss_value, sample_weight=rows(x))
             return
         if weights:
-            # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
-            tape.lend_buffers = True
-            gradients = tape.gradient(target, weights)
+            if gradients is None:
+                # They may go straight into the optimizer's block: nobody else sees this tape.
+                tape.lend_buffers = True
+                gradients = tape.gradient(target, weights)
             if self._checkup is not None:
                 self._checkup.step(y, getattr(y_pred, "value", y_pred), loss_value, weights, gradients)
             self.optimizer.apply(gradients, weights)
@@ -348,7 +366,8 @@ class Steps:
                 "set `layer.trainable = True` on the layers to train.",
                 stacklevel=2,
             )
-        self._loss_tracker.update_state(loss_value, sample_weight=rows(x))
+        size = rows(x)
+        self._loss_tracker.add(loss_value * size, size)
         self._metrics_after(x, y, y_pred, sample_weight)
 
     def _test_on(self, x, y, sample_weight):
@@ -364,19 +383,28 @@ class Steps:
             self.compute_metrics(x, y, getattr(y_pred, "value", y_pred), sample_weight)
 
     def _training_parts(self):
-        """The trainable weights, those with a regularizer, and all layers: collected once per compile and structure."""
+        """The trainable weights, those with a regularizer, all layers, and a Direct: once per compile and structure."""
         if self._parts is None:
             weights = self.trainable_variables
             if self.built and self.optimizer is not None and weights:
                 self.optimizer.build(weights)
-            parts = (weights, [w for w in weights if w.regularizer is not None], list(self._flatten_layers()))
+            parts = (
+                weights,
+                [w for w in weights if w.regularizer is not None],
+                list(self._flatten_layers()),
+                self._direct(weights) if self.built else None,
+            )
             if not self.built:
                 return parts
             self._parts = parts
         return self._parts
 
+    def _direct(self, weights):
+        """A way to train without a tape that gives the same bits, or None."""
+        return None
+
     def _added_losses(self):
-        _, regularized, layers = self._training_parts()
+        _, regularized, layers, _ = self._training_parts()
         added = [loss for layer in layers if layer._losses for loss in layer._losses]
         return added + [w.regularizer(w) for w in regularized]
 

@@ -9,10 +9,12 @@ def summarize(model, line_length=None, print_fn=None, expand_nested=False, show_
     """The table of a model's layers, shapes and parameters as text, printed and returned; nothing is cut off."""
     from tabulate import tabulate
 
-    header = ["Layer (type)", "Output Shape", "Param #"] + ["Trainable"] * show_trainable
-    rows = list(_rows(model, expand_nested, show_trainable))
+    # A stack goes straight down; a graph needs to tell what is connected to what.
+    connected = hasattr(model, "_graph") and not model.is_stack()
+    header = ["Layer (type)", "Output Shape", "Param #"] + ["Connected to"] * connected + ["Trainable"] * show_trainable
+    rows = list(_rows(model, expand_nested, show_trainable, connected))
     lines_of = "simple_outline" if print_fn is not None or _knows_boxes(sys.stdout) else "outline"
-    table = tabulate(rows, header, tablefmt=lines_of, colalign=("left", "left", "right", "left")[: len(header)])
+    table = tabulate(rows, header, tablefmt=lines_of, colalign=("left", "left", "right", "left", "left")[: len(header)])
     lines = [f'Model: "{model.name}"', table]
     if model.built:
         trainable, frozen = _count(model.trainable_weights), _count(model.non_trainable_weights)
@@ -40,7 +42,28 @@ def _knows_boxes(stream):
     return True
 
 
-def _rows(model, expand_nested, show_trainable, depth=0):
+def _rows(model, expand_nested, show_trainable, connected, depth=0):
+    for layer, shape, sources in _of_graph(model) if hasattr(model, "_graph") else _of_layers(model):
+        indent = "   " * depth
+        count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+        row = [f"{indent}{layer.name} ({type(layer).__name__})", "?" if shape is None else _shape(shape), count]
+        yield row + [", ".join(sources) or "-"] * connected + (["Y" if layer.trainable else "N"] if show_trainable else [])
+        if expand_nested and hasattr(layer, "layers"):
+            yield from _rows(layer, expand_nested, show_trainable, connected, depth + 1)
+
+
+def _of_graph(model):
+    """(layer, shape of its outputs, what it is connected to) of a graph; functions are seen where layers are fed by them."""
+    graph = model._graph
+    for layer in model.layers:
+        calls = graph.calls_of(layer)
+        shapes = [y.shape for y in calls[0].outputs]
+        sources = ["{}[{}][{}]".format(*graph.history(x)) for node in calls for x in node.inputs]
+        yield layer, shapes[0] if len(shapes) == 1 else shapes, sources
+
+
+def _of_layers(model):
+    """(layer, shape of its output, nothing) of a stack, or of a model that only knows what it holds."""
     stack = hasattr(model, "_output_shape")
     shape = model._build_shape
     for layer in model.layers:
@@ -51,12 +74,7 @@ def _rows(model, expand_nested, show_trainable, depth=0):
             shape = layer.compute_output_shape(shape) if shape is not None else None
         except Exception:
             shape = None
-        indent = "   " * depth
-        count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-        row = [f"{indent}{layer.name} ({type(layer).__name__})", "?" if shape is None else _shape(shape), count]
-        yield row + (["Y" if layer.trainable else "N"] if show_trainable else [])
-        if expand_nested and hasattr(layer, "layers"):
-            yield from _rows(layer, expand_nested, show_trainable, depth + 1)
+        yield layer, shape, []
 
 
 def _shape(shape):

@@ -9,7 +9,7 @@ array([0., 2.], dtype=float32)
 
 import types
 
-from kerasnp.autodiff.symbolic import traced
+from kerasnp.autodiff.symbolic import remember_functions, traced
 from kerasnp.autodiff.variable import is_tensor  # noqa: F401
 from kerasnp.ops.activation import (  # noqa: F401
     elu, gelu, hard_sigmoid, leaky_relu, log_softmax, logits_behind, prelu, selu, silu, softmax, softsign, swish,
@@ -21,11 +21,12 @@ from kerasnp.ops.conv import (  # noqa: F401
 from kerasnp.ops.complex import angle, conj, conjugate, polar  # noqa: F401
 from kerasnp.ops.ctc import ctc_loss  # noqa: F401
 from kerasnp.ops.ctc_decode import ctc_decode  # noqa: F401
+from kerasnp.ops.elementwise import Binary, Unary  # noqa: F401
 from kerasnp.ops.elementwise import (  # noqa: F401
     abs, absolute, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cast, cbrt, ceil, clip, cos, cosh,
-    deg2rad, divide, erf, erfc, erfinv, exp, exp2, expm1, floor, hypot, i0, log, log1p, log2, log10, logaddexp, logaddexp2,
-    maximum, minimum, mod, multiply, negative, power, rad2deg, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sinh,
-    softplus, sqrt, square, stop_gradient, subtract, tan, tanh, true_divide, trunc, where,
+    deg2rad, divide, erf, erfc, erfinv, exp, exp2, expm1, floor, fmod, hypot, i0, log, log1p, log2, log10, logaddexp,
+    logaddexp2, maximum, minimum, mod, multiply, negative, power, rad2deg, reciprocal, relu, round, rsqrt, sigmoid, sign,
+    sin, sinh, softplus, sqrt, square, stop_gradient, subtract, tan, tanh, true_divide, trunc, where,
 )  # fmt: skip
 from kerasnp.ops.forward import jvp  # noqa: F401
 from kerasnp.ops.linear import dense, dot, einsum, matmul, outer, tensordot  # noqa: F401
@@ -77,7 +78,7 @@ from kerasnp.ops.nn import (  # noqa: F401
     soft_shrink, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh_shrink, threshold,
 )  # fmt: skip
 from kerasnp.ops.numeric import (  # noqa: F401
-    allclose, average, cdist, corrcoef, correlate, cross, cumprod, diff, divide_no_nan, fabs, fmax, fmin, fmod, heaviside,
+    allclose, average, cdist, corrcoef, correlate, cross, cumprod, diff, divide_no_nan, fabs, fmax, fmin, heaviside,
     inner, isneginf, isposinf, isreal, ldexp, nan_to_num, nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean,
     nanmedian, nanmin, nanpercentile, nanprod, nanquantile, nanstd, nansum, nanvar, nextafter, ptp, saturate_cast, sinc,
     trapezoid, vdot,
@@ -88,13 +89,26 @@ from kerasnp.ops.sorting import (  # noqa: F401
 )  # fmt: skip
 from kerasnp.ops import image, linalg, nn  # noqa: F401, E402
 
+# Beside the tables of operators: what answers with the shape to which its arguments broadcast.
+ELEMENTWISE = (
+    "absolute", "cast", "clip", "true_divide", "where", "stop_gradient", "elu", "gelu", "hard_sigmoid", "leaky_relu", "selu",
+    "silu", "swish", "softsign", "equal", "not_equal", "greater", "greater_equal", "less", "less_equal", "logical_and",
+    "logical_or", "logical_xor", "logical_not", "floor_divide", "isnan", "isinf", "isfinite", "celu", "hard_silu",
+    "hard_swish", "hard_tanh", "log_sigmoid", "relu6", "square",
+)  # fmt: skip
+
 # Each answers symbolic tensors too.
-for names in (globals(), vars(image)):
-    names.update({n: traced(f) for n, f in list(names.items()) if isinstance(f, types.FunctionType) and f is not traced})
+_own = (traced, remember_functions)
+for prefix, names in (("", globals()), ("image.", vars(image))):
+    names.update({
+        n: traced(f, prefix + n, not prefix and n in {*Unary.table, *Binary.table, *ELEMENTWISE})
+        for n, f in list(names.items()) if isinstance(f, types.FunctionType) and f not in _own
+    })  # fmt: skip
 
 # Keras groups most of them in namespaces once more.
 nn.__dict__.update({n: globals()[n] for n in nn.NAMES})
 linalg.__dict__.update({n: globals()[n] for n in linalg.NAMES})
 from kerasnp.ops import numpy  # noqa: F401, E402
 
-del types, traced, names
+remember_functions({n: f for n, f in globals().items() if isinstance(f, types.FunctionType)} | {"remainder": mod})
+del types, traced, names, prefix, remember_functions, Binary, Unary, ELEMENTWISE, _own

@@ -35,18 +35,46 @@ def text(model):
     if not getattr(model, "built", False) or getattr(model, "_build_shape", None) is None:
         return None
     for length in OPEN_LENGTHS:
-        shape = [length if d is None else d for d in model._build_shape[1:]]
+        shape = of_inputs(model, lambda declared, n=length: [n if d is None else d for d in declared[1:]])
         if not affordable(model, shape):
             return None
-        below = number_of_keys(model)
+        below = keys(model)
         try:
-            first, second = (outputs(model, sample(shape, below)) for _ in range(2))
+            first, second = (outputs(model, samples(model, shape, below)) for _ in range(2))
         except Exception:
             continue  # too short for its kernels, or not made for such numbers
         if first == second and all(math.isfinite(v) for entry in first for v in entry["values"]):
             return json.dumps({"shape": shape, "below": below, "layers": first})
         return None
     return None
+
+
+def is_graph(model):
+    """Whether a model is a graph of layers, which tells its steps itself."""
+    return hasattr(model, "walk")
+
+
+def of_inputs(model, function):
+    """`function` of the declared batch shape of the input, or a list of it for the inputs of a graph."""
+    return [function(x.shape) for x in model.inputs] if is_graph(model) else function(model._build_shape)
+
+
+def keys(model):
+    """For an input that is looked up in a table, how many keys that knows, else None; a list of it for a graph."""
+    return [keys_of_input(model, x) for x in model.inputs] if is_graph(model) else number_of_keys(model)
+
+
+def keys_of_input(model, tensor):
+    """The same for one input of a graph, from the layers that take it."""
+    takers = [node.operation for node in model._graph.nodes if any(x is tensor for x in node.inputs)]
+    known = [n for n in (number_of_keys(layer) for layer in takers if hasattr(layer, "casts_integers")) if n is not None]
+    tables = [n for layer, n in zip(takers, known) if n != 2 or not tensor.dtype.startswith("float")]
+    return min(tables, default=2 if tensor.dtype.startswith(("int", "uint", "bool")) else None)
+
+
+def samples(model, shape, below):
+    """A sample for the input, or a list of samples for the inputs of a graph."""
+    return [sample(s, b) for s, b in zip(shape, below)] if is_graph(model) else sample(shape, below)
 
 
 def number_of_keys(model):
@@ -69,39 +97,57 @@ def sample(shape, below):
 
 def affordable(model, shape):
     """Whether a model can be run on a sample of `shape` in a few hundredths of a second, and always answers alike."""
-    cost, batch_shape = 0, (ROWS, *shape)
-    if math.prod(batch_shape) > MAX_INPUT:
+    shapes = [(ROWS, *s) for s in shape] if is_graph(model) else [(ROWS, *shape)]
+    if sum(map(math.prod, shapes)) > MAX_INPUT:
         return False
-    for layer in model.layers:
-        if any(getattr(inner, "stateful", False) for inner in layer._flatten_layers()):
-            return False
-        try:
-            after = layer.compute_output_shape(batch_shape)
-            sizes = [math.prod(s[1:]) for s in (batch_shape, after)]
-            places = max(math.prod(s[1:-1]) for s in (batch_shape, after))
-        except Exception:
-            return False
-        cost += sum(w.size for w in layer.weights) * places + 10 * sum(sizes)
-        if cost > MAX_COST:
-            return False
-        batch_shape = after
+    if any(getattr(inner, "stateful", False) for layer in model.layers for inner in layer._flatten_layers()):
+        return False
+    cost = 0
+    try:
+        for operation, before, after in steps(model, shapes):
+            sizes = [math.prod(s[1:]) for s in (*before, *after)]
+            places = max(math.prod(s[1:-1]) for s in (*before, *after))
+            cost += sum(w.size for w in getattr(operation, "weights", ())) * places + 10 * sum(sizes)
+            if cost > MAX_COST:
+                return False
+    except Exception:
+        return False
     return True
+
+
+def steps(model, shapes):
+    """(layer, shapes of its inputs, shapes of its outputs) in turn; shapes with the batch."""
+    if is_graph(model):
+        yield from model.walk_shapes(shapes)
+        return
+    (shape,) = shapes
+    for layer in model.layers:
+        after = layer.compute_output_shape(shape)
+        yield layer, [shape], [after]
+        shape = after
 
 
 def outputs(model, x):
     """[{"name", "shape", "values", "scale"}] of every layer in turn."""
     found = []
     try:
-        for layer in model.layers:
-            x = layer(x, training=False)
-            flat = np.asarray(getattr(x, "value", x)).reshape(-1).astype(np.float64)
+        for operation, y in model.walk(x) if is_graph(model) else down(model, x):
+            flat = np.asarray(getattr(y, "value", y)).reshape(-1).astype(np.float64)
             picked = flat[:: max(1, -(-flat.size // SAMPLES))]
             scale = float(np.abs(flat).max(initial=0))
             values = [float(f"{v:.7g}") for v in picked]
-            found.append({"name": layer.name, "shape": list(x.shape), "values": values, "scale": float(f"{scale:.7g}")})
+            entry = {"name": operation.name, "shape": list(y.shape), "values": values, "scale": float(f"{scale:.7g}")}
+            found.append(entry)
     finally:
         model._clear_losses()
     return found
+
+
+def down(model, x):
+    """(layer, its output) down a stack."""
+    for layer in model.layers:
+        x = layer(x, training=False)
+        yield layer, x
 
 
 def compare(model, stored, file):
@@ -113,8 +159,9 @@ def compare(model, stored, file):
         return
     x, expected = read(model, stored, f"{file}: {MEMBER}")
     got = outputs(model, x)
-    for i, (layer, now, then) in enumerate(zip(model.layers, got, expected)):
-        precise = layer.compute_dtype in ("float32", "float64")
+    operations = model.walked() if is_graph(model) else model.layers
+    for i, (layer, now, then) in enumerate(zip(operations, got, expected)):
+        precise = getattr(layer, "compute_dtype", "float32") in ("float32", "float64")
         tolerance = (1e-3 if precise else 5e-2) * (then["scale"] + 1e-6)
         off = math.inf
         if now["shape"] == then["shape"] and len(now["values"]) == len(then["values"]):
@@ -137,20 +184,29 @@ def read(model, stored, where):
         for entry in expected:
             entry["values"], entry["scale"] = [float(v) for v in entry["values"]], float(entry["scale"])
             entry["shape"] = list(entry["shape"])
-        declared = model._build_shape
+        declared = of_inputs(model, lambda shape: shape)
+        several = is_graph(model)
         if (
-            not all(type(n) is int and n > 0 for n in shape)
-            or declared is None
-            or len(shape) != len(declared) - 1
-            or any(d is not None and d != n for d, n in zip(declared[1:], shape))
-            or below != number_of_keys(model)
+            (several and (type(shape) is not list or len(shape) != len(declared)))
+            or not all(fits(*pair) for pair in (zip(shape, declared) if several else [(shape, declared)]))
+            or below != keys(model)
         ):
             raise ValueError(f"it is for inputs of shape {shape}, but the model takes {declared}.")
-        if len(expected) != len(model.layers):
-            raise ValueError(f"it is for {len(expected)} layers, but the model has {len(model.layers)}.")
+        count = len(model.walked() if several else model.layers)
+        if len(expected) != count:
+            raise ValueError(f"it is for {len(expected)} layers, but the model has {count}.")
         if not affordable(model, shape):
             raise ValueError("it asks for more computation than a fingerprint may.")
-        return sample(shape, below), expected
+        return samples(model, shape, below), expected
+
+
+def fits(shape, declared):
+    """Whether a shape without the batch is one that an input takes."""
+    return (
+        type(shape) is list and declared is not None and len(shape) == len(declared) - 1
+        and all(type(n) is int and n > 0 for n in shape)
+        and not any(d is not None and d != n for d, n in zip(declared[1:], shape))
+    )  # fmt: skip
 
 
 def _few(values):

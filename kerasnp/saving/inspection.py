@@ -2,7 +2,9 @@
 
 import re
 
-from kerasnp.saving import functional, hdf5, keras_file, legacy, limits, loading, opening, training, versions, weights
+from kerasnp.saving import (
+    functional, hdf5, keras_file, legacy, limits, loading, opening, operations, training, versions, weights,
+)  # fmt: skip
 from kerasnp.saving.config import FAMILIES
 from kerasnp.utils import registry
 from kerasnp.utils.naming import to_snake_case
@@ -94,18 +96,22 @@ def _describe_layers(config, state, report, find, path="", depth=0):
     report.setdefault("model", f"{shown(config.get('class_name'))} {_name(config)!r}")
     with loading.loading(state):
         _note_oddities(config, state, report, inside=False)
-        try:
-            _, inner = functional.as_sequential(config.get("class_name"), config.get("config"))
-        except ValueError as e:
-            report["risks"].append(shown(e, 2000))
-            inner = config.get("config")
+        _, inner = functional.modern(config.get("class_name"), config.get("config"))
         counts = {}
         for entry in inner.get("layers", []) if isinstance(inner, dict) else []:
             kind = shown(entry.get("class_name"))
             if kind == "InputLayer":
-                report.setdefault("input", shown(versions.shape_of_input(entry)))
+                shape = shown(versions.shape_of_input(entry))
+                if not depth:
+                    report["input"] = f"{report['input']}, {shape}" if "input" in report else shape
+                report.setdefault("input", shape)
                 if config.get("class_name") == "Sequential":
                     continue
+            if operations.is_operation(entry):
+                report["layers"].append(_entry(_name(entry), f"ops.{operations.kind_of(kind) or kind}", [], depth))
+                if operations.kind_of(kind) is None:
+                    report["risks"].append(f"the operation {kind} {_name(entry)!r} is not known here")
+                continue
             key = to_snake_case(kind)
             n = counts[key] = counts.get(key, -1) + 1
             where = weights.join(path, "layers", f"{key}_{n}" if n else key)
@@ -122,7 +128,7 @@ MODELS = ("Sequential", "Functional", "Model")
 # Entries that are values, not objects of a family.
 PLAIN = (
     "__tuple__", "__bytes__", "__ellipsis__", "__slice__", "__numpy__", "__tensor__", "__keras_tensor__", "DTypePolicy",
-    "Policy",
+    "DTypePolicyMap", "Policy",
 )  # fmt: skip
 
 

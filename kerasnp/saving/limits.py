@@ -17,6 +17,7 @@ MAX_JSON_DEPTH = 200
 MAX_VOCABULARY_BYTES = 64 << 20
 MAX_OBJECTS = 200_000  # groups and datasets of an HDF5 file
 MAX_LAYERS = 4000
+MAX_TRIAL = 1 << 28  # numbers in the array that a function is tried on to learn the shape of its output
 MAX_RANK = 32
 MAX_NAME = 4096
 MAX_ZIP_ENTRIES = 10_000

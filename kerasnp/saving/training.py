@@ -95,7 +95,8 @@ def restore(model, config, optimizer_state, file):
         optimizer_state: `(names, datasets)`, or None.
     """
     try:
-        model.compile_from_config(modern(config))
+        built_in = type(model).compile_from_config.__module__.startswith("kerasnp.")
+        model.compile_from_config(modern(config) if built_in else config)
     except Exception as e:
         warnings.warn(
             f"{file}: the model is loaded, but its compile settings (optimizer, loss, metrics) are not: {e} "
@@ -105,7 +106,7 @@ def restore(model, config, optimizer_state, file):
         return
     try:
         names, datasets = optimizer_state
-        if datasets:
+        if datasets and model.optimizer is not None:
             set_optimizer(model, names, datasets)
     except Exception as e:
         warnings.warn(

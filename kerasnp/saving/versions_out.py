@@ -2,6 +2,7 @@
 
 import warnings
 
+from kerasnp.saving import functional
 from kerasnp.saving.training import COMPILE_KEYS
 from kerasnp.saving.versions import ACTIVATION_KEYS
 
@@ -82,9 +83,14 @@ def plain(value, listed=True):
     if isinstance(config, dict):
         renamed = RENAMED.get(name, {})
         stack = name != "Pipeline"  # whose layers are arguments: Keras finds them by their modules
+        if "input_layers" in config:
+            config = functional.classic(config)
         config = {
             renamed.get(k, k): plain(v, stack and k == "layers") for k, v in config.items() if not left_out(name, k, v)
         }
+    if "inbound_nodes" in value:  # a layer of a graph; an operation needs its module
+        entry = {"class_name": name, "config": config, "name": value["name"], "inbound_nodes": value["inbound_nodes"]}
+        return {"module": value["module"], **entry} if functional.is_operation(value) else entry
     if listed or value.get("module") in PLAIN_MODULES:
         return {"class_name": name, "config": config}
     return {k: value.get(k) for k in ("module", "class_name", "registered_name")} | {"config": config}

@@ -43,8 +43,8 @@ def plot_model(
       ↓
     hidden  Dense, relu  (None, 3)  15 parameters
 
-    A Sequential is drawn from its layers. Any other model is called once, and the arrows are the arrays that went from
-    layer to layer; operators between the layers get boxes of their own.
+    A Sequential is drawn from its layers, a graph from its calls. Any other model is called once, and the arrows are the
+    arrays that went from layer to layer; operators between the layers get boxes of their own.
 
     The result of a computation under a tape is drawn as a tree, the operators and values that lead to it:
 
@@ -176,6 +176,8 @@ def _numbers(value):
 
 
 def _layers(model, x, shown, expand):
+    if hasattr(model, "_graph"):
+        return _graphed(model, shown, expand)[0]
     if not getattr(model, "layers", None) and not model._layers:
         model_layers = [model]
     else:
@@ -216,6 +218,45 @@ def _chained(model, chain, shown):
         node.sources = nodes[-1:]
         nodes.append(node)
     return nodes
+
+
+def _graphed(model, shown, expand, sources=None, prefix=""):
+    """(nodes, those of the outputs) of the calls in a graph; `sources` are the nodes that its inputs come from."""
+    nodes: list = []
+    known: dict = {}
+    for i, x in enumerate(model.inputs):
+        if sources is None:
+            nodes.append(_node(x.name, "Input", x.shape, None, "input", shown, dtype=x.dtype))
+        known[id(x)] = sources[i] if sources is not None else nodes[-1]
+    times: dict = {}
+    for call in model._graph.nodes:
+        operation = call.operation
+        if not call.inputs:
+            continue
+        feeding = list({id(node): node for node in (known[id(x)] for x in call.inputs)}.values())
+        if expand and hasattr(operation, "_graph"):
+            given = [known[id(x)] for x in call.inputs]
+            inner, ends = _graphed(operation, shown, expand, given, f"{prefix}{operation.name}/")
+            nodes += inner
+            known.update({id(y): end for y, end in zip(call.outputs, ends)})
+            continue
+        if expand and isinstance(operation, Sequential):
+            for layer, after, inside in _chain(operation.layers, call.inputs[0].shape, expand, f"{prefix}{operation.name}/"):
+                nodes.append(_layer_node(layer, after, shown, inside))
+                nodes[-1].sources, feeding = feeding, nodes[-1:]
+        else:
+            shapes = [y.shape for y in call.outputs]
+            shape = shapes[0] if len(shapes) == 1 else shapes
+            if isinstance(operation, Layer):
+                nodes.append(_layer_node(operation, shape, shown, prefix))
+            else:
+                nodes.append(_node(prefix + operation.name, operation.kind, shape, None, "operator", shown))
+            nodes[-1].sources = feeding
+            times[id(operation)] = times.get(id(operation), 0) + 1
+            if times[id(operation)] > 1:
+                nodes[-1].title += f" (call {times[id(operation)]})"
+        known.update({id(y): nodes[-1] for y in call.outputs})
+    return nodes, [known[id(y)] for y in model.outputs]
 
 
 def _layer_node(layer, shape, shown, prefix=""):

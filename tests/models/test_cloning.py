@@ -53,7 +53,9 @@ def test_what_cannot_be_cloned():
         def call(self, x):
             return x
 
-    with pytest.raises(ValueError, match="Sequential or Functional"):
-        clone_model(Own())
+    assert type(clone_model(Own())) is Own
+    for arguments in ({"clone_function": lambda layer: layer}, {"input_tensors": kerasnp.Input((3,))}):
+        with pytest.raises(ValueError, match="Sequential or Functional"):
+            clone_model(Own(), **arguments)
     with pytest.raises(ValueError, match="call_function"):
         clone_model(small(), call_function=print)

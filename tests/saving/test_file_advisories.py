@@ -6,6 +6,7 @@ opening of a file; the only one allowed is the opening of the file itself.
 
 import base64
 import contextlib
+import importlib
 import io
 import json
 import marshal
@@ -64,6 +65,7 @@ def imported():
     with contextlib.suppress(ValueError):
         model_from_json('{"class_name": "nothing", "config": {}}')
     kerasnp.optimizers.get("adam")
+    importlib.import_module("kerasnp.models.functional")
     "".encode("cp437")  # the names of zip members
 
 
@@ -135,8 +137,11 @@ def test_cve_2025_1550_code_in_the_calls_of_a_functional_model(files):
         {"class_name": "InputLayer", "config": {"batch_shape": [None, 1], "name": "i"}, "name": "i", "inbound_nodes": []},
         {"module": "subprocess", "class_name": "run", "config": {"name": "r"}, "name": "r", "inbound_nodes": [node]},
     ]
-    config = {"layers": entries, "input_layers": ["i", 0, 0], "output_layers": ["r", 0, 0], "name": "f"}
-    refused(files.keras({"class_name": "Functional", "config": config}), "echo ran")
+    for module, kind in (("subprocess", "run"), ("keras.src.ops.numpy", "run"), ("keras.src.ops.core", "Map"),
+                         ("keras.src.ops.numpy", "np.load"), ("keras.src.ops.numpy", "kerasnp.ops.add")):  # fmt: skip
+        entries[1].update(module=module, class_name=kind)
+        config = {"layers": entries, "input_layers": ["i", 0, 0], "output_layers": ["r", 0, 0], "name": "f"}
+        refused(files.keras({"class_name": "Functional", "config": config}), kind)
 
 
 @pytest.mark.parametrize(

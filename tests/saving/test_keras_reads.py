@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import io
 import json
 import os
 import runpy
@@ -50,6 +51,21 @@ def test_keras_loads_and_predicts_the_same(maker, tmp_path):
         maker["check"](tmp_path, python)
     except subprocess.CalledProcessError as error:
         pytest.fail(f"Keras does not read the files: {error}")
+
+
+def test_keras_loads_graphs_and_learns_on(tmp_path):
+    python = need("keras")
+    maker, record = runpy.run_path(str(GOLDEN / "make_graphs.py")), np.load(GOLDEN / "graphs.npz")
+    for name, make in maker["MODELS"].items():
+        model = kerasnp.models.load_model(io.BytesIO(record[f"{name}/file.keras"].tobytes()))
+        for suffix in (".keras", ".h5"):
+            model.save(tmp_path / f"{name}{suffix}")
+        fresh = maker["fill"](make(kerasnp))
+        (tmp_path / f"{name}.json").write_text(fresh.to_json())
+        fresh.save_weights(tmp_path / f"{name}.weights.h5")
+    done = subprocess.run([python, GOLDEN / "make_graphs.py", "check", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(done.stdout.split()) == 3 * len(maker["MODELS"])
 
 
 @pytest.mark.parametrize("name", ["mlp", "image", "text"])

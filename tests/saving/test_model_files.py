@@ -331,7 +331,7 @@ LINE = [
 ]
 
 
-def test_a_straight_line_loads_as_a_stack(files, random_array):
+def test_a_straight_line_loads(files, random_array):
     k1, k2 = random_array(4, 3), random_array(3, 2, seed=1)
     tree = {
         "layers": {
@@ -341,34 +341,23 @@ def test_a_straight_line_loads_as_a_stack(files, random_array):
         }
     }
     model = load_model(files.keras(functional(LINE, [["out", 0, 0]]), tree))
-    assert isinstance(model, kerasnp.Sequential) and [layer.name for layer in model.layers] == ["hidden", "out"]
+    assert model.is_stack() and [layer.name for layer in model.layers] == ["in", "hidden", "out"]
     x = random_array(5, 4)
     np.testing.assert_allclose(model.predict(x, verbose=0), x @ k1 @ k2, rtol=1e-5, atol=1e-5)
 
 
-BRANCHES = {
-    "takes 2 inputs": [LINE[0], ("Dense", "a", {"units": 4}, ["in"]), ("Add", "add", {}, ["in", "a"])],
-    "goes to 'a' and to 'b'": [
-        LINE[0], ("Dense", "a", {"units": 4}, ["in"]), ("Dense", "b", {"units": 4}, ["in"]), ("Dense", "c", {"units":
-        1}, ["a"]),
-    ],
-}  # fmt: skip
+def test_what_leads_nowhere_is_left_out(files, random_array):
+    entries = [LINE[0], ("Dense", "a", {"units": 4}, ["in"]), ("Dense", "b", {"units": 4}, ["in"])]
+    tree = {"layers": {"dense": {"vars": {"0": random_array(4, 4), "1": np.zeros(4, "float32")}}}}
+    model = load_model(files.keras(functional(entries, [["a", 0, 0]]), tree))
+    assert [layer.name for layer in model.layers] == ["in", "a"]
 
 
-@pytest.mark.parametrize("why", BRANCHES)
-def test_a_branching_graph_is_refused_with_its_layers(files, why):
-    with pytest.raises(ValueError, match=why) as caught:
-        load_model(files.keras(functional(BRANCHES[why])))
-    assert "issue tracker" in str(caught.value)
-    assert all(f"{name} ({kind})" in str(caught.value) for kind, name, _, _ in BRANCHES[why])
-
-
-def test_a_layer_that_is_called_in_training_mode_or_with_numbers_is_refused(files):
-    for key, value in (("training", True), ("scale", 2.0)):
-        config = functional([LINE[0], ("Dropout", "d", {"rate": 0.5}, ["in"])])
-        config["config"]["layers"][1]["inbound_nodes"][0]["kwargs"][key] = value
-        with pytest.raises(ValueError, match=f"called with {key}={value}"):
-            load_model(files.keras(config))
+def test_a_call_with_numbers_that_the_layer_does_not_take_is_refused(files):
+    config = functional([LINE[0], ("Dropout", "d", {"rate": 0.5}, ["in"])], [["d", 0, 0]])
+    config["config"]["layers"][1]["inbound_nodes"][0]["kwargs"]["scale"] = 2.0
+    with pytest.raises(ValueError, match='Dropout "d": call.. does not take these arguments: .*scale'):
+        load_model(files.keras(config))
 
 
 # -- fingerprint ----------------------------------------------------------------------------------------------------
