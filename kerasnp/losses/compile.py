@@ -169,9 +169,10 @@ class CompileLoss:
         total = None
         for path, loss, weight, mean in self._parts:
             output = at(path, y_pred)
-            value = loss(at(path, labels), output, at(path, weights))
+            value = loss(at(path, labels), output, None if weights is None else at(path, weights))
             if mean is not None:
-                mean.update_state(getattr(value, "value", value), sample_weight=len(leaves(output)[0][1]))
+                first = leaves(output)[0][1] if isinstance(output, CONTAINERS) else output
+                mean.update_state(getattr(value, "value", value), sample_weight=len(first))
             if weight is not None:
                 value = value * weight
             total = value if total is None else total + value

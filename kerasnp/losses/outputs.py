@@ -127,12 +127,26 @@ def holds(path, structure):
     return True
 
 
+def _level(structure):
+    """Whether `structure` is a list, tuple or dictionary of arrays, without any inside."""
+    if not isinstance(structure, CONTAINERS) or not structure:
+        return False
+    for part in structure.values() if isinstance(structure, dict) else structure:
+        if part is not None and (isinstance(part, CONTAINERS) or not hasattr(part, "shape")):
+            return False
+    return True
+
+
 def fitted(structure, like, output_names=None, only=None):
     """The leaves of `structure` in the nesting of `like`, or None where they do not fit.
 
     Lists and tuples are alike; a flat list goes with a dictionary in the order of its sorted keys, a dictionary with a list by
     the names of the outputs. Where fewer leaves come, they belong to the paths `only`, and the other places get None.
     """
+    if _level(like) and _level(structure) and isinstance(like, dict) == isinstance(structure, dict):
+        # What comes in every step.
+        if like.keys() == structure.keys() if isinstance(like, dict) else len(like) == len(structure):
+            return structure
     if not several(like):
         found = leaves(structure)
         return found[0][1] if len(found) == 1 else None
@@ -170,11 +184,13 @@ def labels_for(y_true, y_pred, output_names=None, only=None):
 
 
 def weights_for(sample_weight, y_pred, output_names=None, only=None):
-    """The sample weights in the nesting of the outputs; one array serves all outputs.
+    """The sample weights in the nesting of the outputs, None without any; one array serves all outputs.
 
     Raises: ValueError where they do not fit, showing both.
     """
-    if sample_weight is None or not several(sample_weight):
+    if sample_weight is None:
+        return None
+    if not several(sample_weight):
         return _packed(y_pred, iter([sample_weight] * len(leaves(y_pred))))
     weights = fitted(sample_weight, y_pred, output_names, only)
     if weights is None:

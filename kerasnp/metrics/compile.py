@@ -163,7 +163,8 @@ class CompileMetrics(Metric, abstract=True):
         for path, _, unweighted, weighted in self._outputs:
             if not unweighted and not weighted:
                 continue
-            true, output, weight = array(at(path, labels)), bare(at(path, y_pred)), at(path, weights)
+            true, output = array(at(path, labels)), bare(at(path, y_pred))
+            weight = None if weights is None else at(path, weights)
             for metric in unweighted:
                 metric.update_state(true, output)
             for metric in weighted:

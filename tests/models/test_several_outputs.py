@@ -103,6 +103,18 @@ def test_labels_for_the_outputs_with_a_loss_are_enough():
     assert model(loss={"size": "mse"}).evaluate(X, {"size": SIZE}, verbose=0) == losses[0]["loss"]
 
 
+def test_a_graph_of_one_output_may_have_it_in_a_list_or_dictionary():
+    x = kerasnp.Input((3,))
+    out = layers.Dense(1, kernel_initializer="ones", name="head")(x)
+    for outputs, loss in [([out], ["mse"]), ({"out": out}, {"out": "mse"}), (out, {"head": "mse"}), ({"out": out}, "mse")]:
+        m = kerasnp.Model(x, outputs)
+        m.compile("sgd", loss, metrics=["mae"])
+        for y in (SIZE, [SIZE], {"out": SIZE}):
+            np.testing.assert_allclose(m.evaluate(X, y, verbose=0), [0, 0], atol=1e-5)
+        with pytest.raises(ValueError, match="one output, so loss must hold one entry"):
+            m.compile("sgd", ["mse", "mae"])
+
+
 def test_one_output_may_stand_in_a_list_or_dictionary():
     class One(kerasnp.Model):
         def __init__(self, wrap):

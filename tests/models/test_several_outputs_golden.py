@@ -32,9 +32,7 @@ def close(ours, theirs):
 @pytest.mark.parametrize("name", MAKE.CASES)
 def test_training_gives_the_numbers_and_names_of_keras(golden, name):
     case = MAKE.CASES[name]
-    model = MAKE.subclassed(kerasnp, case["outputs"])
-    if "names" in case:
-        model.output_names = case["names"]
+    model = MAKE.functional(kerasnp, case["names"]) if "names" in case else MAKE.subclassed(kerasnp, case["outputs"])
     ours, weights = MAKE.trained(model, kerasnp.optimizers.Adam(0.05), case)
     told, arrays = golden
     theirs = told[name]
