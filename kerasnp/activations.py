@@ -1,5 +1,7 @@
 """Activation functions, under the names of `keras.activations`."""
 
+import functools
+
 from kerasnp import backend as K
 from kerasnp import ops
 from kerasnp.ops.activation import Piecewise
@@ -381,6 +383,11 @@ swish, hard_swish = silu, hard_silu
 # Fused into the dense and convolution kernels; sigmoid is not, so that it can lend its logits.
 relu.fused, tanh.fused, elu.fused = K.fused["relu"], K.fused["tanh"], K.fused["elu"]
 selu.fused, exponential.fused, softplus.fused = K.fused["selu"], K.fused["exponential"], K.fused["softplus"]
+
+# Those that are one operator when they come alone.
+softmax.operator = ops.activation.Softmax
+for _one in (relu, sigmoid, tanh):
+    _one.operator = functools.partial(ops.elementwise.Unary, _one.__name__)
 
 
 def get(identifier):

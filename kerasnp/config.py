@@ -12,7 +12,7 @@ from kerasnp.utils.io_utils import (  # noqa: F401
     disable_interactive_logging, enable_interactive_logging, is_interactive_logging_enabled,
 )  # fmt: skip
 
-_settings = {"traceback_filtering": True}
+_settings = {"traceback_filtering": True, "flash_attention": False}
 
 
 def set_backend(backend):  # noqa: F811
@@ -77,32 +77,35 @@ def enable_unsafe_deserialization():
 
 
 def enable_flash_attention():
-    """Refused: there is one way to compute attention here.
+    """Remember that attention may use fused kernels; there are none here, so nothing is computed differently.
 
-    >>> enable_flash_attention()  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-        ...
-    ValueError: enable_flash_attention: kerasnp has no fused attention kernels; leave the setting as it ...
+    A layer or operation that is itself asked for `flash_attention=True` refuses.
 
-    Raises: ValueError, always.
+    >>> enable_flash_attention()
+    >>> is_flash_attention_enabled()
+    True
+    >>> disable_flash_attention()
     """
-    raise ValueError("enable_flash_attention: kerasnp has no fused attention kernels; leave the setting as it is.")
+    _settings["flash_attention"] = True
 
 
 def disable_flash_attention():
-    """Nothing to do: there are no fused attention kernels.
+    """Remember that attention should not use fused kernels, of which there are none.
 
     >>> disable_flash_attention()
+    >>> is_flash_attention_enabled()
+    False
     """
+    _settings["flash_attention"] = False
 
 
 def is_flash_attention_enabled():
-    """Always False.
+    """What was last asked for by `enable_flash_attention` or `disable_flash_attention`; False at first.
 
     >>> is_flash_attention_enabled()
     False
     """
-    return False
+    return _settings["flash_attention"]
 
 
 def is_nnx_enabled():

@@ -1,5 +1,8 @@
 """Dtype policies: the type a layer computes in, and the type its weights are kept in."""
 
+import re
+from collections.abc import MutableMapping
+
 from kerasnp import backend as K
 from kerasnp.utils import session
 
@@ -81,6 +84,122 @@ class DTypePolicy:
 # The name of Keras 3.0 for the policies that keep weights in floats.
 FloatDTypePolicy = DTypePolicy
 
+
+class DTypePolicyMap(DTypePolicy, MutableMapping):
+    """Policies by the paths of layers: `Dense(3, dtype=policy_map)` takes the one that stands under its path.
+
+    A key is a path, or a regular expression that matches whole paths; what no key matches has the default policy. The
+    path of a layer is its name.
+
+    >>> policies = DTypePolicyMap("float32")
+    >>> policies["encoder_.*"] = "mixed_bfloat16"
+    >>> policies["encoder_1"].name, policies["decoder"].name
+    ('mixed_bfloat16', 'float32')
+
+    Without a default policy the map is written without the names of its policies, as Keras does, so all of them are those
+    of `kerasnp.config.dtype_policy()` where it is read.
+
+    Args:
+        default_policy: a policy or its name; None stands for that of `kerasnp.config.dtype_policy()` at the time of asking.
+        policy_map: {path or pattern: policy} to begin with.
+
+    Raises: ValueError for a default that is a map itself, TypeError for a `policy_map` that is no dictionary.
+    """
+
+    def __init__(self, default_policy=None, policy_map=None):
+        if isinstance(default_policy, DTypePolicyMap):
+            raise ValueError("DTypePolicyMap: `default_policy` cannot be a `DTypePolicyMap` itself; give a single policy.")
+        if policy_map is not None and not isinstance(policy_map, dict):
+            raise TypeError(f"DTypePolicyMap: policy_map must be a dict of paths and policies. Received: {policy_map!r}")
+        self._default = default_policy if default_policy is None else get(default_policy)
+        self._policies = {}
+        for path, policy in (policy_map or {}).items():
+            self[path] = policy
+
+    @property
+    def default_policy(self):
+        """The policy of layers that no key matches.
+
+        >>> DTypePolicyMap("float64").default_policy
+        <DTypePolicy "float64">
+        """
+        return dtype_policy() if self._default is None else self._default
+
+    name = property(lambda self: f"map_{self.default_policy.name}")
+    compute_dtype = property(lambda self: self.default_policy.compute_dtype)
+    variable_dtype = property(lambda self: self.default_policy.variable_dtype)
+
+    def __getitem__(self, path):
+        if path in self._policies:
+            return self._policies[path]
+        matching = [pattern for pattern in self._policies if re.fullmatch(pattern, path)]
+        if len(matching) > 1:
+            raise ValueError(
+                f"Path {path!r} matches multiple dtype policy keys, {matching}: change them so that one is left, or add the "
+                "path itself, which comes first."
+            )
+        return self._policies[matching[0]] if matching else self.default_policy
+
+    def __setitem__(self, path, policy):
+        if path in self._policies:
+            raise ValueError(
+                f"{path} already exists in the DTypePolicyMap, with {self._policies[path]}; delete it before it gets another."
+            )
+        try:
+            self._policies[path] = get(policy)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"Cannot interpret the assigned value as a policy for {path!r}: {error}") from None
+
+    def __delitem__(self, path):
+        del self._policies[path]
+
+    def __contains__(self, path):
+        return path in self._policies
+
+    def __len__(self):
+        return len(self._policies)
+
+    def __iter__(self):
+        return iter(self._policies)
+
+    def __eq__(self, other):
+        return isinstance(other, DTypePolicyMap) and (self._default, self._policies) == (other._default, other._policies)
+
+    __hash__ = None
+
+    def get_config(self):
+        """The default policy and the others, as a configuration.
+
+        >>> sorted(DTypePolicyMap("float32", {"dense": "float64"}).get_config())
+        ['default_policy', 'policy_map']
+        """
+        policies = {path: policy.serialize() for path, policy in self._policies.items()}
+        if self._default is None:
+            policies = {path: {**config, "config": {"name": None}} for path, config in policies.items()}
+        return {"default_policy": None if self._default is None else self._default.serialize(), "policy_map": policies}
+
+    @classmethod
+    def from_config(cls, config):
+        """The map that `get_config` described.
+
+        >>> DTypePolicyMap.from_config(DTypePolicyMap("float32", {"dense": "float64"}).get_config())["dense"].name
+        'float64'
+        """
+        return cls(config.get("default_policy"), config.get("policy_map"))
+
+    def serialize(self):
+        """The form in which Keras writes a map into a model file.
+
+        >>> DTypePolicyMap("float32").serialize()["class_name"]
+        'DTypePolicyMap'
+        """
+        return {**super().serialize(), "module": "keras.dtype_policies", "class_name": "DTypePolicyMap"}
+
+    def __repr__(self):
+        mapping = [(path, policy.name) for path, policy in self._policies.items()]
+        return f"<DTypePolicyMap default_policy={self.default_policy.name}, mapping={mapping}>"
+
+
 _global = None
 
 
@@ -140,7 +259,11 @@ def get(identifier):
     if identifier is None:
         return dtype_policy()
     if isinstance(identifier, dict):
-        return DTypePolicy(identifier.get("config", identifier).get("name"))
+        config = identifier.get("config", identifier)
+        if identifier.get("class_name") == "DTypePolicyMap":
+            _check_patterns(config.get("policy_map"))
+            return DTypePolicyMap.from_config(config)
+        return DTypePolicy(config.get("name"))
     if isinstance(identifier, str):
         return DTypePolicy(identifier)
     try:
@@ -150,6 +273,20 @@ def get(identifier):
             "Cannot interpret `dtype` argument. Expected a dtype, the name of a policy, or a DTypePolicy. "
             f"Received: dtype={identifier!r}"
         ) from None
+
+
+_SIMPLE = re.compile(r"(?:[\w/ -]|\.\*)*")
+
+
+def _check_patterns(policy_map):
+    """Refuse patterns that come from a file and might take for ever to be matched."""
+    from kerasnp.saving import loading
+
+    for pattern in policy_map or () if loading.current() is not None else ():
+        if not _SIMPLE.fullmatch(pattern) or pattern.count("*") > 3:
+            raise ValueError(
+                f"a DTypePolicyMap of a file may name paths with up to three `.*` in them. Received: {pattern[:80]!r}"
+            )
 
 
 def serialize(dtype_policy):

@@ -291,12 +291,13 @@ class Checkup:
         loss = float(loss)
         if self.steps == 0:
             self.first = loss
+        if self.steps == 0 and hasattr(y_pred, "size") and not isinstance(y, (list, tuple, dict)):
             activation = last_activation(self.model)
             found = from_logits(self.loss, activation, y_pred)
             self._tell(FromLogits, found)
             if found is None:
                 self._tell(LastActivation, unfit_activation(self.loss, activation, y, y_pred))
-        else:
+        if self.steps:
             self.lowest, self.highest = min(self.lowest, loss), max(self.highest, loss)
             if not math.isfinite(loss):
                 self.highest = math.inf
@@ -418,7 +419,7 @@ SCALING = (
 def class_labels(y, loss):
     """One class number per sample, or None where the loss is not one of classification."""
     kind = loss_kind(loss)
-    if y is None or y.size > LABELS or y.dtype.kind not in "iubf" or not y.size:
+    if not hasattr(y, "size") or y.size > LABELS or y.dtype.kind not in "iubf" or not y.size:
         return None
     if kind == "sparse_categorical_crossentropy" and y.size == len(y):
         labels = y.reshape(-1).astype("int64")

@@ -67,6 +67,7 @@ LAYERS = {
         ({"filters": 3, "kernel_size": 3, "padding": "causal", "dilation_rate": 2, "activation": "relu"}, (2, 8, 2)),
         ({"filters": 4, "kernel_size": 4, "strides": 3, "padding": "same", "groups": 2}, (2, 10, 4)),
         ({"filters": 2, "kernel_size": 2, "data_format": "channels_first", "use_bias": False}, (2, 3, 7)),
+        ({"filters": 3, "kernel_size": 2, "activation": "relu", "lora_rank": 2, "lora_alpha": 5}, (2, 6, 3)),
     ],
     "Conv1DTranspose": [
         ({"filters": 4, "kernel_size": 3}, (2, 5, 2)),
@@ -84,6 +85,7 @@ LAYERS = {
         ({"filters": 4, "kernel_size": 3, "dilation_rate": (2, 1), "use_bias": False}, (2, 7, 6, 3)),
         ({"filters": 6, "kernel_size": 2, "groups": 2, "activation": "tanh"}, (3, 4, 5, 4)),
         ({"filters": 2, "kernel_size": (3, 1), "data_format": "channels_first", "activation": "elu"}, (2, 3, 5, 4)),
+        ({"filters": 4, "kernel_size": (2, 3), "groups": 2, "lora_rank": 3, "lora_alpha": 1.5}, (2, 4, 5, 4)),
     ],
     "Conv2DTranspose": [
         ({"filters": 4, "kernel_size": 3}, (2, 4, 3, 2)),
@@ -115,6 +117,7 @@ LAYERS = {
         ),
         ({"filters": 2, "kernel_size": 2, "groups": 2, "dilation_rate": (1, 2, 1)}, (2, 3, 4, 3, 2)),
         ({"filters": 2, "kernel_size": 2, "data_format": "channels_first"}, (2, 3, 3, 4, 3)),
+        ({"filters": 2, "kernel_size": 2, "lora_rank": 1}, (2, 3, 3, 4, 2)),
     ],
     "Conv3DTranspose": [
         ({"filters": 2, "kernel_size": 2}, (2, 2, 3, 2, 3)),
@@ -134,6 +137,7 @@ LAYERS = {
         ({"units": 3}, (4, 5)),
         ({"units": 2, "activation": "gelu"}, (2, 3, 4)),
         ({"units": 4, "activation": "relu", "use_bias": False}, (3, 2)),
+        ({"units": 4, "activation": "tanh", "lora_rank": 2}, (3, 5)),
     ],
     "DepthwiseConv1D": [
         ({"kernel_size": 3}, (2, 7, 3)),
@@ -161,12 +165,21 @@ LAYERS = {
         ({"equation": "abc,bd->adc", "output_shape": (4, None), "bias_axes": "d"}, (2, 3, 5)),
         ({"equation": "...x,xy->...y", "output_shape": 4, "bias_axes": "y"}, (2, 3, 2, 5)),
         ({"equation": "ab...,bc->ac...", "output_shape": 4, "bias_axes": "c"}, (2, 3, 2, 2)),
+        (
+            {"equation": "abc,cde->abde", "output_shape": (None, 2, 4), "bias_axes": "de", "lora_rank": 2, "lora_alpha": 3},
+            (2, 3, 5),
+        ),
     ],
     "ReversibleEmbedding": [
         ({"input_dim": 7, "output_dim": 3}, (4, 5)),
         ({"input_dim": 7, "output_dim": 2, "tie_weights": False}, (6,)),
+        ({"input_dim": 7, "output_dim": 4, "lora_rank": 2}, (2, 3)),
     ],
-    "Embedding": [({"input_dim": 7, "output_dim": 3}, (4, 5)), ({"input_dim": 7, "output_dim": 2}, (6,))],
+    "Embedding": [
+        ({"input_dim": 7, "output_dim": 3}, (4, 5)),
+        ({"input_dim": 7, "output_dim": 2}, (6,)),
+        ({"input_dim": 7, "output_dim": 4, "lora_rank": 2}, (2, 3)),
+    ],
     "Flatten": [({}, (2, 3, 4)), ({"data_format": "channels_first"}, (2, 3, 4, 5)), ({}, (3, 4)), ({}, (3,))],
     "GRU": [
         ({"units": 3}, (2, 5, 4)),

@@ -121,10 +121,11 @@ class Operator:
         if self.leaf_grads is None:
             return None
         variable = self.inputs[i]
+        buffer = getattr(variable, "grad_buffer", None)
         # Once only: a second gradient of the same weight is added to the first, so it needs memory of its own.
-        if id(variable) in self.leaf_grads or [id(x) for x in self.inputs].count(id(variable)) > 1:
+        if buffer is None or id(variable) in self.leaf_grads or sum([x is variable for x in self.inputs]) > 1:
             return None
-        return getattr(variable, "grad_buffer", None)
+        return buffer
 
     def release(self):
         """Forget what was kept for backward."""

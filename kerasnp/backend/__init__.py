@@ -14,8 +14,8 @@ from numpy import (  # noqa: F401
     argsort, array, asarray, ascontiguousarray, bincount, bitwise_and, bitwise_or, bitwise_xor, broadcast_shapes,
     broadcast_to, cbrt, ceil, clip, complex64, concatenate, conj, copysign, copyto, cos, cosh, cumprod, cumsum, deg2rad,
     diag, digitize, divide, einsum, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip, float32,
-    float64, floor, floor_divide, fmax, fmin, full, full_like, gcd, geomspace, greater, greater_equal, histogram, hypot,
-    iinfo, imag, inf, int32, int64, interp, invert, isclose, isfinite, isin, isinf, isnan, lcm, left_shift, less,
+    float64, floor, floor_divide, fmax, fmin, fmod, full, full_like, gcd, geomspace, greater, greater_equal, histogram, hypot,
+    iinfo, imag, inf, int8, int32, int64, interp, invert, isclose, isfinite, isin, isinf, isnan, lcm, left_shift, less,
     less_equal, lexsort, linalg, linspace, log, log10, log1p, log2, logaddexp, logaddexp2, logical_and, logical_not,
     logical_or, logical_xor, max, maximum, mean, min, minimum, mod, moveaxis, multiply, nan, nan_to_num, ndarray, negative,
     newaxis, nextafter, nonzero, not_equal, ones, ones_like, pad, partition, pi, power, prod, rad2deg, real, reciprocal,
@@ -26,8 +26,8 @@ from numpy import (  # noqa: F401
 
 from kerasnp.backend import arena, random, reference, threads
 from kerasnp.backend.activation import (  # noqa: F401
-    erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax, softmax_cross_entropy,
-    softmax_cross_entropy_grad, softmax_grad, softplus,
+    constant_range, erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax,
+    softmax_cross_entropy, softmax_cross_entropy_grad, softmax_grad, softplus,
 )  # fmt: skip
 from kerasnp.backend.bfloat16 import bfloat16_bits, round_to_bfloat16  # noqa: F401
 from kerasnp.backend.attention import attention, attention_grad  # noqa: F401
@@ -47,7 +47,7 @@ from kerasnp.backend.norm import (  # noqa: F401
 )  # fmt: skip
 from kerasnp.backend.norm_groups import group_norm, group_norm_grad  # noqa: F401
 from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
-from kerasnp.backend.promotion import result_type  # noqa: F401
+from kerasnp.backend.promotion import common_type, result_type  # noqa: F401
 from kerasnp.backend.recurrent import recurrent, recurrent_grad  # noqa: F401
 from kerasnp.backend.recurrent_cells import HardSigmoid, Linear  # noqa: F401
 from kerasnp.backend.special import erfc, erfinv, i0, i1  # noqa: F401

@@ -13,6 +13,7 @@ SELU_SCALE = 1.0507009873554805
 
 # From here on two threads gain over one, a million elements being 1 ms of work; each takes a quarter of that at a time.
 LARGE = 1 << 20
+FEW = 1 << 9  # elements, up to which the simplest call is the fastest
 
 
 class Relu:
@@ -275,7 +276,9 @@ def erf(x):
 
 
 def row_max(x):
-    """The maximum along the last axis, kept; picked by argmax, which is three times as fast as max on short rows."""
+    """The maximum along the last axis, kept; picked by argmax, which is twice as fast as max on many short rows."""
+    if x.size < FEW:
+        return np.maximum.reduce(x, axis=-1, keepdims=True)
     if x.ndim and x.flags.c_contiguous and x.size and x.shape[-1] < 512:
         rows = x.reshape(-1, x.shape[-1])
         return rows[constant_range(len(rows)), rows.argmax(axis=1)].reshape(*x.shape[:-1], 1)

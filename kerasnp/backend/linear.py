@@ -30,7 +30,7 @@ def matmul(a, b, out=None):
     """a @ b over the last two axes."""
     if a.ndim == 2 == b.ndim and (cut := _cut(a, b)):
         return _in_parts(cut, a, b, out)
-    if a.size + b.size < SMALL_PRODUCT:
+    if threads.is_quiet() or a.size + b.size < SMALL_PRODUCT:
         return np.matmul(a, b, out=out)
     # BLAS would cut a product with a long row by the number of its threads, which changes the bits.
     with threads.quiet_blas():
@@ -43,11 +43,11 @@ def _cut(a, b):
     By our threads rather than those of BLAS, which go on spinning after a product and take the cores from what follows;
     and by the sizes alone, so that the bits do not depend on the number of threads.
     """
-    (m, k), n = a.shape, b.shape[1]
-    work = m * k * n
+    n = b.shape[1]
+    work = a.size * n
     if work < SHARED_PRODUCT or a.dtype != b.dtype or a.dtype.kind != "f" or a.dtype.itemsize < 4:
         return None
-    return 16 * -(-max(m, n) // (32 * -(-work // (2 * PART))))
+    return 16 * -(-max(len(a), n) // (32 * -(-work // (2 * PART))))
 
 
 def _in_parts(cut, a, b, out=None, finish=None):
@@ -85,15 +85,15 @@ def _batch_summed(x):
 
 def dense(x, w, b=None, activation=None, out=None):
     """act(x @ w + b) for x (..., i), w (i, o), b (o,); `activation` is one of `fused`, applied in place."""
-
-    def finish(z, columns=slice(None)):
-        if b is not None:
-            z += b[columns]
-        return z if activation is None else activation.forward(z)
-
     if x.ndim == 2 and (cut := _cut(x, w)):
-        return _in_parts(cut, x, w, out, finish)
-    return finish(matmul(x, w, out=out))
+        return _in_parts(cut, x, w, out, lambda z, columns: _finish(z, None if b is None else b[columns], activation))
+    return _finish(matmul(x, w, out=out), b, activation)
+
+
+def _finish(z, b, activation):
+    if b is not None:
+        z += b
+    return z if activation is None else activation.forward(z)
 
 
 def orthonormal(x):

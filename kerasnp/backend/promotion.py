@@ -1,6 +1,10 @@
 """The type of what is computed from several types, by the rules of Keras, which are those of JAX."""
 
-from kerasnp.backend.config import FLOAT_TYPES, floatx, standardize_dtype
+import functools
+
+import numpy as np
+
+from kerasnp.backend.config import FLOAT_TYPES, floatx, standardize_dtype, storage_dtype
 
 # No type of 64 bits comes out unless nothing was asked, as in Keras.
 _NARROWER = {"int64": "int32", "uint64": "uint32", "float64": "float32"}
@@ -32,6 +36,20 @@ def result_type(*dtypes):
         raise ValueError(f"result_type: there is no type that holds strings and numbers. Received: dtypes={dtypes}")
     name = strong.pop() if len(strong) == 1 and not weak else _promoted(strong, weak)
     return _NARROWER.get(name, name)
+
+
+@functools.cache
+def common_type(*dtypes):
+    """The numpy type that arrays of numpy types `dtypes` compute in: `result_type`, but arrays of 64 bits stay so wide.
+
+    >>> common_type(np.dtype("uint32"), np.dtype("int8")), common_type(np.dtype("int32"), np.dtype("float16"))
+    (dtype('int32'), dtype('float16'))
+    """
+    if any(t.kind not in "biuf" for t in dtypes):
+        return np.result_type(*dtypes)
+    if any(t.itemsize == 8 for t in dtypes):
+        return np.result_type(*([t for t in dtypes if t.kind == "f"] or dtypes))
+    return storage_dtype(result_type(*dtypes))
 
 
 def _promoted(strong, weak):

@@ -12,7 +12,7 @@ import threading
 
 import numpy as np
 
-__all__ = ["get_num_threads", "parallel", "quiet_blas", "set_num_threads"]
+__all__ = ["get_num_threads", "is_quiet", "parallel", "quiet_blas", "set_num_threads"]
 
 
 def parallel(fn, n, grain):
@@ -65,6 +65,11 @@ def quiet_blas():
     small steps (fit, evaluate, predict) does it inside. `linear.matmul` shares large products among our own threads.
     """
     return _blas
+
+
+def is_quiet():
+    """Whether the calling thread is within `quiet_blas()`, or works on a piece of `parallel`."""
+    return _blas.mine.depth > 0
 
 
 def _share(fn, n, grain):
@@ -143,35 +148,53 @@ class _Worker:
             region.tickets.pop()
         except IndexError:
             return
+        _blas.mine.depth += 1  # whoever opened the region keeps BLAS quiet for it
         try:
             region.work()
         except BaseException as error:
             region.stop(error)
+        _blas.mine.depth -= 1
         left, bell = region.left, region.bell
         del region  # before the caller goes on: the arrays in it are his
         left.append(None)
         bell.put(None)
 
 
+class _Mine(threading.local):
+    depth = 0
+
+
 class _Blas:
-    """`with`: NumPy's OpenBLAS runs one thread until the last such block is left; inert where none is found."""
+    """`with`: NumPy's OpenBLAS runs one thread until the last thread leaves such a block; inert where none is found.
+
+    Blocks within blocks are counted by each thread for itself, which needs no lock.
+    """
 
     def __init__(self):
         self.get, self.set = _openblas()
         self.depth, self.outside, self.lock = 0, 1, threading.Lock()
+        self.mine = _Mine()
 
     def __enter__(self):
-        with self.lock:
-            self.depth += 1
-            if self.depth == 1:
-                self.outside = self.get()
-                self.set(1)
+        mine = self.mine
+        if not mine.depth:
+            with self.lock:
+                self.depth += 1
+                if self.depth == 1:
+                    self.outside = self.get()
+                    self.set(1)
+        mine.depth += 1
 
     def __exit__(self, *_):
-        with self.lock:
-            self.depth -= 1
-            if self.depth == 0:
-                self.set(self.outside)
+        mine = self.mine
+        if not mine.depth:  # entered by the parent of a fork
+            return
+        mine.depth -= 1
+        if not mine.depth:
+            with self.lock:
+                self.depth -= 1
+                if self.depth == 0:
+                    self.set(self.outside)
 
     def limit(self, n):
         with self.lock:
@@ -216,6 +239,7 @@ def _after_fork():
     _crew.clear()
     _busy = threading.Lock()
     _blas.lock = threading.Lock()
+    _blas.mine.depth = 0
     if _blas.depth:
         _blas.depth = 0
         _blas.set(_blas.outside)

@@ -17,7 +17,7 @@ class Every:
         if isinstance(self.batches, bool) or not isinstance(self.batches, int) or self.batches < 0 or save_freq == 0:
             raise ValueError(
                 f"{who}: Invalid value for argument `save_freq`. Expected 'epoch' or a number of batches. "
-                f"Received: save_freq={save_freq!r}"
+                f"Unrecognized save_freq: {save_freq!r}"
             )
         self.seen = 0
 

@@ -2,6 +2,7 @@
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp.layers.input_spec import InputSpec
+from kerasnp.layers.lora import Adaptable, Adapted
 from kerasnp.layers.pooling import MaxPooling1D, MaxPooling2D, MaxPooling3D
 from kerasnp.layers.spatial import WindowLayer
 from kerasnp.utils import check
@@ -72,7 +73,9 @@ class ConvLayer(WindowLayer, abstract=True):
         return {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
 
 
-class _Conv(ConvLayer, abstract=True):
+class _Conv(Adaptable, ConvLayer, abstract=True):
+    kernel = Adapted()
+
     def __init__(
         self,
         filters,
@@ -91,9 +94,12 @@ class _Conv(ConvLayer, abstract=True):
         activity_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self._set_lora(lora_rank, lora_alpha)
         self.filters = check.count("filters", filters, self._who)
         if isinstance(groups, bool) or not hasattr(groups, "__index__") or groups <= 0:
             raise ValueError(f"{self._who}: The number of groups must be a positive integer. Received: groups={groups!r}.")
@@ -117,6 +123,7 @@ class _Conv(ConvLayer, abstract=True):
             )
         self.kernel = self._make_weight("kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self._make_bias(self.filters)
+        self._enable_lora_if_asked()
 
     def call(self, inputs, pool=None):
         return ops.conv(
@@ -131,6 +138,9 @@ class _Conv(ConvLayer, abstract=True):
             self.activation,
             None if pool is None else (pool.pool_size, pool.strides, pool.padding),
         )
+
+    def get_config(self):
+        return self._without_unused_lora(super().get_config())
 
     def absorbs(self, layer):
         """Whether `layer` is a max-pooling that `call(inputs, pool=layer)` does in the same step."""
@@ -191,6 +201,7 @@ class Conv2D(_Conv, aliases=("Convolution2D",)):
         kernel_initializer, bias_initializer: first values of the weights.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
         kernel_constraint, bias_constraint: projections after each update.
+        lora_rank, lora_alpha: what `build` calls `enable_lora` with, where a rank is given.
 
     Shapes: inputs `(batch, height, width, channels)`, outputs `(batch, new_height, new_width, filters)`; kernel
     `(*kernel_size, channels // groups, filters)`, bias `(filters,)`.

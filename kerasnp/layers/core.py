@@ -8,6 +8,8 @@ from kerasnp.autodiff.history import Node
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.ops.activation import activation_operator, fused_activation
+from kerasnp.layers.lora import Adaptable, Adapted
 from kerasnp.utils import check
 
 
@@ -165,7 +167,7 @@ def Input(
     ).output
 
 
-class Dense(Layer):
+class Dense(Adaptable, Layer):
     """The fully connected layer, y = activation(x @ kernel + bias).
 
     Shapes: x (batch, ..., inputs), kernel (inputs, units), bias (units,), y (batch, ..., units).
@@ -181,9 +183,12 @@ class Dense(Layer):
         kernel_regularizer, bias_regularizer: penalties added to the loss.
         activity_regularizer: a penalty on the output.
         kernel_constraint, bias_constraint: applied after each update.
+        lora_rank, lora_alpha: what `build` calls `enable_lora` with, where a rank is given.
 
     Raises: ValueError for units that are no positive integer, or an input whose last axis is unknown or differs.
     """
+
+    kernel = Adapted()
 
     def __init__(
         self,
@@ -203,7 +208,7 @@ class Dense(Layer):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        check.unset(self._who, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
+        check.unset(self._who, quantization_config=quantization_config)
         self.units = check.positive_int("units", units, self._who)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -213,7 +218,8 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.lora_rank = self.lora_alpha = self.quantization_config = None
+        self.quantization_config = None
+        self._set_lora(lora_rank, lora_alpha)
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
@@ -234,17 +240,29 @@ class Dense(Layer):
                 constraint=self.bias_constraint, name="bias",
             )  # fmt: skip
         self.input_spec = InputSpec(min_ndim=2, axes={-1: inputs})
+        self._enable_lora_if_asked()
 
     def call(self, inputs, training=None):
         return ops.dense(inputs, self.kernel, self.bias, self.activation)
+
+    def operators(self, input_shape):
+        """The product, and the activation where it is not part of that."""
+        if self.lora_enabled:
+            return None
+        fused = fused_activation(self.activation)
+        dense = ops.linear.Dense(fused), (self.kernel,) if self.bias is None else (self.kernel, self.bias)
+        if fused is not None or self.activation is activations.linear:
+            return [dense]
+        operator = activation_operator(self.activation)
+        return None if operator is None else [dense, (operator, ())]
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        config = super().get_config()
+        config = self._without_unused_lora(super().get_config())
         # Left out, so that older versions of Keras 3 read the files as well.
-        del config["lora_rank"], config["lora_alpha"], config["quantization_config"]
+        del config["quantization_config"]
         return config
 
 
@@ -266,6 +284,11 @@ class Activation(Layer):
 
     def call(self, inputs):
         return self.activation(inputs)
+
+    def operators(self, input_shape):
+        """The activation, where it is a single operator."""
+        operator = activation_operator(self.activation)
+        return None if operator is None else [(operator, ())]
 
     def compute_output_shape(self, input_shape):
         return input_shape

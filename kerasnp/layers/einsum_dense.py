@@ -5,10 +5,11 @@ import re
 
 from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp.layers.layer import Layer
+from kerasnp.layers.lora import Adaptable, Adapted
 from kerasnp.utils import check
 
 
-class EinsumDense(Layer):
+class EinsumDense(Adaptable, Layer):
     """activation(einsum(equation, x, kernel) + bias), for inputs with any number of axes.
 
     >>> EinsumDense("abc,cd->abd", output_shape=(None, 64), bias_axes="d")(ops.ones((2, 32, 128))).shape
@@ -22,11 +23,14 @@ class EinsumDense(Layer):
         kernel_initializer, bias_initializer: first values of the weights.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties added to the loss.
         kernel_constraint, bias_constraint: projections after each update.
+        lora_rank, lora_alpha: what `build` calls `enable_lora` with, where a rank is given.
 
     Shapes: by the equation; the kernel's letters get their lengths from the input's shape and `output_shape`.
 
     Raises: ValueError for an equation that is malformed or does not fit the shapes.
     """
+
+    kernel = Adapted()
 
     def __init__(
         self,
@@ -48,12 +52,12 @@ class EinsumDense(Layer):
     ):
         super().__init__(**kwargs)
         check.unset(
-            self._who, lora_rank=lora_rank, lora_alpha=lora_alpha, gptq_unpacked_column_size=gptq_unpacked_column_size,
-            quantization_config=quantization_config,
-        )  # fmt: skip
-        self.lora_rank = self.lora_alpha = self.gptq_unpacked_column_size = self.quantization_config = None
+            self._who, gptq_unpacked_column_size=gptq_unpacked_column_size, quantization_config=quantization_config
+        )
+        self.gptq_unpacked_column_size = self.quantization_config = None
+        self._set_lora(lora_rank, lora_alpha)
         self.equation = equation
-        self._inputs, self._kernel, self._outputs = self._parse(equation)
+        self._inputs, self._summed_with, self._outputs = self._parse(equation)
         self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.activation = activations.get(activation)
         self.bias_axes = bias_axes
@@ -103,10 +107,10 @@ class EinsumDense(Layer):
 
     def build(self, input_shape):
         lengths, rest = self._lengths(input_shape)
-        shape = tuple(lengths.get(letter) for letter in self._kernel)
+        shape = tuple(lengths.get(letter) for letter in self._summed_with)
         if None in shape:
             raise ValueError(
-                f"{self._who}: the axes of the kernel {self._kernel!r} in {self.equation!r} must have known lengths. "
+                f"{self._who}: the axes of the kernel {self._summed_with!r} in {self.equation!r} must have known lengths. "
                 f"Received: input shape {tuple(input_shape)}, output_shape={self.output_shape}"
             )
         self.kernel = self.add_weight(
@@ -133,27 +137,28 @@ class EinsumDense(Layer):
                 constraint=self.bias_constraint,
                 name="bias",
             )
+        self._enable_lora_if_asked()
 
     def call(self, inputs):
-        summed = self._summed()
-        if summed and (self.bias is None or self.bias.shape == self.kernel.shape[summed:]):
-            return self._affine(inputs, summed)
-        y = ops.einsum(self.equation, inputs, self.kernel)
+        summed, kernel = self._summed(), self.kernel
+        if summed and (self.bias is None or self.bias.shape == kernel.shape[summed:]):
+            return self._affine(inputs, kernel, summed)
+        y = ops.einsum(self.equation, inputs, kernel)
         if self.bias is not None:
             y = y + self.bias
         return self.activation(y)
 
     def _summed(self):
         """How many axes are summed over, if they are the input's last and the kernel's first; else 0."""
-        for n in range(1, len(self._kernel) + 1):
-            first, rest = self._kernel[:n], self._kernel[n:]
+        for n in range(1, len(self._summed_with) + 1):
+            first, rest = self._summed_with[:n], self._summed_with[n:]
             if self._inputs.endswith(first) and self._outputs == self._inputs[:-n] + rest:
                 return n
         return 0
 
-    def _affine(self, x, summed):
+    def _affine(self, x, kernel, summed):
         """The equation as one product of matrices, with bias and activation in the same step."""
-        kernel, bias = self.kernel, self.bias
+        bias = self.bias
         inner, outer = kernel.shape[:summed], kernel.shape[summed:]
         if summed > 1:
             x = ops.reshape(x, (*x.shape[:-summed], math.prod(inner)))
@@ -172,4 +177,5 @@ class EinsumDense(Layer):
     def get_config(self):
         """The constructor arguments; Keras writes `activity_regularizer` even where there is none."""
         config = {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
-        return {k: v for k, v in config.items() if not k.startswith(("lora_", "gptq_", "quantization_"))}
+        config = self._without_unused_lora(config)
+        return {k: v for k, v in config.items() if not k.startswith(("gptq_", "quantization_"))}

@@ -6,10 +6,11 @@ from kerasnp import backend as K
 from kerasnp import constraints, initializers, ops, regularizers
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.layer import Layer
+from kerasnp.layers.lora import Adaptable, Adapted
 from kerasnp.utils import check
 
 
-class Embedding(Layer):
+class Embedding(Adaptable, Layer):
     """Look up a learned vector for every integer: y[...] = embeddings[x[...]].
 
     >>> layer = Embedding(10, 4)
@@ -22,6 +23,7 @@ class Embedding(Layer):
         embeddings_initializer, embeddings_regularizer, embeddings_constraint: as for any weight.
         mask_zero: whether 0 means padding, which the layers that follow leave out.
         weights: first values, an array `(input_dim, output_dim)`.
+        lora_rank, lora_alpha: what `build` calls `enable_lora` with, where a rank is given.
 
     Shapes: inputs `(batch, ...)`, outputs `(batch, ..., output_dim)`; embeddings `(input_dim, output_dim)`.
 
@@ -29,6 +31,8 @@ class Embedding(Layer):
     """
 
     casts_integers = False
+    _adapted = "embeddings"
+    embeddings = Adapted()
 
     def __init__(
         self,
@@ -47,8 +51,9 @@ class Embedding(Layer):
         if kwargs.pop("input_length", None) is not None:
             warnings.warn("Embedding: the argument input_length has no effect any more; leave it out.", stacklevel=2)
         super().__init__(**kwargs)
-        check.unset(self._who, lora_rank=lora_rank, lora_alpha=lora_alpha, quantization_config=quantization_config)
-        self.lora_rank = self.lora_alpha = self.quantization_config = None
+        check.unset(self._who, quantization_config=quantization_config)
+        self.quantization_config = None
+        self._set_lora(lora_rank, lora_alpha)
         self.input_dim = check.positive_int("input_dim", input_dim, self._who)
         self.output_dim = check.positive_int("output_dim", output_dim, self._who)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
@@ -68,6 +73,7 @@ class Embedding(Layer):
             constraint=self.embeddings_constraint,
             name="embeddings",
         )
+        self._enable_lora_if_asked()
 
     def call(self, inputs):
         indices = ops.stop_gradient(inputs)
@@ -78,8 +84,17 @@ class Embedding(Layer):
                 f"{self._who}: inputs must be integers from 0 to {self.input_dim - 1}. "
                 f"Received: values from {indices.min()} to {indices.max()}; input_dim must be the largest plus one."
             )
-        y = ops.take(self.embeddings, indices, axis=0)
+        if self.lora_enabled:
+            y = self._look_up_adapted(indices)
+        else:
+            y = ops.take(self.embeddings, indices, axis=0)
         return y if self.compute_dtype == self.variable_dtype else ops.cast(y, self.compute_dtype)
+
+    def _look_up_adapted(self, indices):
+        """The rows wanted of the sum that LoRA makes, without the others."""
+        table, a, b, scale = self._lora_parts()
+        y = ops.take(table, indices, axis=0) + scale * ops.matmul(ops.take(a, indices, axis=0), b)
+        return ops.cast(y, table.dtype)
 
     def compute_mask(self, inputs, mask=None):
         """Where the inputs are not 0, if `mask_zero`.
@@ -96,8 +111,8 @@ class Embedding(Layer):
     def get_config(self):
         """The constructor arguments; the first values of the weights are not among them."""
         config = {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
-        del config["weights"], config["lora_rank"], config["lora_alpha"], config["quantization_config"]
-        return config
+        del config["weights"], config["quantization_config"]
+        return self._without_unused_lora(config)
 
 
 class ReversibleEmbedding(Embedding):

@@ -45,6 +45,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
     # Until `__init__` has run.
     _begun = built = autocast = False
     _compute_type = input_spec = _checked = None
+    _given: tuple = ((), {})
     _trainable = True
 
     def __new__(cls, *args, **kwargs):
@@ -52,6 +53,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
         # Here, so that a subclass may set attributes before it calls `super().__init__()`.
         self._weights, self._layers, self._seed_generators, self._losses = [], [], [], []
         self._metrics, self._containers = [], {}
+        if not cls.__module__.startswith("kerasnp."):
+            self.__dict__["_given"] = args, kwargs
         return self
 
     def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
@@ -92,7 +95,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if cls.__bases__ == (Layer,) and cls.__module__.startswith("kerasnp.layers."):
+        if Layer in cls.__bases__ and cls.__module__.startswith("kerasnp.layers."):
             cls.casts_integers = vars(cls).get("casts_integers", True)
         if "build" in vars(cls):
             cls.build = _wrap_build(cls.build)
@@ -137,6 +140,14 @@ class Layer(Calls, Weights, Registered, abstract=True):
             f'Layer "{self.name}" ({type(self).__name__}) does not have a `call` method implemented: '
             "define call(self, inputs) to compute its output."
         )
+
+    def operators(self, input_shape):
+        """The operators that `call` runs in training on inputs of `input_shape`, for steps without a tape (models/direct.py).
+
+        Returns: pairs of an operator and the variables it reads beside what the one before it made; None, the default,
+            where only `call` itself can tell.
+        """
+        return None
 
     def absorbs(self, layer):
         """Whether this layer can do the work of `layer` in its own step, called as `self(x, pool=layer)`."""
@@ -185,7 +196,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
     # -- losses -----------------------------------------------------------------------------------------------------
 
     def add_loss(self, loss):
-        """Add a scalar, or a list of them, to the loss of the current call.
+        """Add a scalar, an array whose sum is taken, or a list of these, to the loss of the current call.
 
         >>> import kerasnp
         >>> class Small(Layer):
@@ -258,7 +269,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @dtype_policy.setter
     def dtype_policy(self, value):
-        self._dtype_policy = dtype_policies.get(value)
+        policy = dtype_policies.get(value)
+        self._dtype_policy = policy[self.path] if isinstance(policy, dtype_policies.DTypePolicyMap) else policy
         self._compute_type = K.storage_dtype(self._dtype_policy.compute_dtype)
         self._mixed = self._compute_type != K.storage_dtype(self._dtype_policy.variable_dtype)
 
@@ -326,13 +338,19 @@ class Layer(Calls, Weights, Registered, abstract=True):
                 return cls
 
     def _config_value(self, name):
-        try:
-            return serialize_value(getattr(self, name))
-        except AttributeError:
-            raise NotImplementedError(
-                f"Layer {type(self).__name__} was created by passing the argument {name!r} that is not stored under that "
-                "name: set it as an attribute in __init__(), or override get_config() to include it."
-            ) from None
+        if not hasattr(self, name):
+            # A plain value is what it was when the layer was made, wherever the class keeps it.
+            args, kwargs = self._given
+            given = inspect.signature(type(self).__init__).bind(self, *args, **kwargs)
+            given.apply_defaults()
+            value = given.arguments.get(name, self)
+            if value is not None and type(value) not in (str, int, float, bool):
+                raise NotImplementedError(
+                    f"Layer {type(self).__name__} was created by passing the argument {name!r} that is not stored under "
+                    "that name: set it as an attribute in __init__(), or override get_config() to include it."
+                )
+            return value
+        return serialize_value(getattr(self, name))
 
     def get_build_config(self):
         """What `build` was called with, for files.

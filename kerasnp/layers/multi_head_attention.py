@@ -20,7 +20,10 @@ class _ProjectedAttention(Layer, abstract=True):
     def _set_options(self, dropout, use_bias, use_gate, sliding_window, flash_attention, seed, options):
         """Check and store what both kinds share."""
         if flash_attention:
-            raise ValueError(f"{self._who}: flash_attention=True needs an accelerator; leave it None or False.")
+            raise ValueError(
+                f"{self._who}: flash_attention=True asks for the fused kernels of an accelerator, which there are none of "
+                "here; leave it None or False, the results are the same."
+            )
         if sliding_window is not None:
             sliding_window = _positive("sliding_window", sliding_window, self._who)
         rate = check.fraction("dropout", dropout, self._who)

@@ -3,7 +3,8 @@
 from kerasnp import ops
 from kerasnp.layers.layer import Layer
 from kerasnp.layers.wrapper import Wrapper
-from kerasnp.saving.config import custom_object_scope, deserialize_keras_object, serialize_keras_object
+from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+from kerasnp.saving.registration import custom_object_scope
 
 MERGES = {
     "concat": lambda a, b: ops.concatenate([a, b], axis=-1),

@@ -56,6 +56,13 @@ class Dropout(_Noise):
         """The inputs with a share dropped."""
         return ops.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
 
+    def operators(self, input_shape):
+        """One that draws a mask, as `call` does in training."""
+        if not self._active:
+            return []
+        shape = ops.noise.noise_dims(self.noise_shape, input_shape)
+        return [(ops.noise.Dropout(self.rate, shape, self.seed_generator), ())]
+
 
 class _SpatialDropout(Dropout, abstract=True):
     """Base: whole channels are dropped, since neighbours in space say nearly the same."""

@@ -6,6 +6,7 @@ from kerasnp import backend as K
 from kerasnp import ops
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.ops.shape import Reshape as ReshapeOperator
 from kerasnp.utils import check
 
 
@@ -34,6 +35,12 @@ class Flatten(Layer):
         if self.data_format == "channels_first" and len(shape) > 2:
             inputs = ops.moveaxis(inputs, 1, -1)
         return ops.reshape(inputs, (shape[0], math.prod(shape[1:])))
+
+    def operators(self, input_shape):
+        """A reshape, where channels need not be moved before."""
+        if self.data_format == "channels_first" and len(input_shape) > 2:
+            return None
+        return [(ReshapeOperator((input_shape[0], math.prod(input_shape[1:]))), ())]
 
     def compute_output_shape(self, input_shape):
         rest = input_shape[1:]

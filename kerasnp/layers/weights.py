@@ -17,6 +17,33 @@ _UNTRACKED = {"_weights", "_layers", "_nodes", "_graph", "_plans", "_gates",
 class Weights:
     """The part of `Layer` that knows its weights and those of the layers inside."""
 
+    def add_variable(
+        self,
+        shape,
+        initializer,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        name=None,
+    ):
+        """Make a weight of this layer: `add_weight`, with a shape and an initializer always.
+
+        >>> import kerasnp
+        >>> layer = kerasnp.layers.Layer()
+        >>> layer.add_variable((), "zeros", trainable=False, name="steps").path
+        'layer/steps'
+
+        Args:
+            shape, initializer, dtype, trainable, autocast, regularizer, constraint, name: as in `add_weight`.
+
+        Returns: the Variable.
+
+        Raises: ValueError for a shape with None in it.
+        """
+        return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
+
     def add_weight(
         self,
         shape=None,
@@ -82,8 +109,9 @@ class Weights:
         self._track(variable)
         return variable
 
-    def _track(self, value):
-        """Note a weight, layer, seed generator or metric that became part of this layer."""
+    def _track(self, value, inside=()):
+        """Note a weight, layer, seed generator or metric that became part of this layer; `inside` holds the ids of the
+        containers around it."""
         if isinstance(value, Variable):
             if value.creator is None and not any(value is w for w in self._weights):
                 self._weights.append(value)
@@ -99,12 +127,9 @@ class Weights:
         elif getattr(value, "family", None) == "metrics":
             if not any(value is m for m in self._metrics):
                 self._metrics.append(value)
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                self._track(item)
-        elif isinstance(value, dict):
-            for item in value.values():
-                self._track(item)
+        elif isinstance(value, (list, tuple, dict)) and id(value) not in inside:
+            for item in value.values() if isinstance(value, dict) else value:
+                self._track(item, (*inside, id(value)))
 
     def __setattr__(self, name, value):
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
@@ -146,6 +171,17 @@ class Weights:
         return [w for w in own if w.__dict__.get("_made_trainable", True)] + [
             w for w in own if not w.__dict__.get("_made_trainable", True)
         ]
+
+    def _weights_in_files(self):
+        """The own weights that a file holds, in its order."""
+        return self._own_weights()
+
+    def _value_in_files(self, variable):
+        """What a file holds for one of them."""
+        return variable.value
+
+    def _weights_were_read(self):
+        """Called when all of them have come from a file."""
 
     @property
     def variables(self):

@@ -10,12 +10,14 @@ from kerasnp import backend as K
 from kerasnp import ops
 from kerasnp.autodiff.variable import Variable
 from kerasnp.losses.loss import Loss, aligned, as_float, as_labels, squeeze_or_expand_to_same_rank
+from kerasnp.ops.activation import lent_by
 from kerasnp.ops.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
     SoftmaxCrossEntropyLent,
+    class_numbers,
     sparse_rows,
 )
 from kerasnp.utils import check
@@ -122,6 +124,11 @@ class SparseCategoricalCrossentropy(Loss):
     def call(self, y_true, y_pred):
         return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.ignore_class, self.axis)
 
+    def operator(self, y_true, y_pred, last):
+        """The cross-entropy with a softmax that was `last`."""
+        plain = type(self) is SparseCategoricalCrossentropy and self.axis == -1 and self.ignore_class is None
+        return _after_softmax(y_true, y_pred, last) if plain and not self.from_logits else None
+
 
 @function("losses", "bce")
 def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
@@ -200,8 +207,15 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     return loss
 
 
-# Tells a Loss made from this function to leave class numbers as they are.
+def _after_softmax(y_true, y_pred, last):
+    if lent_by(last, y_pred.ndim) != "softmax":
+        return None
+    return SoftmaxCrossEntropyLent(class_numbers("sparse_categorical_crossentropy", y_true, y_pred.shape), y_pred)
+
+
+# Tells a Loss made from this function to leave class numbers as they are, and what it is after a softmax.
 sparse_categorical_crossentropy.integer_labels = True
+sparse_categorical_crossentropy.operator = _after_softmax
 
 
 def _sparse(y_true, y_pred, from_logits, axis):

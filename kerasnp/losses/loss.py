@@ -67,6 +67,20 @@ class Loss(Registered, abstract=True):
             f"{type(self).__name__}: write call(self, y_true, y_pred), returning one value per sample."
         )
 
+    def operators(self, y_true, y_pred, last):
+        """The operators that lead from the input of `last`, which made `y_pred`, to the loss (models/direct.py).
+
+        Returns: a list; None where the tape has to find out.
+        """
+        if self.reduction not in ("sum_over_batch_size", "mean") or self.dtype != y_pred.dtype or y_pred.ndim != 2:
+            return None
+        operator = self.operator(y_true, y_pred, last)
+        return None if operator is None else [operator, Total(len(y_pred))]
+
+    def operator(self, y_true, y_pred, last):
+        """The one operator that makes a value per sample out of the input of `last`, if there is one."""
+        return None
+
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The loss of `y_pred` against `y_true`; the shape of `sample_weight` begins that of the values.
 
@@ -125,6 +139,11 @@ class LossFunctionWrapper(Loss, abstract=True):
         if type(y_pred) is not dict and type(y_true) is not dict:
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def operator(self, y_true, y_pred, last):
+        """That of the function, if it has no options and tells one."""
+        find = None if self._fn_kwargs else getattr(self.fn, "operator", None)
+        return None if find is None else find(y_true, y_pred, last)
 
     def get_config(self):
         from kerasnp.saving.config import serialize_keras_object, serialize_value

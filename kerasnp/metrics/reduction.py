@@ -59,6 +59,11 @@ class Mean(Metric):
         self.total = self.add_variable((), "zeros", name="total")
         self.count = self.add_variable((), "zeros", name="count")
 
+    def add(self, total, count):
+        """Take values into account whose sum and number are known."""
+        self.total.value += total
+        self.count.value += count
+
     def update_state(self, values, sample_weight=None):
         # As in Keras, a mask of the values counts beside weights only.
         mask = None if sample_weight is None else get_mask(values)
@@ -69,23 +74,18 @@ class Mean(Metric):
         if sample_weight is not None:
             if shape or not isinstance(sample_weight, (int, float)):
                 return self._update_weighted(values, sample_weight)
-            self.total.value += values * sample_weight
-            self.count.value += sample_weight
-            return
-        if not shape:
-            self.total.value += values
-            self.count.value += 1
+            self.add(values * sample_weight, sample_weight)
+        elif not shape:
+            self.add(values, 1)
         elif values.size:
             total = values.sum(
                 dtype=None if values.dtype.itemsize > 2 or values.dtype == bool else self.total.value.dtype
             )
-            self.total.value += total if len(shape) == 1 else total * (shape[0] / values.size)
-            self.count.value += shape[0]
+            self.add(total if len(shape) == 1 else total * (shape[0] / values.size), shape[0])
 
     def _update_weighted(self, values, sample_weight):
         values, weights = samplewise(values, sample_weight, K.mean, self.total.value.dtype)
-        self.total.value += values.sum()
-        self.count.value += weights.sum()
+        self.add(values.sum(), weights.sum())
 
     def result(self):
         total, count = self.total.value, self.count.value

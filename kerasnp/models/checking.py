@@ -8,8 +8,10 @@ from kerasnp.autodiff.tape import current, stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.recurrent_cells import GRUCell, LSTMCell
 from kerasnp.layers.rnn import RNN, flatten
+from kerasnp.losses.outputs import several
 from kerasnp.models.probe import snapshot
 from kerasnp.ops.recurrent import GATES
+from kerasnp.utils import nest
 
 # For inputs that are not given: samples, and entries along an axis of any length.
 SAMPLES, LENGTH = 5, 4
@@ -27,7 +29,7 @@ def check_layer(layer, inputs, training, rng, **options):
 
     Raises: GradientError; ValueError where nothing can be checked.
     """
-    arrays = [K.asarray(getattr(x, "value", x)) for x in inputs] or [_random_input(layer, rng)]
+    arrays = [_arrays(x) for x in inputs] or [_random_input(layer, rng)]
     # A graph takes several inputs in a list.
     count = len(layer.inputs) if hasattr(layer, "_graph") else 1
     targets = []
@@ -41,7 +43,7 @@ def check_layer(layer, inputs, training, rng, **options):
         layer._training_parts()
     with _in_float64(layer):
         arguments = [Variable(a, dtype="float64", trainable=False) if a.dtype.kind == "f" else a for a in arrays]
-        targets = [a.astype(K.float64) if a.dtype.kind == "f" else a for a in targets]
+        targets = nest.map_structure(lambda a: a.astype(K.float64) if a.dtype.kind == "f" else a, targets)
         restore = snapshot(layer)
 
         def evaluate():
@@ -50,7 +52,7 @@ def check_layer(layer, inputs, training, rng, **options):
             if targets:
                 y = layer.compute_loss(arguments if count > 1 else arguments[0], targets[0], y, *targets[1:], training=training)
             # What hands its input on leaves no step to differentiate.
-            return [v * 1.0 if any(v is a for a in arguments) else v for v in (y if isinstance(y, (list, tuple)) else (y,))]
+            return [v * 1.0 if any(v is a for a in arguments) else v for v in nest.flatten(y)]
 
         owners: dict = {}
         with _steps_of(layer, evaluate) as shifts, _owning(layer, owners):
@@ -73,6 +75,13 @@ def check_layer(layer, inputs, training, rng, **options):
                 return examine(evaluate, parts, rng, **options)
             finally:
                 restore()
+
+
+def _arrays(x):
+    """An array, or the labels or weights of several outputs as arrays."""
+    if several(x):
+        return nest.map_structure(K.asarray, x)
+    return K.asarray(getattr(x, "value", x))
 
 
 def _move(parts, rng):

@@ -58,8 +58,6 @@ class Model(Trainer, Layer):
             )
         Layer.__init__(self, trainable=trainable, name=name, dtype=dtype, **kwargs)
         Trainer.__init__(self)
-        # Layers inside make their weights at the first call, so the model counts as built only then.
-        self.built = False
 
     def build(self, input_shape=None):
         """Make the weights of the layers inside, for inputs of `input_shape`, by calling the model on arrays of ones.
@@ -177,7 +175,7 @@ class Model(Trainer, Layer):
         >>> kerasnp.saving.load_model("small.keras").output_shape
         (None, 3)
         """
-        saving.save_model(self, filepath, overwrite, **kwargs)
+        saving.save_model(self, filepath, overwrite, zipped=zipped, **kwargs)
 
     def save_weights(self, filepath, overwrite=True, max_shard_size=None):
         """Write the weights: `*.weights.h5` in Keras 3's layout, any other `.h5` in the classic one.
@@ -188,7 +186,10 @@ class Model(Trainer, Layer):
         >>> model.save_weights("small.npz")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
             ...
-        ValueError: The filename must end in `.weights.h5` (or `.h5` for the classic layout). Received: ...
+        ValueError: save_weights: filepath must end in `.weights.h5` (or `.h5` for the classic layout). Received: ...
+
+        With `max_shard_size`, in GB, a table `NAME.weights.json` and files of at most this size; `load_weights` reads the
+        table.
 
         Raises: ValueError before the model is built, or for another suffix.
         """

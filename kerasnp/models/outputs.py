@@ -61,11 +61,6 @@ class Outputs:
         if not self.parts:
             if self.size == 0:
                 x = nest.map_structure(lambda a: a.read() if hasattr(a, "read") else a, data.x)
-                return K.array(model(x, training=False))
+                return nest.map_structure(K.array, model(x, training=False))
             raise ValueError("predict: the data hold no samples; pass at least one batch.")
-        first = self.parts[0]
-        if isinstance(first, dict):
-            return {k: K.concatenate([p[k] for p in self.parts]) for k in first}
-        if isinstance(first, (list, tuple)):
-            return type(first)(K.concatenate(list(column)) for column in zip(*self.parts))
-        return K.concatenate(self.parts)
+        return nest.map_structure(lambda *column: K.concatenate(column), *self.parts)

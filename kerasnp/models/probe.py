@@ -2,10 +2,10 @@
 
 import contextlib
 
-from kerasnp import backend as K
 from kerasnp.autodiff.tape import Tape, stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.rnn import flatten
+from kerasnp.models.arrays import as_input, as_labels
 
 
 @contextlib.contextmanager
@@ -34,6 +34,9 @@ def snapshot(layer, trainable=False):
     states = [v for v in layer.variables if trainable or not v.trainable]
     # What a stateful recurrent layer remembers is no variable of it.
     states += [s for inner in layers for s in flatten([getattr(inner, "states", None)]) if isinstance(s, Variable)]
+    # Nor are the means of the losses of several outputs.
+    compiled = getattr(layer, "_compile_loss", None)
+    states += [] if compiled is None else compiled.variables
     states = [(v, v.numpy()) for v in states]
     losses = [list(inner._losses) for inner in layers]
 
@@ -58,7 +61,7 @@ def gradients(model, x, y, sample_weight=None, training=True, who="gradients"):
     Raises: ValueError for a model that is not compiled.
     """
     require_compiled(model, who)
-    x, y = K.tensor(x), None if y is None else K.tensor(y)
+    x, y = as_input(x, who), None if y is None else as_labels("y", y, who)
     if not model.built:
         model._build_from(x)
     weights = model.trainable_weights

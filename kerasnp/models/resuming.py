@@ -5,6 +5,8 @@ import itertools
 from kerasnp import backend as K
 from kerasnp import random
 from kerasnp.autodiff.tape import stop_recording
+from kerasnp.models.arrays import rows
+from kerasnp.utils import nest
 
 
 class Run:
@@ -73,7 +75,8 @@ class Run:
             self.taken += 1
             self.consumed += 1
             self.step += 1
-            self.samples += len(batch[0])
+            x = batch[0]
+            self.samples += len(x) if type(x) is K.ndarray else rows(x)
             yield self.step - 1, batch
 
     def place(self):
@@ -128,7 +131,7 @@ def restore_training_state(model, state):
     _check_fit("weights", variables, state["weights"])
     _check_fit("optimizer variables", model.optimizer.variables, state["optimizer"])
     if state["run"]["step"]:
-        _build_metrics(model)
+        _build_compiled(model)
         _check_fit("metric variables", _metric_variables(model), state["metrics"])
     run.go_to(state["run"])
     run.logs = state["logs"]
@@ -147,18 +150,21 @@ def _metric_variables(model):
     return [v for metric in model.metrics for v in metric.variables]
 
 
-def _build_metrics(model):
-    """Metrics such as "accuracy" are chosen by the shapes of a first batch."""
-    metrics = model._compile_metrics
-    if metrics.built:
+def _build_compiled(model):
+    """What the shapes of a first batch decide: metrics such as "accuracy", and the losses of several outputs."""
+    parts = [part for part in (model._compile_metrics, model._compile_loss) if part is not None and not part.built]
+    if not parts:
         return
     x, y, _ = model._run.peek()
-    if y is not None:
-        states = [(v, v.numpy()) for v in model.variables]
-        with stop_recording():
-            metrics.build(y, model(x[:1], training=False))
-        for variable, value in states:
-            variable.assign(value)
+    if y is None:
+        return
+    states = [(v, v.numpy()) for v in model.variables]
+    with stop_recording():
+        y_pred = model(nest.map_structure(lambda a: a[:1], x), training=False)
+    for part in parts:
+        part.build(y, y_pred)
+    for variable, value in states:
+        variable.assign(value)
 
 
 def _check_fit(what, variables, values):

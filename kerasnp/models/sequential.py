@@ -7,6 +7,7 @@ from kerasnp import ops
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
+from kerasnp.models.direct import Direct
 from kerasnp.models.model import Model
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import nest
@@ -191,6 +192,11 @@ class Sequential(Model):
             mask = None
         return x
 
+    def _direct(self, weights):
+        if type(self) is not Sequential or self.optimizer is None or None in self._build_shape[1:]:
+            return None
+        return Direct.of(self, weights)
+
     # The calls that make up `call`; None until it runs, and again when the layers change.
     _steps = None
 
@@ -233,7 +239,9 @@ class Sequential(Model):
         return super().__call__(inputs, training=training, **kwargs)
 
     def only_input(self, x):
-        """`x`, unless it is a structure of several inputs, which a stack cannot take."""
+        """`x`, or the one input in a list; a structure of several is refused, since a stack cannot take it."""
+        if isinstance(x, (list, tuple)) and len(x) == 1 and len(getattr(x[0], "shape", ())) > 1:
+            return x[0]
         if isinstance(x, dict) or (isinstance(x, (list, tuple)) and len(x) > 1 and all(getattr(v, "shape", ()) for v in x)):
             raise ValueError(
                 f"Sequential model '{self.name}' takes one input. Received: {len(x)} of them, as a {type(x).__name__}; "
@@ -414,6 +422,17 @@ class Sequential(Model):
         >>> kerasnp.Sequential.from_config(model.get_config()).output_shape
         (None, 3)
         """
+        if not isinstance(config, dict) or "layers" not in config:
+            raise ValueError(
+                "The configuration of a Sequential model must be a dictionary containing the 'name' and 'layers' keys. "
+                f"Received: config={config!r}"
+            )
+        for entry in config["layers"]:
+            if not isinstance(entry, dict) or "config" not in entry:
+                raise ValueError(
+                    "Each entry of 'layers' describes a layer. Expected a dictionary containing a 'config' key. "
+                    f"Received: {entry!r}"
+                )
         layers = [deserialize_keras_object(c, custom_objects, family="layers") for c in config["layers"]]
         model = cls(layers, name=config.get("name"))
         if config.get("trainable") is False:

@@ -1,16 +1,18 @@
 """Steps: compile, and what happens to one batch in training, evaluation and prediction."""
 
+import contextlib
 import functools
 import inspect
 import warnings
 
 from kerasnp import backend as K
-from kerasnp import optimizers
+from kerasnp import ops, optimizers
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.tape import Tape, stop_recording
 from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
-from kerasnp.models.data import rows, unpack_x_y_sample_weight
+from kerasnp.models.arrays import rows
+from kerasnp.models.data import unpack_x_y_sample_weight
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import check, nest
 
@@ -32,6 +34,8 @@ class Steps:
         self._run = None  # the run of fit at hand
         self._checkup = None  # looks over the run's shoulder for mistakes, see kerasnp/warnings.py
         self._loss_guard = None  # TerminateOnNaN looks at the loss before a step changes anything
+        # Layers inside make their weights at the first call, so the model counts as built only then.
+        self.built = False
 
     # -- compile ----------------------------------------------------------------------------------------------------
 
@@ -58,21 +62,40 @@ class Steps:
         >>> model.layers[0].trainable = False  # freeze a layer, then compile again
         >>> model.compile(adam, "mse")
 
+        A model whose `call` returns `{"size": ..., "kind": ...}` has a loss and metrics for each:
+
+        >>> class Two(kerasnp.Model):
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.size, self.kind = kerasnp.layers.Dense(1), kerasnp.layers.Dense(3, "softmax")
+        ...     def call(self, x):
+        ...         return {"size": self.size(x), "kind": self.kind(x)}
+        >>> model = Two()
+        >>> losses = {"size": "mse", "kind": "sparse_categorical_crossentropy"}
+        >>> model.compile("adam", losses, loss_weights={"size": 1.0, "kind": 0.5}, metrics={"kind": ["accuracy"]})
+        >>> y = {"size": kerasnp.ops.ones((4, 1)), "kind": kerasnp.ops.array([0, 1, 2, 0])}
+        >>> sorted(model.fit(kerasnp.ops.ones((4, 2)), y, verbose=0).history)
+        ['kind_accuracy', 'kind_loss', 'loss', 'size_loss']
+
         Args:
             optimizer: a name, a configuration or an Optimizer.
-            loss: a name, a Loss or a function `(y_true, y_pred) -> values`; may be None if layers add losses.
-            loss_weights: a number that multiplies the loss.
-            metrics: names, Metrics or functions; `"accuracy"` is resolved by the loss and the labels.
+            loss: a name, a Loss or a function `(y_true, y_pred) -> values`; may be None if layers add losses. For several
+                outputs one for all, or a list, tuple or dictionary nested as the outputs are, None where there is none.
+            loss_weights: a number that multiplies the loss, or numbers in the nesting of `loss`.
+            metrics: names, Metrics or functions; `"accuracy"` is resolved by the loss and the labels. For several outputs a
+                list or None for each, nested as they are.
             weighted_metrics: the same, weighted by `sample_weight`.
-            steps_per_execution: callbacks are told of batches once in so many.
+            steps_per_execution: callbacks are told of batches once in so many; a number of steps per epoch is rounded up to a
+                multiple of it.
             run_eagerly, jit_compile, auto_scale_loss: accepted; every step runs eagerly here.
 
         Raises: ValueError for an unknown name.
         """
         optimizer = optimizers.get(optimizer)
         steps_per_execution = check.positive_int("steps_per_execution", steps_per_execution, "compile")
-        compile_loss = None if loss is None else CompileLoss(loss, loss_weights)
-        compile_metrics = CompileMetrics(metrics, weighted_metrics)
+        names = self._known_outputs()
+        compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names=names)
+        compile_metrics = CompileMetrics(metrics, weighted_metrics, output_names=names)
         self.optimizer = optimizer
         self.loss = loss
         self.steps_per_execution, self.run_eagerly, self.jit_compile = steps_per_execution, run_eagerly, jit_compile
@@ -91,6 +114,12 @@ class Steps:
         self.stop_training = False
         self.compiled = True
         self._structure_changed()
+
+    def _known_outputs(self):
+        """The names of the outputs, or None where only the first call will tell how many there are."""
+        names = getattr(self, "output_names", None)
+        # A stack has one.
+        return [self.name] if names is None and hasattr(self, "_output_shape") else names
 
     def get_compile_config(self):
         """The arguments of `compile` as plain values, for files; None before it was called.
@@ -114,7 +143,18 @@ class Steps:
         >>> other.compile_from_config(model.get_compile_config())
         >>> type(other.optimizer).__name__
         'SGD'
+
+        A class with a `compile` of its own is compiled only if it has a `get_compile_config` of its own too, which says
+        with what; otherwise there is a warning.
         """
+        cls = type(self)
+        if cls.compile is not Steps.compile and cls.get_compile_config is Steps.get_compile_config:
+            warnings.warn(
+                f"{cls.__name__} {self.name!r} has a custom compile(), which loading does not call: define "
+                "get_compile_config() and compile_from_config(config) too, or call compile() yourself.",
+                stacklevel=2,
+            )
+            return
         config = {k: deserialize_keras_object(v, family=_COMPILE_FAMILIES.get(k)) for k, v in _plain_names(config).items()}
         self.compile(**config)
         if self.optimizer is not None and self.built:
@@ -126,7 +166,7 @@ class Steps:
 
     @property
     def metrics(self):
-        """The loss tracker, the metrics of `compile`, and those that the model and its layers hold as attributes.
+        """The loss tracker, the metrics of `compile`, the losses of several outputs, and what the model and its layers hold.
 
         >>> import kerasnp
         >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
@@ -137,14 +177,20 @@ class Steps:
         found = [self._loss_tracker] if self._loss_tracker is not None else []
         if self._compile_metrics is not None:
             found.append(self._compile_metrics)
-        return [*found, *self._held_metrics()]
+        return [*found, *self._loss_means(), *self._held_metrics()]
+
+    def _loss_means(self):
+        """The mean loss of each output, where there are several."""
+        return [] if self._compile_loss is None else self._compile_loss.metrics
 
     def _held_metrics(self):
         return [metric for layer in self._flatten_layers() for metric in layer._metrics]
 
     @property
     def metrics_names(self):
-        """The names under which `evaluate` returns its numbers.
+        """The names of the numbers that `evaluate` returns, in its order.
+
+        That is Keras's: the loss, the metrics of one output, the losses of several outputs, and what else there is by name.
 
         >>> import kerasnp
         >>> model = kerasnp.Sequential([kerasnp.Input((1,)), kerasnp.layers.Dense(1)])
@@ -155,7 +201,18 @@ class Steps:
         """
         if not self.compiled:
             return []
-        return ["loss", *self._compile_metrics.names]
+        names = ["loss", *self._compile_metrics.names, *(mean.name for mean in self._loss_means())]
+        return self._in_order(dict.fromkeys(names))
+
+    def _in_order(self, names):
+        """Names of logs in the order of `evaluate`."""
+        means = self._loss_means()
+        if not means:
+            return list(names)
+        own = [m if isinstance(m, str) else m.name for m in self._compile_metrics.metrics]
+        others = [metric.name for metric in [*means, *self._held_metrics()]]
+        first = [name for name in dict.fromkeys(["loss", *own, *others]) if name in names]
+        return [*first, *sorted(name for name in names if name not in first)]
 
     def reset_metrics(self):
         """Begin the running means of loss and metrics again.
@@ -183,6 +240,7 @@ class Steps:
         """
         logs = {"loss": float(self._loss_tracker.result())}
         logs.update({k: number(v) for k, v in self._compile_metrics.result().items()})
+        logs.update({mean.name: number(mean.result()) for mean in self._loss_means()})
         for metric in self._held_metrics():
             value = metric.result()
             logs.update(numbers(value) if isinstance(value, dict) else {metric.name: number(value)})
@@ -205,6 +263,7 @@ class Steps:
         if self._compile_loss is not None and y is not None:
             total = self._compile_loss(y, y_pred, sample_weight)
         for loss in self._added_losses():
+            loss = ops.sum(loss) if getattr(loss, "shape", ()) else loss
             total = loss if total is None else total + loss
         if total is None:
             raise ValueError(
@@ -278,19 +337,26 @@ class Steps:
 
     def _train_on(self, x, y, sample_weight):
         """Forward, backward, update; the logs are not computed, since nobody may want to see them."""
-        weights = self._training_parts()[0]
-        with Tape() as tape:
-            y_pred = self(x, training=True)
-            loss = self._loss_of(x, y, y_pred, sample_weight, True)
-            target = self.optimizer.scale_loss(loss)
-        loss_value = getattr(loss, "value", loss)
+        weights, _, _, direct = self._training_parts()
+        done = gradients = None
+        if direct is not None and sample_weight is None and y is not None and direct.takes(x):
+            done = direct.step(x, y)
+        if done is not None:
+            loss_value, y_pred, gradients = done
+        else:
+            with Tape() as tape:
+                y_pred = self(x, training=True)
+                loss = self._loss_of(x, y, y_pred, sample_weight, True)
+                target = self.optimizer.scale_loss(loss)
+            loss_value = getattr(loss, "value", loss)
         if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss_value), x, y):
             self._loss_tracker.update_state(loss_value, sample_weight=rows(x))
             return
         if weights:
-            # The gradients of weights may go straight into the optimizer's block: nobody else sees this tape.
-            tape.lend_buffers = True
-            gradients = tape.gradient(target, weights)
+            if gradients is None:
+                # They may go straight into the optimizer's block: nobody else sees this tape.
+                tape.lend_buffers = True
+                gradients = tape.gradient(target, weights)
             if self._checkup is not None:
                 self._checkup.step(y, getattr(y_pred, "value", y_pred), loss_value, weights, gradients)
             self.optimizer.apply(gradients, weights)
@@ -300,7 +366,8 @@ class Steps:
                 "set `layer.trainable = True` on the layers to train.",
                 stacklevel=2,
             )
-        self._loss_tracker.update_state(loss_value, sample_weight=rows(x))
+        size = rows(x)
+        self._loss_tracker.add(loss_value * size, size)
         self._metrics_after(x, y, y_pred, sample_weight)
 
     def _test_on(self, x, y, sample_weight):
@@ -316,43 +383,75 @@ class Steps:
             self.compute_metrics(x, y, getattr(y_pred, "value", y_pred), sample_weight)
 
     def _training_parts(self):
-        """The trainable weights, those with a regularizer, and all layers: collected once per compile and structure."""
+        """The trainable weights, those with a regularizer, all layers, and a Direct: once per compile and structure."""
         if self._parts is None:
             weights = self.trainable_variables
             if self.built and self.optimizer is not None and weights:
                 self.optimizer.build(weights)
-            parts = (weights, [w for w in weights if w.regularizer is not None], list(self._flatten_layers()))
+            parts = (
+                weights,
+                [w for w in weights if w.regularizer is not None],
+                list(self._flatten_layers()),
+                self._direct(weights) if self.built else None,
+            )
             if not self.built:
                 return parts
             self._parts = parts
         return self._parts
 
+    def _direct(self, weights):
+        """A way to train without a tape that gives the same bits, or None."""
+        return None
+
     def _added_losses(self):
-        _, regularized, layers = self._training_parts()
+        _, regularized, layers, _ = self._training_parts()
         added = [loss for layer in layers if layer._losses for loss in layer._losses]
         return added + [w.regularizer(w) for w in regularized]
 
-    def _begin(self, who, x=None):
-        """What every loop checks and prepares first."""
+    def _begin(self, who, x=None, y=None):
+        """What every loop checks and prepares first; with a first batch, whatever its shapes decide."""
         if not self.compiled:
             raise ValueError(f"You must call `compile()` before calling `{who}()` on model '{self.name}'.")
         self._parts = None
-        if not self.built and x is not None:
-            self._build_from(x)
+        outputs = self._build_from(x) if not self.built and x is not None else None
+        if y is not None and len(self._known_outputs() or ()) != 1:
+            self._build_compiled(x, y, outputs)
+
+    def _build_compiled(self, x, y, y_pred):
+        """Match losses and metrics with the outputs, so that mistakes show, and names are known, before the first step."""
+        parts = [p for p in (self._compile_loss, self._compile_metrics) if p is not None and not p.built]
+        if parts and y_pred is None:
+            with contextlib.suppress(Exception):  # a call that wants real values: the first step will tell
+                y_pred = self._outputs_for(x)
+        if not parts or y_pred is None:
+            return
+        y = nest.map_structure(lambda a: a if a is None else KerasTensor((None, *a.shape[1:]), dtype=a.dtype), y)
+        for part, method in ((self._compile_loss, "compute_loss"), (self._compile_metrics, "compute_metrics")):
+            if part in parts and getattr(type(self), method) is getattr(Steps, method):
+                part.build(y, y_pred)
+
+    def _outputs_for(self, x):
+        """The outputs for data like `x`, as symbolic tensors."""
+        return self._try(nest.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), dtype=a.dtype), x))
 
     def _build_from(self, x):
-        """Make the weights for data like `x`, so that optimizer and summary know them before the first step."""
+        """Make the weights for data like `x`, so that optimizer and summary know them before the first step.
+
+        Returns: the outputs as symbolic tensors, None where they are not known.
+        """
         if type(self).__name__ == "Sequential" or hasattr(self, "_output_shape"):
             self.build(self.only_input(x).shape)
-            return
+            return None
         self._build_shape = nest.map_structure(lambda a: (None, *a.shape[1:]), x)
+        outputs = None
         try:
-            self._try(nest.map_structure(lambda a: KerasTensor((None, *a.shape[1:]), dtype=a.dtype), x))
+            outputs = self._outputs_for(x)
         except Exception:
             # A call that wants real values; an error of its own shows here.
             with stop_recording():
                 self(nest.map_structure(lambda a: a[:1], x), training=False)
         self.built = True
+        return outputs
 
 
 @functools.cache

@@ -5,13 +5,12 @@ import itertools
 
 from kerasnp import backend as K
 from kerasnp import callbacks as callbacks_module
-from kerasnp.models.data import (
-    as_input, make_data, pack_x_y_sample_weight, rows, split_validation, unpack_x_y_sample_weight,
-)  # fmt: skip
+from kerasnp.models.arrays import as_input, rows
+from kerasnp.models.data import make_data, pack_x_y_sample_weight, split_validation, unpack_x_y_sample_weight
 from kerasnp.models.outputs import Outputs
 from kerasnp.models.resuming import Run, restore_training_state, training_state
 from kerasnp.models.steps import Steps, numbers
-from kerasnp.utils import check
+from kerasnp.utils import check, nest
 from kerasnp.utils.interrupt import Interruptible
 from kerasnp.warnings import Checkup
 
@@ -56,8 +55,9 @@ class Trainer(Steps):
 
         Args:
             x, y: arrays, lists, pandas frames, or HDF5 datasets and memmaps larger than memory, which are read in their
-                order and shuffled in blocks; or as x alone an iterable of `(x, y)` or `(x, y, sample_weight)` batches: a
-                generator, a list, a `kerasnp.utils.PyDataset`.
+                order and shuffled in blocks; lists, tuples or dictionaries of them for several inputs or outputs; or as x
+                alone an iterable of `(x, y)` or `(x, y, sample_weight)` batches: a generator, a list, a
+                `kerasnp.utils.PyDataset`.
             batch_size: samples per update, 32 by default.
             epochs: the last epoch; `initial_epoch` is the first.
             verbose: 0 silent, 1 a bar, 2 a line per epoch, `"auto"` a bar on a terminal.
@@ -66,8 +66,8 @@ class Trainer(Steps):
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterable of batches.
             shuffle: draw the samples, or the batches of a PyDataset, in a new order each epoch; `"batch"` keeps together
                 what makes a batch.
-            class_weight: {class: weight} in the loss.
-            sample_weight: one weight per sample.
+            class_weight: {class: weight} in the loss of a model with one output.
+            sample_weight: one weight per sample, for all outputs or nested as y is, None for outputs without.
             steps_per_epoch, validation_steps: how many batches make an epoch, or a validation.
             validation_batch_size: default `batch_size`.
             validation_freq: validate every so many epochs, or a list of epochs (counted from 1).
@@ -78,7 +78,9 @@ class Trainer(Steps):
         epochs = check.integer("epochs", epochs, "fit")
         if K.max_epochs() is not None:
             epochs = min(epochs, K.max_epochs())
-        steps_per_epoch = _limited(steps_per_epoch)
+        if not isinstance(validation_freq, (list, tuple, set, range)):
+            validation_freq = check.positive_int("validation_freq", validation_freq, "fit")
+        steps_per_epoch = self._whole_executions(_limited(steps_per_epoch))
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
         data = make_data(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "fit")
@@ -87,12 +89,12 @@ class Trainer(Steps):
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
         with contextlib.closing(Run(data, steps_per_epoch, initial_epoch)) as run:
             outer = self._run, self._checkup  # a callback may call fit again
-            first = run.peek()[0]
-            self._begin("fit", first)
+            first, labels, _ = run.peek()
+            custom = type(self).train_step is not Trainer.train_step
+            self._begin("fit", first, None if custom else labels)
             self._training_parts()
             checkup = Checkup(self, data, validation, validation_split)
             checkup.before(first)
-            custom = type(self).train_step is not Trainer.train_step
             hooks = callbacks_module.CallbackList(
                 callbacks,
                 add_history=True,
@@ -145,7 +147,9 @@ class Trainer(Steps):
         foreign = any(not type(m).__module__.startswith("kerasnp.") for m in self._compile_metrics.metrics)
         # A layer of the user's may add metrics when it is called.
         foreign |= any(not type(layer).__module__.startswith("kerasnp.") for layer in self._flatten_layers())
-        if custom or replaced or foreign or self._held_metrics():
+        unknown = not (self._compile_metrics.built and (self._compile_loss is None or self._compile_loss.built))
+        unknown &= len(self._known_outputs() or ()) != 1
+        if custom or replaced or foreign or unknown or self._held_metrics():
             return None
         names = self.metrics_names
         return names if validation is None else [*names, *(f"val_{name}" for name in names)]
@@ -209,6 +213,11 @@ class Trainer(Steps):
         hooked.close()
         return numbers(logs) if custom else self.get_metrics_result()
 
+    def _whole_executions(self, steps):
+        """A number of steps, or None, as Keras takes it: several steps are one execution."""
+        size = self.steps_per_execution
+        return steps if steps is None else -(-steps // size) * size
+
     def _logs_function(self, logs, custom):
         return (lambda: numbers(logs)) if custom else self.get_metrics_result
 
@@ -252,7 +261,11 @@ class Trainer(Steps):
             logs = self._evaluate(data, steps, hooks)
         if return_dict:
             return logs
-        values = list(logs.values())
+        return self._values(logs)
+
+    def _values(self, logs):
+        """The numbers of logs as a list, or the only one."""
+        values = [logs[name] for name in self._in_order(logs)]
         return values[0] if len(values) == 1 else values
 
     def _evaluate(self, data, steps, hooks):
@@ -263,7 +276,7 @@ class Trainer(Steps):
         watched = hooks.wants_test_batch
         hooked = _Grouped(self.steps_per_execution, hooks.on_test_batch_begin, hooks.on_test_batch_end)
         logs = None
-        with contextlib.closing(_in_turn(data, steps)) as batches:
+        with contextlib.closing(_in_turn(data, self._whole_executions(_limited(steps)))) as batches:
             for step, batch in enumerate(batches):
                 if not self.built:
                     self._build_from(batch[0])
@@ -334,7 +347,7 @@ class Trainer(Steps):
         watched = hooks.wants_predict_batch
         hooked = _Grouped(self.steps_per_execution, hooks.on_predict_batch_begin, hooks.on_predict_batch_end)
         self.stop_predicting = False
-        with contextlib.closing(_in_turn(data, steps)) as batches:
+        with contextlib.closing(_in_turn(data, self._whole_executions(_limited(steps)))) as batches:
             for step, batch in enumerate(batches):
                 if watched:
                     hooked.begin(step)
@@ -377,11 +390,11 @@ class Trainer(Steps):
         x = as_input(x, who)
         data = make_data(x, y, sample_weight, max(rows(x), 1), class_weight=class_weight, who=who)
         batch = next(data.batches(), (data.x, data.y, data.sample_weight))
-        self._begin(who, batch[0])
+        custom = getattr(type(self), step.__name__) is not getattr(Trainer, step.__name__)
+        self._begin(who, batch[0], None if custom else batch[1])
         self.reset_metrics()
         logs = numbers(step(pack_x_y_sample_weight(*batch)))
-        values = list(logs.values())
-        return logs if return_dict else values[0] if len(values) == 1 else values
+        return logs if return_dict else self._values(logs)
 
     def predict_on_batch(self, x):
         """The output for one batch, as an array.
@@ -394,7 +407,7 @@ class Trainer(Steps):
         x = as_input(x, "predict_on_batch")
         data = make_data(x, batch_size=max(rows(x), 1), who="predict_on_batch")
         y = self.predict_step((next(data.batches(), (data.x,))[0],))
-        return K.array(y) if isinstance(y, K.ndarray) else y
+        return nest.map_structure(lambda a: K.array(a) if isinstance(a, K.ndarray) else a, y)
 
 
 class _Grouped:
@@ -426,7 +439,7 @@ class _Grouped:
 def _in_turn(data, steps):
     """The batches of one pass, or the first `steps`."""
     with contextlib.closing(data.batches()) as batches, K.threads.quiet_blas():
-        yield from itertools.islice(batches, _limited(steps))
+        yield from itertools.islice(batches, steps)
 
 
 def _limited(steps):

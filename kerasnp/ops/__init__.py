@@ -24,7 +24,7 @@ from kerasnp.ops.ctc_decode import ctc_decode  # noqa: F401
 from kerasnp.ops.elementwise import Binary, Unary  # noqa: F401
 from kerasnp.ops.elementwise import (  # noqa: F401
     abs, absolute, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cast, cbrt, ceil, clip, cos, cosh,
-    deg2rad, divide, erf, erfc, erfinv, exp, exp2, expm1, floor, hypot, i0, log, log1p, log2, log10, logaddexp, logaddexp2,
+    deg2rad, divide, erf, erfc, erfinv, exp, exp2, expm1, floor, fmod, hypot, i0, log, log1p, log2, log10, logaddexp, logaddexp2,
     maximum, minimum, mod, multiply, negative, power, rad2deg, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sinh,
     softplus, sqrt, square, stop_gradient, subtract, tan, tanh, true_divide, trunc, where,
 )  # fmt: skip
@@ -78,7 +78,7 @@ from kerasnp.ops.nn import (  # noqa: F401
     soft_shrink, sparse_plus, sparse_sigmoid, sparsemax, squareplus, tanh_shrink, threshold,
 )  # fmt: skip
 from kerasnp.ops.numeric import (  # noqa: F401
-    allclose, average, cdist, corrcoef, correlate, cross, cumprod, diff, divide_no_nan, fabs, fmax, fmin, fmod, heaviside,
+    allclose, average, cdist, corrcoef, correlate, cross, cumprod, diff, divide_no_nan, fabs, fmax, fmin, heaviside,
     inner, isneginf, isposinf, isreal, ldexp, nan_to_num, nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean,
     nanmedian, nanmin, nanpercentile, nanprod, nanquantile, nanstd, nansum, nanvar, nextafter, ptp, saturate_cast, sinc,
     trapezoid, vdot,

@@ -184,6 +184,12 @@ def fused_activation(activation):
     return getattr(activation, "fused", None)
 
 
+def activation_operator(activation):
+    """The operator that an activation function is by itself, or None where it is several."""
+    make = getattr(activation, "operator", None)
+    return None if make is None else make()
+
+
 def activate(activation, x):
     """activation(x); an identity costs nothing."""
     return x if activation is None else activation(x)
@@ -200,11 +206,14 @@ def logits_behind(y, kind):
     (True, True)
     """
     op = getattr(y, "creator", None)
-    if kind == "softmax" and type(op) is Softmax and op.axis in (-1, y.ndim - 1):
-        return op.inputs[0]
-    if kind == "sigmoid" and type(op) is Unary and op.name == "sigmoid":
-        return op.inputs[0]
-    return None
+    return op.inputs[0] if op is not None and lent_by(op, y.ndim) == kind else None
+
+
+def lent_by(operator, ndim):
+    """`"softmax"` or `"sigmoid"` for an operator whose input a cross-entropy may take instead of its output, or None."""
+    if type(operator) is Softmax and operator.axis in (-1, ndim - 1):
+        return "softmax"
+    return "sigmoid" if type(operator) is Unary and operator.name == "sigmoid" else None
 
 
 def leaky_relu(x, negative_slope=0.2):

@@ -4,7 +4,7 @@ import builtins
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
-from kerasnp.ops.elementwise import convert, maximum, minimum, multiply, operands, stop_gradient, where
+from kerasnp.ops.elementwise import alike, convert, maximum, minimum, multiply, operands, stop_gradient, where
 from kerasnp.ops.reduce import sum as sum_
 from kerasnp.ops.shape import (
     GetItem, concatenate, expand_dims, flip, moveaxis, ravel, reshape, split, squeeze, swapaxes, transpose,
@@ -395,7 +395,7 @@ def tril(x, k=0):
            [7, 8, 9]], dtype=int32)
     """
     x = convert(x)
-    return where(tri(*x.shape[-2:], k, "bool"), x, 0)
+    return where(tri(*x.shape[-2:], k, "bool"), x, K.zeros((), stop_gradient(x).dtype))
 
 
 def triu(x, k=0):
@@ -408,7 +408,7 @@ def triu(x, k=0):
            [0, 0, 0]], dtype=int32)
     """
     x = convert(x)
-    return where(tri(*x.shape[-2:], k - 1, "bool"), 0, x)
+    return where(tri(*x.shape[-2:], k - 1, "bool"), K.zeros((), stop_gradient(x).dtype), x)
 
 
 def meshgrid(*x, indexing="xy"):
@@ -488,7 +488,7 @@ def kron(x1, x2):
     array([[ 1,  2, 10, 20],
            [ 3,  4, 30, 40]], dtype=int32)
     """
-    x1, x2 = convert(x1), convert(x2)
+    x1, x2 = alike((x1, x2))
     ndim = max(x1.ndim, x2.ndim)
     x1, x2 = (reshape(x, (1,) * (ndim - x.ndim) + tuple(x.shape)) for x in (x1, x2))
     shape = [m * n for m, n in zip(x1.shape, x2.shape)]

@@ -104,7 +104,10 @@ def dot_product_attention(
     Raises: ValueError for arrays without four axes, or `flash_attention=True`.
     """
     if flash_attention:
-        raise ValueError("dot_product_attention: flash_attention=True needs an accelerator; leave it None or False.")
+        raise ValueError(
+            "dot_product_attention: flash_attention=True asks for the fused kernels of an accelerator, which there are none of "
+            "here; leave it None or False, the results are the same."
+        )
     query, key, value = floating(query), floating(key), floating(value)
     if not query.ndim == key.ndim == value.ndim == 4:
         raise ValueError(

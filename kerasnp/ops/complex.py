@@ -22,7 +22,8 @@ def conjugate(x):
     >>> ops.conj([1 + 2j, 3j])
     array([1.-2.j, 0.-3.j])
     """
-    return K.conj(stop_gradient(x))
+    values = stop_gradient(x)
+    return K.conj(values) if values.dtype.kind == "c" else values
 
 
 conj = conjugate

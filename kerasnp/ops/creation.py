@@ -198,7 +198,7 @@ def vander(x, N=None, increasing=False):
            [9, 3, 1]], dtype=int32)
     """
     x = convert(x)
-    powers = K.arange(x.shape[0] if N is None else N, dtype=K.int32)
+    powers = K.arange(x.shape[0] if N is None else N).astype(stop_gradient(x).dtype)
     return power(x[:, None], powers if increasing else powers[::-1])
 
 

@@ -36,14 +36,51 @@ def _common(a, b):
     u = a.value if isinstance(a, Variable) else a
     v = b.value if isinstance(b, Variable) else b
     if isinstance(u, K.ndarray) and isinstance(v, K.ndarray):
-        if (u.dtype.kind == "f") is (v.dtype.kind == "f"):
+        if u.dtype == v.dtype or u.dtype.kind == "f" == v.dtype.kind:
             return a, b
-        return (a, v.astype(u.dtype)) if u.dtype.kind == "f" else (u.astype(v.dtype), b)
+        dtype = K.common_type(u.dtype, v.dtype)
+        return _in_type(a, u, dtype), _in_type(b, v, dtype)
     if isinstance(u, K.ndarray):
         return _beside(a, u, b), b
     if isinstance(v, K.ndarray):
         return a, _beside(b, v, a)
-    return K.tensor(a), K.tensor(b)
+    return tuple(alike((a, b)))
+
+
+def floating_operands(x1, x2):
+    """`operands` of a float type."""
+    a, b = operands(x1, x2)
+    u, v = (x.value if isinstance(x, Variable) else x for x in (a, b))
+    if any(isinstance(x, K.ndarray) and x.dtype.kind in "fc" for x in (u, v)):
+        return a, b
+    return floating(u), floating(v)
+
+
+def countable(x):
+    """An operator input, booleans as integers."""
+    return x.astype(K.int32) if getattr(x, "dtype", None) == bool else x
+
+
+def countable_operands(x1, x2):
+    """`operands`, booleans as integers."""
+    a, b = operands(x1, x2)
+    return countable(a), countable(b)
+
+
+def _in_type(x, array, dtype):
+    """x, whose array is given; no gradient passes from or to integers, floats are left to numpy."""
+    return x if array.dtype.kind in "fc" or array.dtype == dtype else array.astype(dtype)
+
+
+def alike(xs):
+    """Operator inputs in Keras's common type, as `operands` has two."""
+    xs = list(map(convert, xs))
+    arrays = [x.value if isinstance(x, Variable) else x for x in xs]
+    types = {a.dtype for a in arrays}
+    if len(types) < 2:
+        return xs
+    dtype = K.common_type(*types)
+    return [_in_type(x, a, dtype) for x, a in zip(xs, arrays)]
 
 
 def _operand(x):
@@ -163,6 +200,7 @@ class Binary(Operator):
             lambda a, b, y, dy: _share(dy, K.less(b, a), K.equal(a, b)),
         ),
         "mod": (K.mod, lambda a, b, y, dy: dy, lambda a, b, y, dy: -dy * K.floor(K.divide(a, b))),
+        "fmod": (K.fmod, lambda a, b, y, dy: dy, lambda a, b, y, dy: -dy * K.trunc(K.divide(a, b))),
         "arctan2": (
             K.arctan2,
             lambda a, b, y, dy: dy * b / (a * a + b * b),
@@ -273,8 +311,12 @@ def titled(function, name, doc, call, result):
     return function
 
 
+def _square_of(x):
+    return countable(convert(x))
+
+
 def _unary(name, doc, call, result):
-    prepare = convert if name in _KEEP_INTEGERS else floating
+    prepare = {"square": _square_of}.get(name, convert) if name in _KEEP_INTEGERS else floating
 
     def function(x):
         return Unary(name)(prepare(x))
@@ -367,11 +409,9 @@ def round(x, decimals=0):
     return K.round(stop_gradient(x), decimals)
 
 
-def _binary(name, doc, call, result, floats=False):
+def _binary(name, doc, call, result, prepare=operands):
     def function(x1, x2):
-        a, b = operands(x1, x2)
-        if floats:
-            a, b = floating(a), floating(b)
+        a, b = prepare(x1, x2)
         return Binary(name)(a, b)
 
     return titled(function, name, doc, call, result)
@@ -385,37 +425,41 @@ def divide(x1, x2):
     array([[0.5 , 1.  ],
            [0.25, 0.5 ]], dtype=float32)
     """
-    a, b = operands(x1, x2)
-    u, v = (x.value if isinstance(x, Variable) else x for x in (a, b))
-    if not any(isinstance(x, K.ndarray) and x.dtype.kind == "f" for x in (u, v)):
-        a, b = floating(u), floating(v)
-    return Binary("divide")(a, b)
+    return Binary("divide")(*floating_operands(x1, x2))
 
 
 true_divide = divide
 add = _binary("add", "x1 + x2 with broadcasting.", "add([1, 2], [[10], [20]])", "[[11, 12],\n       [21, 22]]")
 subtract = _binary("subtract", "x1 - x2 with broadcasting.", "subtract([10, 20], [1, 2])", "[ 9, 18]")
 multiply = _binary("multiply", "x1 * x2 with broadcasting.", "multiply([1, 2, 3], 0.5)", "[0.5, 1. , 1.5]")
-power = _binary("power", "x1 to the power x2 with broadcasting.", "power([2, 3], [10, 2])", "[1024,    9]")
+power = _binary(
+    "power", "x1 to the power x2 with broadcasting.", "power([2, 3], [10, 2])", "[1024,    9]", countable_operands
+)
 arctan2 = _binary(
     "arctan2", "The angle of the point (x2, x1), in (-pi, pi].",
-    "arctan2([1.0, 1.0, -1.0], [1.0, -1.0, -1.0]).round(3)", "[ 0.785,  2.356, -2.356]", floats=True,
+    "arctan2([1.0, 1.0, -1.0], [1.0, -1.0, -1.0]).round(3)", "[ 0.785,  2.356, -2.356]", floating_operands,
 )  # fmt: skip
 hypot = _binary(
-    "hypot", "sqrt(x1^2 + x2^2) without overflow.", "hypot([3.0, 3e30], [4.0, 4e30])", "[5.e+00, 5.e+30]", floats=True
+    "hypot", "sqrt(x1^2 + x2^2) without overflow.", "hypot([3.0, 3e30], [4.0, 4e30])", "[5.e+00, 5.e+30]",
+    floating_operands,
 )
 maximum = _binary("maximum", "The larger of x1 and x2, element by element.", "maximum([1, 5, 3], [4, 2, 3])", "[4, 5, 3]")
 minimum = _binary("minimum", "The smaller of x1 and x2, element by element.", "minimum([1, 5, 3], [4, 2, 3])", "[1, 2, 3]")
 mod = _binary(
-    "mod", "The remainder x1 - floor(x1 / x2) * x2, with the sign of x2.", "mod([7, -7, 7], [3, 3, -3])", "[ 1,  2, -2]"
+    "mod", "The remainder x1 - floor(x1 / x2) * x2, with the sign of x2.", "mod([7, -7, 7], [3, 3, -3])", "[ 1,  2, -2]",
+    countable_operands,
 )
+fmod = _binary(
+    "fmod", "The remainder of x1 / x2, with the sign of x1.", "fmod([7, -7, 7], [3, 3, -3])", "[ 1, -1,  1]",
+    countable_operands,
+)  # fmt: skip
 logaddexp = _binary(
     "logaddexp", "log(exp(x1) + exp(x2)) without overflow.",
-    "logaddexp([0.0, -200.0], [0.0, -200.0]).round(3)", "[   0.693, -199.307]", floats=True,
+    "logaddexp([0.0, -200.0], [0.0, -200.0]).round(3)", "[   0.693, -199.307]", floating_operands,
 )  # fmt: skip
 logaddexp2 = _binary(
     "logaddexp2", "log2(2^x1 + 2^x2) without overflow.",
-    "logaddexp2([0.0, -200.0], [0.0, -200.0])", "[   1., -199.]", floats=True,
+    "logaddexp2([0.0, -200.0], [0.0, -200.0])", "[   1., -199.]", floating_operands,
 )  # fmt: skip
 
 
@@ -448,7 +492,7 @@ def clip(x, x_min, x_max):
     >>> ops.clip([-5, 0, 5], -1, 2)
     array([-1,  0,  2], dtype=int32)
     """
-    x = convert(x)
+    x = countable(convert(x))
     dtype = (x.value if isinstance(x, Variable) else x).dtype
     if dtype.kind != "f" and any(isinstance(v, float) for v in (x_min, x_max)):
         x, dtype = floating(x), K.storage_dtype(K.floatx())

@@ -4,7 +4,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.variable import install_arithmetic
 from kerasnp.ops.activation import activate, fused_activation
-from kerasnp.ops.elementwise import convert
+from kerasnp.ops.elementwise import alike, convert, operands
 from kerasnp.ops.shape import reshape, transpose
 
 
@@ -21,14 +21,15 @@ class Dense(Operator):
 
     def backward(self, dy):
         x, w, y = self.saved
+        for_x, for_w, for_b = (*self.wanted, False)[:3]
         dz = dy if self.activation is None else self.activation.backward(y, dy)
-        dx = K.matmul(dz, w.T) if self.wants(0) else None
-        dw = db = None
-        if self.wants(1):
-            dw = K.matmul(x.reshape(-1, x.shape[-1]).T, dz.reshape(-1, dz.shape[-1]), out=self.out(1))
-        if self.wants(2):
-            db = K.sum_rows(dz, out=self.out(2))
-        return dx, dw, db
+        dx = K.matmul(dz, w.T) if for_x else None
+        db = K.sum_rows(dz, out=self.out(2)) if for_b else None
+        if not for_w:
+            return dx, None, db
+        if x.ndim != 2:
+            x, dz = x.reshape(-1, x.shape[-1]), dz.reshape(-1, dz.shape[-1])
+        return dx, K.matmul(x.T, dz, out=self.out(1)), db
 
 
 class Matmul(Operator):
@@ -126,6 +127,14 @@ def dense(x, w, b=None, activation=None):
     return y if fused is not None or activation is None else activate(activation, y)
 
 
+_INT8 = K.zeros(0, K.int8).dtype
+
+
+def _wide(*xs):
+    """The inputs, in 32 bits if all of them have eight."""
+    return [x.astype(K.int32) for x in xs] if all(getattr(x, "dtype", None) == _INT8 for x in xs) else xs
+
+
 def matmul(x1, x2):
     """The matrix product of the last two axes, (..., m, k) and (..., k, n); the axes before them are broadcast.
 
@@ -136,7 +145,10 @@ def matmul(x1, x2):
     >>> ops.matmul(ops.ones((8, 2, 3)), ops.ones((3, 5))).shape
     (8, 2, 5)
     """
-    return Matmul()(convert(x1), convert(x2))
+    if isinstance(x1, K.ndarray) and x1.dtype is _INT8:
+        # Products of so small numbers are summed in 32 bits, as in Keras.
+        x1, x2 = _wide(x1, x2)
+    return Matmul()(*operands(x1, x2))
 
 
 def einsum(subscripts, *operands):
@@ -146,7 +158,7 @@ def einsum(subscripts, *operands):
     >>> ops.einsum("ij,ij->i", [[1, 2], [3, 4]], [[1, 1], [10, 10]])
     array([ 3, 70], dtype=int32)
     """
-    return Einsum(subscripts)(*map(convert, operands))
+    return Einsum(subscripts)(*alike(_wide(*operands) if len(operands) > 1 else operands))
 
 
 def tensordot(x1, x2, axes=2):
@@ -156,7 +168,7 @@ def tensordot(x1, x2, axes=2):
     >>> ops.tensordot(ops.ones((2, 3, 4)), ops.ones((3, 4, 5)), axes=2).shape
     (2, 5)
     """
-    x1, x2 = convert(x1), convert(x2)
+    x1, x2 = alike((x1, x2))
     n1, n2 = len(x1.shape), len(x2.shape)
     if isinstance(axes, int):
         first, second = list(range(n1 - axes, n1)), list(range(axes))
@@ -169,7 +181,7 @@ def tensordot(x1, x2, axes=2):
         inner *= x1.shape[a]
     left = reshape(transpose(x1, free1 + first), (-1, inner))
     right = reshape(transpose(x2, second + free2), (inner, -1))
-    return reshape(matmul(left, right), shape)
+    return reshape(Matmul()(left, right), shape)
 
 
 def dot(x1, x2):
@@ -193,7 +205,8 @@ def outer(x1, x2):
     array([[  1,  10, 100],
            [  2,  20, 200]], dtype=int32)
     """
-    return reshape(convert(x1), (-1, 1)) * reshape(convert(x2), (1, -1))
+    a, b = alike((x1, x2))
+    return reshape(a, (-1, 1)) * reshape(b, (1, -1))
 
 
 install_arithmetic(

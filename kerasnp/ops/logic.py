@@ -2,25 +2,25 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.variable import Variable, install_arithmetic
-from kerasnp.ops.elementwise import convert, operands, stop_gradient, titled
+from kerasnp.ops.elementwise import convert, countable_operands, floating_operands, operands, stop_gradient, titled
 
 
-def _compare(name, doc, call, result):
+def _compare(name, doc, call, result, prepare=operands):
     kernel = getattr(K, name)
 
     def function(x1, x2):
-        a, b = (x.value if isinstance(x, Variable) else x for x in operands(x1, x2))
+        a, b = (x.value if isinstance(x, Variable) else x for x in prepare(x1, x2))
         return kernel(a, b)
 
     return titled(function, name, doc, call, result)
 
 
-def _bits(name, doc, call, result):
+def _bits(name, doc, call, result, prepare=operands):
     kernel = getattr(K, name)
 
     # The arguments have other names in Keras here.
     def function(x, y):
-        a, b = (v.value if isinstance(v, Variable) else v for v in operands(x, y))
+        a, b = (v.value if isinstance(v, Variable) else v for v in prepare(x, y))
         return kernel(a, b)
 
     return titled(function, name, doc, call, result)
@@ -46,12 +46,18 @@ logical_xor = _compare(
     "logical_xor", "Element by element: either x1 or x2.",
     "logical_xor([True, True, False], [True, False, False])", "[False,  True, False]",
 )  # fmt: skip
-floor_divide = _compare("floor_divide", "The largest integers not above x1 / x2.", "floor_divide([7, -7], 2)", "[ 3, -4]")
+floor_divide = _compare(
+    "floor_divide", "The largest integers not above x1 / x2.", "floor_divide([7, -7], 2)", "[ 3, -4]", countable_operands
+)
 bitwise_and = _bits("bitwise_and", "The bits set in both integers.", "bitwise_and([12, 5], 10)", "[8, 0]")
 bitwise_or = _bits("bitwise_or", "The bits set in either integer.", "bitwise_or([12, 5], 10)", "[14, 15]")
 bitwise_xor = _bits("bitwise_xor", "The bits set in one integer only.", "bitwise_xor([12, 5], 10)", "[ 6, 15]")
-bitwise_left_shift = _bits("left_shift", "x with its bits moved y places to the left.", "left_shift([1, 3], 4)", "[16, 48]")
-bitwise_right_shift = _bits("right_shift", "x with its bits moved y places to the right.", "right_shift([16, 49], 4)", "[1, 3]")
+bitwise_left_shift = _bits(
+    "left_shift", "x with its bits moved y places to the left.", "left_shift([1, 3], 4)", "[16, 48]", countable_operands
+)
+bitwise_right_shift = _bits(
+    "right_shift", "x with its bits moved y places to the right.", "right_shift([16, 49], 4)", "[1, 3]", countable_operands
+)
 left_shift, right_shift = bitwise_left_shift, bitwise_right_shift
 gcd = _compare("gcd", "The greatest common divisor of the integers.", "gcd([12, 7], 18)", "[6, 1]")
 lcm = _compare("lcm", "The least common multiple of the integers.", "lcm([4, 7], 6)", "[12, 42]")
@@ -94,7 +100,7 @@ def isclose(x1, x2, rtol=1e-5, atol=1e-8, equal_nan=False):
     >>> ops.isclose([1.0, 1.0], [1.000001, 1.001])
     array([ True, False])
     """
-    a, b = map(stop_gradient, (x1, x2))
+    a, b = map(stop_gradient, floating_operands(x1, x2))
     close = K.equal(a, b) | (K.isfinite(b) & (K.abs(a - b) <= atol + rtol * K.abs(b)))
     return close | (K.isnan(a) & K.isnan(b)) if equal_nan else close
 

@@ -32,10 +32,10 @@ class SoftmaxCrossEntropyLent(Operator):
 
     def forward(self, x):
         p, labels = self.p, self.labels
-        rows = K.arange(len(labels))
+        rows = K.constant_range(len(labels))
         picked = p[rows, labels]
         self.save(p, rows)
-        if len(rows) and picked.min() < 1e-30:
+        if len(rows) and K.minimum.reduce(picked) < 1e-30:
             return -K.log_softmax(x, -1)[rows, labels]
         K.log(picked, out=picked)
         return K.negative(picked, out=picked)
@@ -140,7 +140,7 @@ class Total(Operator):
 
     def forward(self, x):
         self.save(x.shape)
-        return K.asarray(x.sum() / x.dtype.type(self.divisor))
+        return K.asarray(K.add.reduce(x, axis=None) / x.dtype.type(self.divisor))
 
     def backward(self, dy):
         dx = K.empty(self.saved[0], dy.dtype)

@@ -28,7 +28,7 @@ def relu6(x):
     >>> ops.relu6([-1.0, 3.0, 9.0])
     array([0., 3., 6.], dtype=float32)
     """
-    return clip(x, 0, 6)
+    return clip(floating(x), 0, 6)
 
 
 def hard_tanh(x):

@@ -10,12 +10,12 @@ from kerasnp.random import generator_from
 class Dropout(Operator):
     """y = x * m, each m being 0 with probability `rate` and 1 / (1 - rate) otherwise.     m broadcast from `shape`"""
 
-    def __init__(self, rate, shape, generator):
-        self.rate, self.shape, self.generator = rate, shape, generator
+    def __init__(self, rate, shape, seed):
+        self.rate, self.shape, self.seed = rate, shape, seed
 
     def forward(self, x):
         if self.rate < 1:
-            m = K.random.dropout_mask(self.generator, self.shape, self.rate, x.dtype)
+            m = K.random.dropout_mask(generator_from(self.seed), self.shape, self.rate, x.dtype)
         else:
             m = K.zeros(self.shape, x.dtype)
         self.save(m)
@@ -86,7 +86,7 @@ def dropout(inputs, rate, noise_shape=None, seed=None):
         seed: an integer (the same choice every time), a SeedGenerator (the next), or None.
     """
     x = _floating(inputs)
-    return Dropout(rate, noise_dims(noise_shape, x.shape), generator_from(seed))(x)
+    return Dropout(rate, noise_dims(noise_shape, x.shape), seed)(x)
 
 
 def alpha_dropout(inputs, rate, noise_shape=None, seed=None):

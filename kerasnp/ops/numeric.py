@@ -2,12 +2,13 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.variable import Variable
 from kerasnp.ops.arrange import diagonal
 from kerasnp.ops.elementwise import (
-    cast, clip, convert, divide, floating, maximum, minimum, operands, sin, sqrt, square, stop_gradient, trunc,
-    where,
+    alike, cast, clip, convert, divide, floating, floating_operands, maximum, minimum, operands, sin, sqrt, square,
+    stop_gradient, where,
 )  # fmt: skip
-from kerasnp.ops.linear import matmul
+from kerasnp.ops.linear import Matmul, matmul
 from kerasnp.ops.reduce import cumsum, mean, prod
 from kerasnp.ops.reduce import max as max_
 from kerasnp.ops.reduce import min as min_
@@ -59,13 +60,11 @@ def average(x, axis=None, weights=None):
     Args:
         weights: of the shape of x, or one number for each entry of the axis.
     """
-    x = floating(x)
     if weights is None:
         return mean(x, axis)
-    w = convert(weights)
+    x, w = floating_operands(convert(x), convert(weights))
     if w.shape != x.shape:
         w = reshape(w, [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
-    x, w = operands(x, w)
     return sum_(x * w, axis) / sum_(w + K.zeros(x.shape, stop_gradient(x).dtype), axis)
 
 
@@ -89,7 +88,8 @@ def diff(a, n=1, axis=-1):
     a = convert(a)
     key = (slice(None),) * (axis % a.ndim)
     for _ in range(n):
-        a = GetItem((*key, slice(1, None)))(a) - GetItem((*key, slice(None, -1)))(a)
+        after, before = GetItem((*key, slice(1, None)))(a), GetItem((*key, slice(None, -1)))(a)
+        a = K.logical_xor(after, before) if after.dtype == bool else after - before
     return a
 
 
@@ -103,9 +103,11 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
     Args:
         x: the places of y, a vector or an array of its shape; by default `dx` apart.
     """
-    y = moveaxis(floating(y), axis, -1)
+    y = floating(y) if x is None else convert(y)
     if x is not None:
-        x = floating(x)
+        y, x = floating_operands(y, convert(x))
+    y = moveaxis(y, axis, -1)
+    if x is not None:
         dx = diff(x if x.ndim == 1 else moveaxis(x, axis, -1))
     return sum_((y[..., 1:] + y[..., :-1]) * dx, -1) / 2
 
@@ -145,7 +147,7 @@ def inner(x1, x2):
     a, b = operands(x1, x2)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
-    flat = matmul(reshape(a, (-1, a.shape[-1])), swapaxes(reshape(b, (-1, b.shape[-1])), 0, 1))
+    flat = Matmul()(reshape(a, (-1, a.shape[-1])), swapaxes(reshape(b, (-1, b.shape[-1])), 0, 1))
     return reshape(flat, (*a.shape[:-1], *b.shape[:-1]))
 
 
@@ -156,7 +158,7 @@ def vdot(x1, x2):
     >>> ops.vdot([[1, 2], [3, 4]], [[1, 0], [0, 1]])
     array(5, dtype=int32)
     """
-    return sum_(ravel(x1) * ravel(x2))
+    return Matmul()(*alike((ravel(x1), ravel(x2))))
 
 
 def cdist(x, y):
@@ -196,14 +198,14 @@ def correlate(x1, x2, mode="valid"):
 
     >>> from kerasnp import ops
     >>> ops.correlate([1, 2, 3, 4], [1, 10])
-    array([21, 32, 43], dtype=int32)
+    array([21., 32., 43.], dtype=float32)
 
     Args:
         mode: `"valid"`: where they overlap entirely; `"same"`: as long as x1; `"full"`: where they overlap at all.
 
     Raises: ValueError for another mode.
     """
-    a, v = operands(x1, x2)
+    a, v = floating_operands(convert(x1), convert(x2))
     n, m = a.shape[0], v.shape[0]
     if mode not in ("valid", "same", "full"):
         raise ValueError(f"correlate: mode must be 'valid', 'same' or 'full'. Received: mode={mode!r}")
@@ -254,18 +256,6 @@ def fabs(x):
     return abs(floating(x))
 
 
-def fmod(x1, x2):
-    """The remainder of x1 / x2, with the sign of x1.
-
-    >>> from kerasnp import ops
-    >>> ops.fmod([7.0, -7.0, 7.0], [3.0, 3.0, -3.0])
-    array([ 1., -1.,  1.], dtype=float32)
-    """
-    a, b = operands(x1, x2)
-    # The quotient has no slope but at its jumps.
-    return a - b * stop_gradient(trunc(divide(a, b)))
-
-
 def fmax(x1, x2):
     """The larger of x1 and x2, a NaN giving way to a number.
 
@@ -295,7 +285,7 @@ def heaviside(x1, x2):
     >>> ops.heaviside([-2.0, 0.0, 3.0], 0.5)
     array([0. , 0.5, 1. ], dtype=float32)
     """
-    a, b = operands(floating(x1), x2)
+    a, b = floating_operands(convert(x1), x2)
     values = stop_gradient(a)
     return where(values == 0, b, (values > 0).astype(values.dtype))
 
@@ -319,8 +309,8 @@ def nextafter(x1, x2):
     >>> ops.nextafter(one, 2.0) - one
     array([1.1920929e-07], dtype=float32)
     """
-    a, b = operands(floating(x1), floating(x2))
-    return K.nextafter(stop_gradient(a), stop_gradient(b))
+    a, b = (x.value if isinstance(x, Variable) else x for x in floating_operands(x1, x2))
+    return K.nextafter(a, b)
 
 
 def isposinf(x):
@@ -405,7 +395,9 @@ def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
 
 
 def _without_nan(x, filler):
-    x = floating(x)
+    x = convert(x)
+    if stop_gradient(x).dtype.kind != "f":
+        return x, K.ones(x.shape, bool)
     return where(K.isnan(stop_gradient(x)), filler, x), ~K.isnan(stop_gradient(x))
 
 
@@ -456,7 +448,7 @@ def nanmean(x, axis=None, keepdims=False):
     >>> ops.nanmean([[1.0, float("nan")], [2.0, 3.0]], axis=1)
     array([1. , 2.5], dtype=float32)
     """
-    x, known = _without_nan(x, 0)
+    x, known = _without_nan(floating(x), 0)
     axis = tuple(axis) if isinstance(axis, list) else axis
     return divide(sum_(x, axis, keepdims), known.sum(axis=axis, keepdims=keepdims).astype(stop_gradient(x).dtype))
 
@@ -468,7 +460,7 @@ def nanvar(x, axis=None, keepdims=False):
     >>> ops.nanvar([[1.0, float("nan")], [2.0, 4.0]], axis=1)
     array([0., 1.], dtype=float32)
     """
-    x, known = _without_nan(x, 0)
+    x, known = _without_nan(floating(x), 0)
     axis = tuple(axis) if isinstance(axis, list) else axis
     dtype = stop_gradient(x).dtype
     # Counted by hand: a NaN would turn even a gradient of zero into NaN.
@@ -490,6 +482,8 @@ def nanstd(x, axis=None, keepdims=False):
 def _extreme(x, axis, keepdims, reduce, filler):
     x, known = _without_nan(x, filler)
     axis = tuple(axis) if isinstance(axis, list) else axis
+    if stop_gradient(x).dtype.kind != "f":
+        return reduce(x, axis, keepdims)
     return where(known.any(axis=axis, keepdims=keepdims), reduce(x, axis, keepdims), K.nan)
 
 
@@ -518,7 +512,7 @@ def nanmin(x, axis=None, keepdims=False):
 
 
 def _arg_extreme(x, axis, keepdims, find, filler):
-    values, known = (stop_gradient(v) for v in _without_nan(x, filler))
+    values, known = (stop_gradient(v) for v in _without_nan(floating(x), filler))
     index = K.asarray(find(values, axis=axis, keepdims=keepdims), K.int32)
     return K.asarray(K.where(known.any(axis=axis, keepdims=keepdims), index, -1), K.int32)
 

@@ -6,7 +6,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.tape import current
 from kerasnp.autodiff.variable import Variable, install_arithmetic
-from kerasnp.ops.elementwise import cast, convert, stop_gradient
+from kerasnp.ops.elementwise import alike, cast, convert, stop_gradient
 
 
 class Reshape(Operator):
@@ -314,7 +314,7 @@ def concatenate(xs, axis=0):
            [3, 4],
            [5, 6]], dtype=int32)
     """
-    return Concatenate(axis)(*map(convert, xs))
+    return Concatenate(axis)(*alike(xs))
 
 
 def stack(x, axis=0):
@@ -325,7 +325,7 @@ def stack(x, axis=0):
     array([[1, 3],
            [2, 4]], dtype=int32)
     """
-    return Stack(axis)(*map(convert, x))
+    return Stack(axis)(*alike(x))
 
 
 def split(x, indices_or_sections, axis=0):

@@ -31,7 +31,7 @@ class SegmentMax(SegmentReduction):
 
     @staticmethod
     def empty(dtype):
-        return -K.inf if dtype.kind == "f" else K.iinfo(dtype).min
+        return -K.inf if dtype.kind == "f" else dtype.kind != "b" and K.iinfo(dtype).min
 
     def backward(self, dy):
         x, y = self.saved
@@ -48,7 +48,7 @@ class SegmentMin(SegmentMax):
 
     @staticmethod
     def empty(dtype):
-        return K.inf if dtype.kind == "f" else K.iinfo(dtype).max
+        return K.inf if dtype.kind == "f" else dtype.kind == "b" or K.iinfo(dtype).max
 
 
 class SegmentProd(SegmentReduction):
@@ -164,7 +164,7 @@ def bincount(x, weights=None, minlength=0, sparse=False):
         minlength: the least number of counts.
     """
     x = stop_gradient(x)
-    length = max(int(x.max(initial=-1)) + 1, minlength or 0)
+    length = max(int(x.max()) + 1 if x.size else 0, minlength or 0)
     hot = x[..., None] == K.arange(length)
     if weights is None:
         return hot.sum(axis=-2, dtype=K.int32)

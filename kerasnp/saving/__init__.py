@@ -1,20 +1,17 @@
 """Objects to configurations and files, and back.
 
-Configurations: `config` (objects and dictionaries), `versions` (spellings of every age), `functional` (graphs).
-Files: `hdf5`, `hdf5_write` (the container), `weights` (`.weights.h5`), `legacy` (classic `.h5`), `keras_file`
-(`.keras`), `training` (compile settings, optimizer state), `fingerprint`. `model_io` and `weights_io` are the doors to all
-of them, `inspection` and `commands` those from the shell.
+Configurations: `config` (objects and dictionaries), `registration` (what users add), `sharing`, `versions` (spellings of
+every age), `functional` (graphs). Files: `hdf5`, `hdf5_write` (the container), `weights` (`.weights.h5`), `sharded` (the
+same in parts), `legacy` (classic `.h5`), `keras_file` (`.keras`), `keras_folder` (the same unpacked), `training` (compile
+settings, optimizer state), `fingerprint`. `model_io`, `weights_io` and `editor` are the doors to all of them, `inspection`
+and `commands` those from the shell.
 """
 
-from kerasnp.saving.config import (  # noqa: F401
-    CustomObjectScope,
-    custom_object_scope,
-    deserialize_keras_object,
-    get_custom_objects,
-    get_registered_name,
-    get_registered_object,
-    register_keras_serializable,
-    serialize_keras_object,
-)  # fmt: skip
+from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object  # noqa: F401
+from kerasnp.saving.editor import KerasFileEditor  # noqa: F401
 from kerasnp.saving.model_io import load_model, model_from_json, save_model  # noqa: F401
+from kerasnp.saving.registration import (  # noqa: F401
+    CustomObjectScope, custom_object_scope, get_custom_objects, get_registered_name, get_registered_object,
+    register_keras_serializable,
+)  # fmt: skip
 from kerasnp.saving.weights_io import load_weights, save_weights  # noqa: F401

@@ -8,7 +8,8 @@ import types
 import numpy as np
 
 from kerasnp import backend as K
-from kerasnp.saving import functional, limits, loading, versions
+from kerasnp.saving import functional, limits, loading, sharing, versions
+from kerasnp.saving.registration import custom_object_scope, get_registered_name
 from kerasnp.utils import registry
 
 # Modules a file may name, and the family where their classes are looked up. Nothing else is imported for a file.
@@ -37,7 +38,9 @@ def serialize_value(value):
             else [*map(serialize_value, value)]
         )
     if isinstance(value, dict):
-        return {k: serialize_value(v) for k, v in value.items()}
+        plain = {k: serialize_value(v) for k, v in value.items()}
+        # A configuration in which nothing changed stays the same dictionary: `sharing` knows it by that.
+        return value if "class_name" in value and all(plain[k] is v for k, v in value.items()) else plain
     if isinstance(value, (np.generic, np.ndarray)):
         return value.item() if value.ndim == 0 else value.tolist()
     if isinstance(value, np.dtype):
@@ -63,8 +66,8 @@ def serialize_function(fn):
             return key
     if fn.__name__ == "<lambda>":
         raise ValueError(
-            "A lambda cannot be written into a configuration: give the function a name and register it with "
-            "@kerasnp.saving.register_keras_serializable()."
+            "A lambda cannot be written into a configuration, since reading it back would be arbitrary code execution: "
+            "give the function a name and register it with @kerasnp.saving.register_keras_serializable()."
         )
     return fn.__name__
 
@@ -86,7 +89,7 @@ def serialize_keras_object(obj):
     if isinstance(obj, types.FunctionType):
         name = serialize_function(obj)
         return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
-    if hasattr(obj, "serialize") and type(obj).__name__ == "DTypePolicy":
+    if hasattr(obj, "serialize") and type(obj).__name__ in POLICIES:
         return obj.serialize()
     if isinstance(obj, type):
         return {
@@ -99,20 +102,19 @@ def serialize_keras_object(obj):
         raise ValueError(f"Cannot serialize {obj!r}: it has no get_config(); give it one, or leave it out.")
     cls = vars(type(obj)).get("saved_as", type(obj))  # Momentum is written as the SGD that it is
     built_in = cls.__module__.startswith("kerasnp.")
-    module = public_module(cls)
+    config, module = obj.get_config(), public_module(cls)
     serialized = {
         "module": module,
         "class_name": vars(cls).get("public_name", cls.__name__),
-        "config": obj.get_config(),
+        "config": config if built_in else serialize_value(config),
         # Keras gives a name only to what is not public.
         "registered_name": None if built_in and "src" not in module else get_registered_name(cls),
     }
-    build_config = obj.get_build_config() if hasattr(obj, "get_build_config") else None
-    if build_config is not None:
-        serialized["build_config"] = build_config
-    compile_config = obj.get_compile_config() if hasattr(obj, "get_compile_config") else None
-    if compile_config is not None:
-        serialized["compile_config"] = compile_config
+    for part in ("build_config", "compile_config"):
+        value = getattr(obj, f"get_{part}")() if hasattr(obj, f"get_{part}") else None
+        if value is not None:
+            serialized[part] = value
+    sharing.written(obj, serialized)
     return serialized
 
 
@@ -163,9 +165,12 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, family
         return VALUES[name](inner)
     if name == "function":
         return find(inner, config, family)
-    if name == "DTypePolicy":
+    if name in POLICIES:
         return importlib.import_module("kerasnp.dtype_policies").get(config)
     return build_object(config, name, {} if inner is None else inner, family)
+
+
+POLICIES = ("DTypePolicy", "DTypePolicyMap")
 
 
 def build_object(config, name, inner, family):
@@ -188,20 +193,50 @@ def build_object(config, name, inner, family):
             )
         if cls.__module__.startswith("kerasnp."):
             inner = versions.modernize(cls, name, inner)
-        obj = cls.from_config(dict(inner))
+        known = sharing.known(config)
+        if known is not None:
+            return known
+        obj = from_config(cls, dict(inner))
         build_config = config.get("build_config")
         if isinstance(build_config, dict) and hasattr(obj, "build_from_config") and not getattr(obj, "built", True):
             obj.build_from_config(build_config)
+        if state is None and isinstance(config.get("compile_config"), dict) and hasattr(obj, "compile_from_config"):
+            obj.compile_from_config(config["compile_config"])
+    sharing.read(obj, config)
     if state is not None and config["class_name"] != type(obj).__name__:
         state.note(obj, config["class_name"])
     return obj
 
 
+def from_config(cls, config):
+    """`cls.from_config(config)`; a class of users that does not fit is told what its two methods must do."""
+    if not hasattr(cls, "from_config"):
+        raise TypeError(
+            f"Unable to reconstruct an instance of {cls.__name__!r}, since the class has no from_config(); add a "
+            f"classmethod from_config(cls, config) beside its get_config(). Received: config={_short(config)}"
+        )
+    try:
+        return cls.from_config(config)
+    except TypeError as error:
+        if cls.__module__.startswith("kerasnp.") or not any(isinstance(v, dict) and "class_name" in v for v in config.values()):
+            raise
+        raise TypeError(
+            f"{cls.__name__}.from_config({_short(config)}) failed ({error}). Make sure that objects among the values of "
+            "get_config() are explicitly deserialized in from_config(), with kerasnp.saving.deserialize_keras_object."
+        ) from error
+
+
 def refuse_lambda(inner):
     raise ValueError(
-        "Requested the deserialization of a Python lambda: code inside a file is never run; pass the function itself "
-        "through custom_objects."
+        "The configuration holds the code of a lambda, and reading it would be arbitrary code execution: code is never "
+        "run, whatever safe_mode says; pass the function itself through custom_objects."
     )
+
+
+def refuse_typespec(inner):
+    if not isinstance(inner, (list, tuple)):
+        raise TypeError(f"__typespec__: Expected 'config' to be a list or a tuple. Received: {_short(inner)}")
+    raise ValueError("__typespec__ describes a type of TensorFlow, which kerasnp does not have; leave it out.")
 
 
 def array_value(inner):
@@ -218,12 +253,17 @@ VALUES = {
     "__ellipsis__": lambda inner: ...,
     "__slice__": lambda inner: slice(*(deserialize_keras_object(inner[k]) for k in ("start", "stop", "step"))),
     "__lambda__": refuse_lambda,
+    "__typespec__": refuse_typespec,
 }
 
 
 def _short(value):
     text = repr(value)
     return text if len(text) < 200 else text[:197] + "..."
+
+
+def _is_custom(found):
+    return not getattr(found, "__module__", "").startswith("kerasnp.")
 
 
 def find(name, config, family=None):
@@ -238,13 +278,18 @@ def find(name, config, family=None):
             "Could not parse config of a function. Expected 'config' to be a non-null str, its name. "
             f"Received: {_short(name)}"
         )
+    asked = name
     name = versions.rename_class(name.rpartition(">")[2])
     module = str(config.get("module") or "")
     named = [f for f in FAMILIES if f in module.split(".")]
-    families = dict.fromkeys([*([family] if family else []), *named, *FAMILIES])
-    for f in families:
+    for f in dict.fromkeys([*named, *([family] if family else []), *FAMILIES]):
         found = registry.lookup(f, name)
         if found is not None:
+            if registered and registered not in (asked, name, config.get("class_name")) and not _is_custom(found):
+                raise ValueError(
+                    f"registered_name={_short(registered)} does not belong to {name!r}, which resolved to a Keras built-in "
+                    "of kerasnp; remove registered_name from the configuration, or register a class under it."
+                )
             return found
     # A class of the running program, if it is the program that asks, and no file.
     own = getattr(sys.modules.get(module), name, None) if loading.current() is None else None
@@ -254,95 +299,3 @@ def find(name, config, family=None):
         f"Could not locate class {_short(name)} (module {_short(module)}): kerasnp does not have it; pass it with "
         "custom_objects={...} or register it with @kerasnp.saving.register_keras_serializable()."
     )
-
-
-def register_keras_serializable(package="Custom", name=None):
-    """Class decorator: make a class or function known by name, so that configurations and files may use it.
-
-    >>> @register_keras_serializable(package="docs")
-    ... def double(x):
-    ...     return 2 * x
-    >>> get_registered_name(double)
-    'docs>double'
-
-    Raises: ValueError for a class without `get_config`.
-    """
-
-    def decorate(item):
-        if isinstance(item, type) and not hasattr(item, "get_config"):
-            raise ValueError(
-                f"Cannot register a class that does not have a get_config() method. Received: {item.__name__}"
-            )
-        registry._custom[f"{package}>{name or item.__name__}"] = item
-        return item
-
-    return decorate
-
-
-def get_registered_name(obj):
-    """The name under which `obj` was registered, or its own.
-
-    >>> import kerasnp
-    >>> @kerasnp.saving.register_keras_serializable("my_package")
-    ... def shifted(x):
-    ...     return x + 1
-    >>> get_registered_name(shifted), get_registered_name(len)
-    ('my_package>shifted', 'len')
-    """
-    return next((k for k, v in registry._custom.items() if v is obj), obj.__name__)
-
-
-def get_registered_object(name, custom_objects=None, module_objects=None):
-    """What is registered under `name`, or None.
-
-    >>> import kerasnp
-    >>> @kerasnp.saving.register_keras_serializable("my_package", name="shift")
-    ... def shifted(x):
-    ...     return x + 1
-    >>> get_registered_object("my_package>shift") is shifted
-    True
-    >>> print(get_registered_object("my_package>other"))
-    None
-    """
-    found = registry.find_custom(name)
-    for table in (custom_objects, module_objects):
-        if found is None and table:
-            found = table.get(name)
-    return found
-
-
-def get_custom_objects():
-    """The table of everything registered, by name; changes to it count.
-
-    >>> import kerasnp
-    >>> @kerasnp.saving.register_keras_serializable("my_package")
-    ... def shifted(x):
-    ...     return x + 1
-    >>> "my_package>shifted" in get_custom_objects()
-    True
-    """
-    return registry._custom
-
-
-@contextlib.contextmanager
-def custom_object_scope(custom_objects):
-    """`with custom_object_scope({"MyLayer": MyLayer}):` names that configurations inside may use.
-
-    >>> import kerasnp
-    >>> class Twice(kerasnp.layers.Layer):
-    ...     def call(self, x):
-    ...         return 2 * x
-    >>> config = kerasnp.saving.serialize_keras_object(Twice())
-    >>> with custom_object_scope({"Twice": Twice}):
-    ...     layer = kerasnp.saving.deserialize_keras_object(config)
-    >>> layer(kerasnp.ops.ones((2,)))
-    array([2., 2.], dtype=float32)
-    """
-    token = registry._scope.set({**registry._scope.get(), **(custom_objects or {})})
-    try:
-        yield
-    finally:
-        registry._scope.reset(token)
-
-
-CustomObjectScope = custom_object_scope

@@ -219,7 +219,7 @@ class File:
                     raise ValueError("a name of its members lies outside their table.")
                 name = names[offset:end].decode()
                 if cache == 2:
-                    raise ValueError(f"{name!r} is a soft link; links other than the plain ones are not followed.")
+                    raise ValueError(f"{name!r} is a soft link (SoftLink); links other than the plain ones are not followed.")
                 yield name, child
         else:
             raise ValueError("its table of members is damaged.")
@@ -237,7 +237,7 @@ class File:
         at += width
         name = body[at : at + n].decode()
         if kind:
-            what = {1: "a soft link", 64: "an external link, which points to another file"}.get(
+            what = {1: "a soft link (SoftLink)", 64: "an external link (ExternalLink), which points to another file"}.get(
                 kind, f"a link of kind {kind}"
             )
             raise ValueError(f"{name!r} is {what}; links other than the plain ones are not followed.")

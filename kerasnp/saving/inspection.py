@@ -128,7 +128,7 @@ MODELS = ("Sequential", "Functional", "Model")
 # Entries that are values, not objects of a family.
 PLAIN = (
     "__tuple__", "__bytes__", "__ellipsis__", "__slice__", "__numpy__", "__tensor__", "__keras_tensor__", "DTypePolicy",
-    "Policy",
+    "DTypePolicyMap", "Policy",
 )  # fmt: skip
 
 

@@ -25,12 +25,8 @@ class KerasFile:
             self.size = stream.seek(0, 2)
             self.entries = self.read_entries()
         self.metadata = self.json(METADATA) if METADATA in self.entries else {}
-        if not isinstance(self.metadata, dict):
-            raise ValueError(f"{name}: {METADATA} must hold a dictionary.")
-        self.version = loading.parse_version(self.metadata.get("keras_version", "3"))
         self.config = self.json(CONFIG)
-        if not isinstance(self.config, dict):
-            raise ValueError(f"{name}: {CONFIG} must hold a dictionary.")
+        check_members(self)
 
     def read_entries(self):
         """{member name: ZipInfo}."""
@@ -108,6 +104,20 @@ class KerasFile:
         return hdf5.open_file(io.BytesIO(self.read(WEIGHTS, limits.expanded_limit(self.size))), where)
 
 
+def check_members(file):
+    """Refuse JSON members that are no dictionaries, and note the version that wrote them as `file.version`."""
+    for member, value in ((METADATA, file.metadata), (CONFIG, file.config)):
+        if not isinstance(value, dict):
+            raise ValueError(f"{file.name}: {member} must hold a dictionary.")
+    file.version = loading.parse_version(file.metadata.get("keras_version", "3"))
+
+
+def metadata(version):
+    """The text of `metadata.json`."""
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    return json.dumps({"keras_version": version, "date_saved": now}).encode()
+
+
 def write_keras_file(stream, config, tree, version, extras=()):
     """Write a `.keras` file to a stream.
 
@@ -117,9 +127,8 @@ def write_keras_file(stream, config, tree, version, extras=()):
         version: the Keras version whose layout this is.
         extras: further (name, bytes) members, which Keras leaves alone.
     """
-    metadata = {"keras_version": version, "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
     with zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr(METADATA, json.dumps(metadata))
+        archive.writestr(METADATA, metadata(version))
         archive.writestr(CONFIG, json.dumps(config))
         for name, data in extras:
             archive.writestr(name, data)

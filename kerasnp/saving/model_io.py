@@ -10,17 +10,20 @@ from kerasnp.saving import (
     hdf5,
     hdf5_write,
     keras_file,
+    keras_folder,
     legacy,
     limits,
     loading,
     opening,
+    sharing,
     training,
     versions,
     versions_out,
     weights,
 )  # fmt: skip
 from kerasnp.saving.atomic import atomic_write
-from kerasnp.saving.config import custom_object_scope, deserialize_keras_object, serialize_keras_object
+from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
+from kerasnp.saving.registration import custom_object_scope
 
 def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     """The model in a file that any Keras since 2.0 wrote: `.keras`, or `.h5` with architecture and weights.
@@ -36,13 +39,17 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     refused by name.
 
     Args:
-        filepath: a path, or an open binary file.
+        filepath: a path, or an open binary file; also of a folder that `save_model(..., zipped=False)` wrote.
         custom_objects: {name: class or function} that the file uses and kerasnp does not have.
         compile: restore optimizer, loss and metrics, so that training goes on where it stopped.
         safe_mode: accepted; loading is always safe.
 
     Raises: ValueError or OSError naming the file, the place in it and the problem.
     """
+    if keras_folder.is_folder(filepath):
+        with contextlib.closing(keras_folder.KerasFolder(filepath)) as folder, custom_object_scope(custom_objects):
+            with limits.place(folder.name):
+                return load_keras_file(folder, compile)
     with opening.opened(filepath) as (stream, name), custom_object_scope(custom_objects):
         with limits.place(name):
             if opening.content(stream, name) == "zip":
@@ -125,7 +132,7 @@ def load_legacy(root, name, compile):
 def file_state(name, version, root):
     """The Loading of a file whose weights lie below `root`."""
     state = loading.Loading(name, version, sum(d.size for d in root.datasets()))
-    with loading.loading(state):
+    with loading.loading(state), sharing.scope():
         yield state
 
 
@@ -172,20 +179,18 @@ def save_model(model, filepath, overwrite=True, include_optimizer=True, zipped=N
         filepath: a path ending in `.keras`, `.h5` or `.hdf5`, or an open binary file, which receives a `.keras`.
         overwrite: replace an existing file.
         include_optimizer: write compile settings and the optimizer's state too.
-        zipped: None or True; `.keras` is always a ZIP.
+        zipped: False writes the members of a `.keras` file into a folder of the name `filepath`, which then has no suffix.
 
-    Raises: ValueError for another suffix or `zipped=False`, OSError where the file cannot be written.
+    Raises: ValueError for another suffix, OSError where the file cannot be written.
     """
     unknown = set(kwargs) - {"save_format", "save_traces", "options", "signatures"}
     if unknown:
         raise ValueError(f"The following argument(s) are not supported: {sorted(unknown)}.")
-    if zipped is False:
-        raise ValueError(
-            "zipped=False writes a folder, whose name should not end in `.keras`, and is not supported: "
-            f"leave it out and a single file is written. Received: filepath={filepath}"
-        )
     if not getattr(model, "built", True) and not model.layers:
         raise ValueError(f"Model {model.name!r} has no layers to save.")
+    if zipped is False:
+        write_folder(model, filepath, overwrite, include_optimizer)
+        return
     suffix = ".keras" if hasattr(filepath, "write") else os.path.splitext(os.fsdecode(os.fspath(filepath)))[1].lower()
     if suffix == ".keras":
         write = write_keras
@@ -214,8 +219,27 @@ def in_memory(write, *args):
     return buffer.getbuffer()
 
 
+def write_folder(model, filepath, overwrite, include_optimizer):
+    path = "stream" if hasattr(filepath, "write") else os.fsdecode(os.fspath(filepath))
+    if path == "stream" or path.endswith((".keras", ".h5", ".hdf5")):
+        raise ValueError(
+            "zipped=False writes a folder, whose name should not end in `.keras` or `.h5`: leave zipped out, or give a "
+            f"name without a suffix. Received: filepath={filepath}"
+        )
+    if os.path.isfile(path) or (os.path.isdir(path) and os.listdir(path) and not (overwrite and keras_folder.is_folder(path))):
+        raise FileExistsError(f"{path!r} exists already and is no folder to write the model to: give another name.")
+    keras_folder.write(path, *keras_parts(model, include_optimizer))
+
+
 def write_keras(stream, model, include_optimizer):
-    config = serialize_keras_object(model)
+    keras_file.write_keras_file(stream, *keras_parts(model, include_optimizer))
+
+
+def keras_parts(model, include_optimizer):
+    """(configuration, tree of weights, version, further members) of a `.keras` file."""
+    with sharing.scope() as shared:
+        config = serialize_keras_object(model)
+        shared.number(config)
     tree = hdf5_write.Node()
     weights.put_tree(model, tree, include_optimizer)
     if not include_optimizer:
@@ -225,7 +249,7 @@ def write_keras(stream, model, include_optimizer):
         data = layer.vocabulary_bytes()
         if data is not None:
             extras.append((member, data))
-    keras_file.write_keras_file(stream, config, tree, loading.WRITTEN, extras)
+    return config, tree, loading.WRITTEN, extras
 
 
 def write_legacy(stream, model, include_optimizer):

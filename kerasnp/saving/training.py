@@ -44,9 +44,11 @@ def each(value, change):
     if isinstance(value, dict) and "class_name" not in value:
         return {k: each(v, change) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        value = [each(v, change) for v in value if v is not None]
-        return value[0] if len(value) == 1 and isinstance(value[0], list) else value  # one output: [[...]]
-    return change(value)
+        value = [each(v, change) for v in value]
+        if len(value) == 1 and (value[0] is None or isinstance(value[0], list)):  # one output: [[...]]
+            return value[0] or []
+        return value
+    return None if value is None else change(value)
 
 
 def optimizer(config):
@@ -93,7 +95,8 @@ def restore(model, config, optimizer_state, file):
         optimizer_state: `(names, datasets)`, or None.
     """
     try:
-        model.compile_from_config(modern(config))
+        built_in = type(model).compile_from_config.__module__.startswith("kerasnp.")
+        model.compile_from_config(modern(config) if built_in else config)
     except Exception as e:
         warnings.warn(
             f"{file}: the model is loaded, but its compile settings (optimizer, loss, metrics) are not: {e} "
@@ -103,7 +106,7 @@ def restore(model, config, optimizer_state, file):
         return
     try:
         names, datasets = optimizer_state
-        if datasets:
+        if datasets and model.optimizer is not None:
             set_optimizer(model, names, datasets)
     except Exception as e:
         warnings.warn(

@@ -129,7 +129,7 @@ def shape_of_input(entry):
 
 def _modernize_layer(name, config):
     dtype = config.get("dtype")
-    if isinstance(dtype, dict):
+    if isinstance(dtype, dict) and dtype.get("class_name") != "DTypePolicyMap":
         inner = dtype.get("config")
         inner = inner.get("name") if isinstance(inner, dict) else None
         if dtype.get("class_name") not in ("DTypePolicy", "Policy", "PolicyV1", "FloatDTypePolicy", None) or not inner:

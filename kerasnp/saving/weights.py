@@ -14,7 +14,7 @@ from kerasnp.utils.naming import to_snake_case
 
 # Attributes by which a layer or model keeps its books; what they hold is reached by another name, or is no weight.
 SKIPPED = frozenset(
-    "_weights _layers _seed_generators _losses _metrics _containers _parts _steps _compile_config _input_layer "
+    "_given _weights _layers _seed_generators _losses _metrics _containers _parts _steps _compile_config _input_layer "
     "_functional _nodes _stack _graph _plans".split()
 )
 # Older Keras 2.x writes the second, on Windows with backslashes.
@@ -34,10 +34,11 @@ def class_name(layer):
     return (state.written_as.get(id(layer)) if state else None) or type(layer).__name__
 
 
-def walk(model):
-    """[(path, layer)] of the model and every layer inside, in the order and under the names of the tree."""
+def walk(model, skip=()):
+    """[(path, layer)] of the model and every layer inside, in the order and under the names of the tree; without the
+    objects in `skip` and what they alone hold."""
     found: list = []
-    seen: dict = {}  # by id, and alive, so that no other object takes the id
+    seen: dict = {id(layer): layer for layer in skip}  # by id, and alive, so that no other object takes the id
 
     def visit(layer, path):
         if id(layer) in seen:
@@ -117,13 +118,13 @@ def optimizer_datasets(root):
     return []
 
 
-def plan_tree(model, root):
-    """Which dataset goes to which weight: a Plan for the tree below `root`."""
+def plan_tree(model, root, skip=()):
+    """Which dataset goes to which weight: a Plan for the tree below `root`, leaving out the objects in `skip`."""
     groups = layer_groups(root)
     plan = Plan()
-    used = set()
-    for path, layer in walk(model):
-        own = layer._own_weights()
+    used = {path for path, _ in walk(model)} if skip else set()
+    for path, layer in walk(model, skip):
+        own = layer._weights_in_files()
         group = groups.get(path)
         used.add(path)
         datasets = numbered(group)
@@ -132,6 +133,7 @@ def plan_tree(model, root):
             where += f' of layer "{group.attributes["name"]}"'
         if not loads_itself(layer):
             plan.layer(layer, own, datasets, where)
+            plan.layers.append(layer)
         elif group is not None:
             plan.custom.append((layer, {k: d for k, d in group.children.items() if isinstance(d, Dataset)}))
     for path, group in groups.items():
@@ -154,13 +156,14 @@ class Plan:
     def __init__(self):
         self.pairs, self.custom = [], []
         self.missing, self.misfits, self.extra = [], [], []
+        self.layers = []  # those to be told that their weights have been read
         self.filled = 0
 
     def layer(self, layer, own, datasets, where, convert=None):
         """Match the weights of a layer with the datasets found for it, by position."""
         who = f'{type(layer).__name__} "{layer.name}"'
         if own and not datasets:
-            self.missing.append(f"{who} needs {shapes(own)}, but the file has nothing for it ({where})")
+            self.missing.append(f"{who} needs {len(own)} variables {shapes(own)} and received 0 variables from {where}")
         elif len(own) != len(datasets):
             self.misfits.append(
                 f"{who} has {len(own)} weights {shapes(own)}, {where} has {len(datasets)} {shapes(datasets)}"
@@ -172,7 +175,7 @@ class Plan:
                 value = Converted(dataset, change, variable) if change else dataset
                 if variable.shape != value.shape:
                     self.misfits.append(
-                        f"{who} {variable.name!r} has the shape {variable.shape}, {where} has {value.shape}"
+                        f"{who} {variable.name!r} has the shape {variable.shape}, {where} has {value.shape}; they must match"
                     )
                     return
                 if not np.can_cast(value.dtype, variable.value.dtype, "same_kind") and not value.bfloat16:
@@ -206,6 +209,7 @@ class Plan:
         for variable, dataset in self.pairs:
             dataset.read(out=variable.value)
         self._custom()
+        self._done()
 
     def read_and_assign(self):
         """Read every value, and only then change the model."""
@@ -215,6 +219,11 @@ class Plan:
             variable.assign(value)
         for layer, store in stores:
             layer.load_own_variables(store)
+        self._done()
+
+    def _done(self):
+        for layer in self.layers:
+            layer._weights_were_read()
 
     def _custom(self):
         for layer, store in self.custom:
@@ -252,9 +261,9 @@ def listing(items, most=20):
 # -- writing --------------------------------------------------------------------------------------------------------
 
 
-def put_tree(model, node, include_optimizer=True):
-    """Put every weight of the model under `node`, as Keras lays them out, and those of its optimizer."""
-    for path, layer in walk(model):
+def put_tree(model, node, include_optimizer=True, skip=()):
+    """Put every weight of the model under `node`, as Keras lays them out, and those of its optimizer; not those in `skip`."""
+    for path, layer in walk(model, skip):
         group = node.group(join(path, "vars"))
         group.attributes["name"] = layer.name
         if hasattr(layer, "save_own_variables") and loads_itself(layer):
@@ -263,7 +272,7 @@ def put_tree(model, node, include_optimizer=True):
             for name, value in store.items():
                 group.put(str(name), np.asarray(value))
         else:
-            put_variables(group, layer._own_weights())
+            put_variables(group, layer._weights_in_files(), layer._value_in_files)
     optimizer = getattr(model, "optimizer", None)
     if include_optimizer and optimizer is not None and getattr(model, "compiled", False):
         group = node.group("optimizer/vars")
@@ -271,7 +280,7 @@ def put_tree(model, node, include_optimizer=True):
         put_variables(group, optimizer.variables)
 
 
-def put_variables(group, variables):
+def put_variables(group, variables, value=lambda variable: variable.value):
     for i, variable in enumerate(variables):
         extra = {"dtype": "bfloat16"} if variable.dtype == "bfloat16" else {}
-        group.put(str(i), variable.value, **extra)
+        group.put(str(i), value(variable), **extra)

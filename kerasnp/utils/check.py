@@ -87,7 +87,7 @@ def shape(value, name="shape", who=None):
         return tuple(None if d is None else operator.index(d) for d in ((value,) if isinstance(value, int) else value))
     except TypeError:
         raise ValueError(
-            f"{_named(who, name)} must be a tuple of integers or None. Received: {name}={value!r}"
+            f"{_named(who, f'Invalid `{name}`')}: a shape is a tuple of integers or None. Received: {name}={value!r}"
         ) from None
 
 
@@ -95,7 +95,7 @@ def same_length(who, **sequences):
     """All of the named sequences have as many samples as the first."""
     lengths = {name: len(value) for name, value in sequences.items()}
     if len(set(lengths.values())) > 1:
-        listing = ", ".join(f"{name} has {n}" for name, n in lengths.items())
+        listing = ", ".join(f"{name} has {n}" for name, n in list(lengths.items())[:8])
         raise ValueError(f"{who}: all arrays must hold the same number of samples. Received: {listing}.")
 
 

@@ -2,6 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.models import probe
+from kerasnp.models.arrays import as_input, as_labels
 from kerasnp.utils import check
 from kerasnp.viz.figures import BAD, COLORS, finish, subplots, tidy
 
@@ -41,7 +42,7 @@ def landscape(model, x, y, span=1.0, points=21, seed=0, sample_weight=None, titl
     points = check.positive_int("points", points, who)
     if points < 3 or not 0 < float(span) < K.inf:
         raise ValueError(f"{who}: points must be at least 3 and span positive. Received: points={points}, span={span!r}")
-    x, y = K.tensor(x), None if y is None else K.tensor(y)
+    x, y = as_input(x, who), None if y is None else as_labels("y", y, who)
     if not model.built:
         model._build_from(x)
     steps = K.linspace(-float(span), float(span), points)

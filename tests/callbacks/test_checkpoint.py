@@ -106,7 +106,7 @@ def test_endings(name, kwargs):
 
 @pytest.mark.parametrize("freq", ["batch", 0, -1, 2.5, True])
 def test_save_freq(freq):
-    with pytest.raises(ValueError, match="`save_freq`. Expected 'epoch' or a number of batches"):
+    with pytest.raises(ValueError, match="`save_freq`. Expected 'epoch' or a number of batches. Unrecognized save_freq"):
         ModelCheckpoint("m.keras", save_freq=freq)
 
 

@@ -104,7 +104,8 @@ def test_dtype_policy_decides_the_type_of_the_output(cls, arguments, shape, poli
         y = layer(x, training=training)
         for part in y if isinstance(y, (list, tuple)) else [y]:
             assert part.dtype == expected
-    assert {w.dtype for w in layer.weights if "float" in w.dtype} <= {layer.variable_dtype}
+    # The two matrices of LoRA are float32 whatever the layer is, as in Keras.
+    assert {w.dtype for w in layer.weights if "float" in w.dtype and "lora" not in w.name} <= {layer.variable_dtype}
 
 
 @sweep
@@ -232,6 +233,5 @@ def test_frozen_layer_has_no_trainable_weights(cls, arguments, shape):
 def test_arguments_without_meaning_must_be_neutral(make):
     neutral = {"lora_rank": None, "lora_alpha": None, "quantization_config": None}
     assert not neutral.keys() & make(**neutral).get_config().keys()
-    for name in neutral:
-        with pytest.raises(ValueError, match=f"`{name}` is not supported"):
-            make(**{name: 4})
+    with pytest.raises(ValueError, match="`quantization_config` is not supported"):
+        make(quantization_config=4)

@@ -10,7 +10,7 @@ import pytest
 import kerasnp
 from kerasnp import layers, ops
 from kerasnp.autodiff.gradcheck import gradcheck
-from kerasnp.saving.config import deserialize_keras_object, register_keras_serializable, serialize_keras_object
+from kerasnp.saving import deserialize_keras_object, register_keras_serializable, serialize_keras_object
 from kerasnp.utils.masks import get_mask, set_mask
 
 rng = np.random.default_rng(0)

@@ -67,7 +67,9 @@ def test_mlp_on_real_mnist_passes_98_percent(mnist_home):
             layers.Dense(10, activation="softmax"),
         ]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    # At a constant rate it ends between 97.9 and 98.3 %, as the rounding of the processor's BLAS will have it.
+    rate = kerasnp.optimizers.schedules.CosineDecay(1e-3, 6 * 469)
+    model.compile(kerasnp.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x, y, batch_size=128, epochs=6, verbose=0)
     assert model.evaluate(x_test, y_test, batch_size=500, verbose=0)[1] >= 0.98
 

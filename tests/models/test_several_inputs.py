@@ -1,5 +1,7 @@
 """Models that take several arrays: lists, tuples and dictionaries of them through fit, evaluate and predict."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,40 @@ def test_arrays_in_files(tmp_path):
     for each, x in ((m, [stored, B]), (in_memory, [A, B])):
         each.fit(x, Y, batch_size=5, shuffle=False, verbose=0)
     np.testing.assert_array_equal(m.predict([stored, B], verbose=0), in_memory.predict([A, B], verbose=0))
+
+
+def test_one_input_may_stand_in_a_list():
+    stack = kerasnp.Sequential([layers.Dense(1, kernel_initializer="zeros")])
+    stack.compile("sgd", "mse")
+    first = stack.evaluate(A, Y, verbose=0)
+    np.testing.assert_allclose(stack.evaluate([A], [Y], verbose=0), first)
+    assert stack.fit([A], [Y], validation_split=0.25, verbose=0).history.keys() == {"loss", "val_loss"}
+    np.testing.assert_array_equal(stack.predict([A], verbose=0), stack.predict(A, verbose=0))
+    np.testing.assert_array_equal(stack.predict([A[0]], verbose=0), stack.predict(A[:1], verbose=0))  # a row is a sample
+
+    class First(kerasnp.Model):
+        def call(self, inputs):
+            return inputs[0] * 2.0
+
+    np.testing.assert_array_equal(First().predict([A], verbose=0), A * 2)
+
+
+def test_an_epoch_counts_samples_and_not_inputs():
+    def batches():
+        for i in range(3):
+            yield [A[: 4 + i], B[: 4 + i]], Y[: 4 + i]
+
+    class Twice:
+        def __iter__(self):
+            return batches()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", kerasnp.warnings.SampleCount)
+        model().fit(Twice(), epochs=2, verbose=0)
+        ends = []
+        watch = kerasnp.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(watch.model._run.samples))
+        model().fit([A, B], Y, epochs=1, verbose=0, callbacks=[watch])
+    assert ends == [N]
 
 
 def test_errors():

@@ -143,6 +143,26 @@ def test_same_seed_same_bits():
         np.testing.assert_array_equal(a, b)
 
 
+def test_an_added_loss_that_is_an_array_counts_with_its_sum():
+    class Sums(layers.Layer):
+        def call(self, inputs):
+            self.add_loss(ops.sum(ops.square(inputs), axis=-1))
+            return inputs
+
+    model = kerasnp.Sequential([layers.Dense(2, kernel_initializer="ones"), Sums()])
+    model.compile("sgd", "mse")
+    x, y = np.ones((3, 2)), np.ones((3, 2))
+    assert model.train_on_batch(x, y) == 1 + 3 * 8
+
+
+@pytest.mark.parametrize("freq", [0, 1.5, "epoch"])
+def test_validation_freq_is_a_number_or_a_list(freq):
+    model = kerasnp.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises((ValueError, TypeError), match="`validation_freq` must be a positive integer"):
+        model.fit(np.ones((3, 2)), np.ones((3, 1)), validation_split=0.4, validation_freq=freq, verbose=0)
+
+
 def test_regularizer_and_add_loss_enter_the_loss():
     class Penalty(layers.Layer):
         def call(self, inputs):

@@ -72,10 +72,21 @@ def test_neutral_values_are_accepted_and_others_refused():
         config.set_backend("jax")
     with pytest.raises(ValueError, match="never runs code"):
         config.enable_unsafe_deserialization()
-    with pytest.raises(ValueError, match="no fused attention"):
-        config.enable_flash_attention()
-    config.disable_flash_attention()
     config.disable_traceback_filtering()
     assert not config.is_traceback_filtering_enabled()
     config.enable_traceback_filtering()
-    assert config.backend() == "numpy" and not config.is_nnx_enabled() and not config.is_flash_attention_enabled()
+    assert config.backend() == "numpy" and not config.is_nnx_enabled()
+
+
+def test_the_flash_attention_setting_is_remembered_and_changes_nothing():
+    layer, x = kerasnp.layers.MultiHeadAttention(2, 4), kerasnp.ops.ones((1, 3, 4))
+    before = layer(x, x)
+    assert not config.is_flash_attention_enabled()
+    config.enable_flash_attention()
+    try:
+        assert config.is_flash_attention_enabled()
+        assert (layer(x, x) == before).all()
+        assert "flash_attention" not in kerasnp.layers.MultiHeadAttention(2, 4).get_config()
+    finally:
+        config.disable_flash_attention()
+    assert not config.is_flash_attention_enabled()

@@ -1,0 +1,105 @@
+"""DTypePolicyMap: lookup, errors, configurations, layers, and maps in files."""
+
+import json
+import zipfile
+
+import pytest
+
+import kerasnp
+from kerasnp import dtype_policies, layers, saving
+from kerasnp.dtype_policies import DTypePolicy, DTypePolicyMap
+
+
+@pytest.fixture(autouse=True)
+def default_policy():
+    yield
+    dtype_policies.set_dtype_policy("float32")
+
+
+def some():
+    policies = DTypePolicyMap("float32")
+    policies["encoder/dense"] = DTypePolicy("bfloat16")
+    policies["encoder/.*"] = "float16"
+    policies["decoder"] = "float64"
+    return policies
+
+
+def test_paths_come_before_patterns_and_patterns_match_whole_paths():
+    policies = some()
+    assert policies["encoder/dense"].name == "bfloat16"
+    assert policies["encoder/query"].name == "float16"
+    assert policies["decoder"].name == "float64"
+    assert policies["decoder/query"] == policies["encoder"] == DTypePolicy("float32")
+    policies["encoder/q.*"] = "float64"
+    with pytest.raises(ValueError, match="Path 'encoder/query' matches multiple dtype policy"):
+        policies["encoder/query"]
+
+
+def test_it_is_a_mapping_and_a_policy():
+    policies = some()
+    assert len(policies) == 3 and list(policies)[0] == "encoder/dense" and "decoder" in policies and "other" not in policies
+    assert policies.pop("decoder").name == "float64"
+    with pytest.raises(KeyError):
+        del policies["decoder"]
+    assert isinstance(policies, DTypePolicy) and policies.name == "map_float32" and policies.compute_dtype == "float32"
+    assert "mapping=[('encoder/dense', 'bfloat16'), ('encoder/.*', 'float16')]" in repr(policies)
+    assert policies != some() and some() == some()
+
+
+@pytest.mark.parametrize(
+    "make, error, message",
+    [
+        (lambda: DTypePolicyMap(some()), ValueError, "cannot be a `DTypePolicyMap`"),
+        (lambda: DTypePolicyMap(policy_map=[1]), TypeError, "must be a dict"),
+        (lambda: DTypePolicyMap(policy_map={"a": 123}), ValueError, "Cannot interpret the assigned value"),
+        (lambda: some().__setitem__("decoder", "float16"), ValueError, "decoder already exist"),
+    ],
+)
+def test_errors(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_configurations():
+    config = json.loads(json.dumps(dtype_policies.serialize(some())))
+    assert config["module"] == "keras.dtype_policies"
+    assert dtype_policies.deserialize(config) == saving.deserialize_keras_object(config) == some()
+    # Without a default, the policies of the map are those in force where it is read, as in Keras.
+    config = DTypePolicyMap(policy_map={"a": "float64"}).get_config()
+    dtype_policies.set_dtype_policy("bfloat16")
+    again = DTypePolicyMap.from_config(config)
+    assert again["a"] == again["b"] == again.default_policy == DTypePolicy("bfloat16")
+    dtype_policies.set_dtype_policy("float16")
+    assert again["b"].name == "float16"
+
+
+def test_layers_take_the_policy_under_their_names(tmp_path):
+    policies = DTypePolicyMap("float32", {"wide_.*": "float64"})
+    model = kerasnp.Sequential(
+        [kerasnp.Input((2,)), layers.Dense(1, dtype=policies, name="wide_1"), layers.Dense(1, dtype=policies, name="plain")]
+    )
+    assert [layer.dtype for layer in model.layers] == ["float64", "float32"]
+    model.save(tmp_path / "m.keras")
+    assert [layer.dtype for layer in saving.load_model(tmp_path / "m.keras").layers] == ["float64", "float32"]
+
+
+@pytest.mark.parametrize(
+    "pattern, fine", [("wide/.*", True), ("d.*", True), ("(d+)+x", False), (".*.*.*.*", False), ("d|e", False)]
+)
+def test_patterns_of_files_are_simple_ones(tmp_path, pattern, fine):
+    model = kerasnp.Sequential([kerasnp.Input((2,)), layers.Dense(1, name="d" * 40)])
+    model.save(tmp_path / "m.keras")
+    policies = DTypePolicyMap("float32", {pattern: "float64"}).serialize()
+    with zipfile.ZipFile(tmp_path / "m.keras") as old, zipfile.ZipFile(tmp_path / "n.keras", "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "config.json":
+                config = json.loads(data)
+                config["config"]["layers"][1]["config"]["dtype"] = policies
+                data = json.dumps(config)
+            new.writestr(name, data)
+    if fine:
+        assert saving.load_model(tmp_path / "n.keras").layers[0].dtype == ("float64" if pattern == "d.*" else "float32")
+    else:
+        with pytest.raises(ValueError, match="n.keras.*up to three"):
+            saving.load_model(tmp_path / "n.keras")
