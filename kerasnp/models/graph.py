@@ -140,6 +140,10 @@ class Graph:
         self.inputs = nest.map_structure(swap, self.inputs)
         self.outputs = nest.map_structure(swap, self.outputs)
 
+    def calls_with_options(self):
+        """The calls that were made with more than their inputs."""
+        return [node for node in self.nodes if len(node.args) > 1 or any(v is not None for v in node.kwargs.values())]
+
     # -- places of tensors in files ---------------------------------------------------------------------------------
 
     def history(self, tensor):
