@@ -42,7 +42,7 @@ REASONS = {
     r"utils\.(FeatureSpace|audio_dataset_from_directory|Config)": "left out",
     r"utils\.model_to_dot": "plot_model draws without Graphviz",
     r"dtype_policies\.DTypePolicyMap": "a policy per layer is given to the layer",
-    r"(Function|Operation|SymbolicScope|StatelessScope|name_scope)": "inside of Keras's tracing, which is not needed here",
+    r"(Function|Operation|SymbolicScope)": "inside of Keras's tracing, which is not needed here",
     r"saving\.KerasFileEditor": "`python -m kerasnp inspect` and h5py do",
 }
 NOT_YET = "not yet"

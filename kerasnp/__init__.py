@@ -28,6 +28,8 @@ _NAMES = {
     "GradientTape": "autodiff",
     "compare": "comparison",
     "gradcheck": "autodiff",
+    "StatelessScope": "autodiff",
+    "name_scope": "utils.naming",
     "DTypePolicy": "dtype_policies",
     "FloatDTypePolicy": "dtype_policies",
     "Initializer": "initializers",

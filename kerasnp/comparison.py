@@ -194,7 +194,7 @@ class Run:
                 _, pairs = probe.gradients(self.model, x[:batch_size], y[:batch_size], who="compare")
             for weight, gradient in pairs:
                 if len(weight.shape) > 1:
-                    layer = weight.path.rpartition("/")[0]
+                    layer = self.model._path_inside(weight).rpartition("/")[0]
                     norm = 0.0 if gradient is None else float(K.sqrt(K.square(gradient).sum()))
                     self.gradients[layer] = float(K.hypot(self.gradients.get(layer, 0.0), norm))
         start = time.perf_counter()

@@ -353,7 +353,7 @@ class Checkup:
     def _tell_suspects(self, weights, suspects):
         if not suspects:
             return
-        names = [weights[i].path for i in suspects]
+        names = [self.model._path_inside(weights[i]) for i in suspects]
         self._tell(
             NoGradient,
             f"no gradient reached {listing(names)} in {self.steps} step{'s' * (self.steps > 1)}; look for a layer that is "

@@ -3,7 +3,11 @@
 import numpy as np
 
 from kerasnp import backend as K
-from kerasnp.utils.naming import auto_name
+from kerasnp.utils.naming import auto_name, current_path
+
+
+# The StatelessScopes that are open, which values assigned to variables must not outlive.
+scopes: list = []
 
 
 class Variable:
@@ -60,7 +64,8 @@ class Variable:
         self.name = name or auto_name("variable")
         if not isinstance(self.name, str) or "/" in self.name:
             raise ValueError(f"Argument `name` must be a string without `/`. Received: name={name!r}")
-        self.path = self.name
+        scope = current_path()
+        self.path = f"{scope}/{self.name}" if scope else self.name
         self.creator = None
         self.trainable = bool(trainable)
         self.autocast = autocast
@@ -168,6 +173,8 @@ class Variable:
                 "The shape of the target variable and the shape of the target value in `variable.assign(value)` must "
                 f"match. Variable {self.path!r} has shape {self.value.shape}. Received: value.shape={value.shape}"
             )
+        if scopes:
+            scopes[-1].keep(self)
         self.value[...] = value
         return self
 

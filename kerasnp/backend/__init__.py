@@ -13,18 +13,18 @@ from numpy import (  # noqa: F401
     abs, add, angle, arange, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argpartition,
     argsort, array, asarray, ascontiguousarray, bincount, bitwise_and, bitwise_or, bitwise_xor, broadcast_shapes,
     broadcast_to, cbrt, ceil, clip, complex64, concatenate, conj, copysign, copyto, cos, cosh, cumprod, cumsum, deg2rad,
-    diag, digitize, divide, einsum, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip, float32,
+    diag, digitize, divide, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip, float32,
     float64, floor, floor_divide, fmax, fmin, fmod, full, full_like, gcd, geomspace, greater, greater_equal, histogram, hypot,
     iinfo, imag, inf, int8, int32, int64, interp, invert, isclose, isfinite, isin, isinf, isnan, lcm, left_shift, less,
-    less_equal, lexsort, linalg, linspace, log, log10, log1p, log2, logaddexp, logaddexp2, logical_and, logical_not,
+    less_equal, lexsort, linspace, log, log10, log1p, log2, logaddexp, logaddexp2, logical_and, logical_not,
     logical_or, logical_xor, max, maximum, mean, min, minimum, mod, moveaxis, multiply, nan, nan_to_num, ndarray, negative,
     newaxis, nextafter, nonzero, not_equal, ones, ones_like, pad, partition, pi, power, prod, rad2deg, real, reciprocal,
     repeat, reshape, right_shift, rint, roll, round, searchsorted, shape, sign, signbit, sin, sinh, sort,
-    split, sqrt, square, squeeze, stack, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tensordot, tile,
+    split, sqrt, square, squeeze, stack, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tile,
     transpose, tril, triu, trunc, uint32, unique, unravel_index, var, where, zeros, zeros_like,
 )  # fmt: skip
 
-from kerasnp.backend import arena, random, reference, threads
+from kerasnp.backend import arena, linalg, random, reference, threads
 from kerasnp.backend.activation import (  # noqa: F401
     constant_range, erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax,
     softmax_cross_entropy, softmax_cross_entropy_grad, softmax_grad, softplus,
@@ -41,7 +41,7 @@ from kerasnp.backend.conv import (  # noqa: F401
 from kerasnp.backend.conv_fused import conv_pool, conv_pool_grad  # noqa: F401
 from kerasnp.backend.gather import add_rows  # noqa: F401
 from kerasnp.backend.image import FILL_MODES, round_half_away, warp, warp_grad  # noqa: F401
-from kerasnp.backend.linear import dense, matmul, orthonormal, sum_rows  # noqa: F401
+from kerasnp.backend.linear import dense, einsum, matmul, orthonormal, sum_rows  # noqa: F401
 from kerasnp.backend.norm import (  # noqa: F401
     batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments, standardize, standardize_grad,
 )  # fmt: skip
@@ -58,6 +58,7 @@ from kerasnp.backend.windows import WINDOWS, window  # noqa: F401
 from kerasnp.utils import naming, session
 from kerasnp.utils.masks import get_mask as get_keras_mask  # noqa: F401
 from kerasnp.utils.masks import set_mask as set_keras_mask  # noqa: F401
+from kerasnp.utils.naming import name_scope  # noqa: F401
 
 
 def tensor(x, dtype=None):
@@ -134,6 +135,18 @@ def is_keras_tensor(x):
     return is_keras_tensor(x)
 
 
+def compute_output_spec(fn, *args, **kwargs):
+    """What `fn` returns for arguments with symbolic tensors among them: shapes and types, without values.
+
+    >>> import kerasnp
+    >>> compute_output_spec(lambda x: kerasnp.ops.sum(x, axis=-1), kerasnp.KerasTensor((None, 3)))
+    <KerasTensor shape=(None,), dtype=float32>
+    """
+    from kerasnp.autodiff.symbolic import infer
+
+    return infer(fn, args, kwargs)
+
+
 def get_uid(prefix=""):
     """How many times this has been asked for `prefix` since the last `clear_session`, from 1 on.
 
@@ -148,4 +161,4 @@ def is_float(dtype):
     return np.dtype(storage_dtype(dtype) if isinstance(dtype, str) else dtype).kind == "f"
 
 
-__all__ = ["arena", "random", "reference", "threads"]
+__all__ = ["arena", "linalg", "random", "reference", "threads"]

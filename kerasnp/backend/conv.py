@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from . import conv_batch_last, conv_depthwise, conv_plain, threads
+from . import conv_batch_last, conv_depthwise, conv_plain
 from .linear import sum_rows
 
 __all__ = ["conv", "conv_grad", "conv_grad_input", "conv_grad_kernel", "output_size", "same_padding"]
@@ -85,13 +85,8 @@ def conv_grad(
     return (
         conv_grad_input(dz, kernel, x.shape, *options) if wants[0] else None,
         conv_grad_kernel(x, dz, kernel.shape, *options) if wants[1] else None,
-        _sum_rows(dz) if wants[2] else None,
+        sum_rows(dz) if wants[2] else None,
     )
-
-
-def _sum_rows(dz):
-    with threads.quiet_blas():  # for the same bits with any number of threads
-        return sum_rows(dz)
 
 
 @in_float32

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from kerasnp.backend import arena, threads
+from kerasnp.backend import arena, linalg, threads
 
 # Multiplications and additions from which a product is shared among the threads (some 150 us of one), and of each part.
 SHARED_PRODUCT = 1 << 23
 PART = 1 << 26
-# Elements below which BLAS works with one thread anyway.
+# Elements below which BLAS works with one thread anyway (OpenBLAS shares from some 8000 on).
 SMALL_PRODUCT = 1 << 12
 
 _constants: dict = {}
@@ -35,6 +35,14 @@ def matmul(a, b, out=None):
     # BLAS would cut a product with a long row by the number of its threads, which changes the bits.
     with threads.quiet_blas():
         return np.matmul(a, b, out=out)
+
+
+def einsum(subscripts, *operands, optimize=False):
+    """numpy's einsum; several operands may meet in products of BLAS."""
+    if len(operands) == 1 or not optimize:
+        return np.einsum(subscripts, *operands)
+    with threads.quiet_blas():
+        return np.einsum(subscripts, *operands, optimize=optimize)
 
 
 def _cut(a, b):
@@ -69,6 +77,13 @@ def sum_rows(x, out=None):
     """Sum over all axes but the last, as `ones @ x`: eight times cheaper than `sum(axis=0)` on narrow arrays."""
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
         return np.sum(x.reshape(-1, x.shape[-1]), axis=0, out=out)
+    if x.size < SMALL_PRODUCT:
+        return _summed(x, out)
+    with threads.quiet_blas():
+        return _summed(x, out)
+
+
+def _summed(x, out):
     if x.ndim != 2:
         x = _batch_summed(x)
     return np.dot(constant(1, x.shape[0], x.dtype), x, out=out)
@@ -98,6 +113,5 @@ def _finish(z, b, activation):
 
 def orthonormal(x):
     """The orthonormal columns Q of x = Q @ R, with signs that make the diagonal of R positive."""
-    with threads.quiet_blas():
-        q, r = np.linalg.qr(x)
+    q, r = linalg.qr(x)
     return q * np.sign(np.diag(r))

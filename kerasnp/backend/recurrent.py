@@ -57,7 +57,8 @@ def recurrent(
     if grain < n:
         threads.parallel(shard, n, grain)
     else:
-        shard(0, n)
+        with threads.quiet_blas():
+            shard(0, n)
     saved = (cell, runs, x.shape, grain, backwards, sequences, zero_masked) if keep else None
     return y, last, saved
 
@@ -98,7 +99,8 @@ def recurrent_grad(saved, dy, dlast, wanted=(True, True, True, True)):
     if grain < n:
         threads.parallel(shard, n, grain)
     else:
-        shard(0, n)
+        with threads.quiet_blas():
+            shard(0, n)
     if not any(wanted[1:]):
         return dx, dstates, None, None, None
     # Added in the order of the batch, so that the bits do not depend on which thread was first.

@@ -107,7 +107,7 @@ class _Conv(Adaptable, ConvLayer, abstract=True):
         if self.filters % self.groups:
             raise ValueError(
                 f"{self._who}: The number of filters must be evenly divisible by the number of groups. "
-                f"Received: filters={filters}, groups={groups}"
+                f"Received: groups={groups}, filters={filters}."
             )
         self._set_window(kernel_size, strides, padding, data_format, dilation_rate)
         self._refuse_strides_with_dilation()

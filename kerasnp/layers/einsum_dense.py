@@ -1,5 +1,6 @@
 """EinsumDense: an affine layer for any arrangement of axes."""
 
+import copy
 import math
 import re
 
@@ -115,7 +116,7 @@ class EinsumDense(Adaptable, Layer):
             )
         self.kernel = self.add_weight(
             shape,
-            self.kernel_initializer,
+            self._scaled_by_equation(self.kernel_initializer),
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
             name="kernel",
@@ -138,6 +139,18 @@ class EinsumDense(Adaptable, Layer):
                 name="bias",
             )
         self._enable_lora_if_asked()
+
+    def _scaled_by_equation(self, initializer):
+        """The initializer, counting as inputs the axes of the kernel that are summed over, unless it says which those are."""
+        if not isinstance(initializer, initializers.VarianceScaling) or None not in (
+            initializer.input_axes, initializer.output_axes
+        ):  # fmt: skip
+            return initializer
+        initializer = copy.copy(initializer)
+        kept = [letter in self._outputs for letter in self._summed_with]
+        initializer.output_axes = [i for i, k in enumerate(kept) if k]
+        initializer.input_axes = [i for i, k in enumerate(kept) if not k]
+        return initializer
 
     def call(self, inputs):
         summed, kernel = self._summed(), self.kernel

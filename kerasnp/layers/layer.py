@@ -6,6 +6,7 @@ import inspect
 from kerasnp import backend as K
 from kerasnp import dtype_policies, regularizers
 from kerasnp.autodiff.symbolic import KerasTensor
+from kerasnp.autodiff.variable import scopes
 from kerasnp.layers.calls import Calls
 from kerasnp.layers.weights import Weights
 from kerasnp.saving.config import serialize_value
@@ -70,6 +71,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
             )
         self.name = name or naming.auto_name(naming.to_snake_case(type(self).__name__))
         self.path = self.name
+        for layer in self._layers:
+            self._adopt(layer)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
@@ -208,7 +211,10 @@ class Layer(Calls, Weights, Registered, abstract=True):
         >>> [float(loss) for loss in layer.losses]
         [1.0]
         """
-        self._losses.extend(loss if isinstance(loss, (list, tuple)) else [loss])
+        losses = loss if isinstance(loss, (list, tuple)) else [loss]
+        self._losses.extend(losses)
+        if scopes and scopes[-1].collect_losses:
+            scopes[-1].losses.extend(losses)
 
     def add_metric(self, value, name):
         """Show the mean of a number over the batches of an epoch in the logs, under `name`.
@@ -399,8 +405,10 @@ def _wrap_build(build):
                 given = {**dict(zip(names, args)), **kwargs}
                 given = {name: shape for name, shape in given.items() if shape is not None}
                 self._build_shapes = given if len(given) > 1 else None
+        self._enter_scope(naming.current_path())
         try:
-            build(self, *args, **kwargs)
+            with naming.scope_of(self.path):
+                build(self, *args, **kwargs)
         except BaseException:
             if first:
                 self._build_shape = self._build_shapes = None

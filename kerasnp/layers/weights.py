@@ -46,6 +46,7 @@ class Weights:
 
     def add_weight(
         self,
+        *args,
         shape=None,
         initializer=None,
         dtype=None,
@@ -72,7 +73,7 @@ class Weights:
         ['shift/shift']
 
         Args:
-            shape: its shape, `()` by default.
+            shape: its shape, `()` by default; this and the next two may be given by position.
             initializer: a name or initializer; Glorot uniform for floats by default, zeros for other types.
             dtype: its type, the layer's variable type by default.
             trainable: whether the optimizer may change it.
@@ -82,13 +83,12 @@ class Weights:
 
         Returns: the Variable.
 
-        Raises: ValueError for a shape with None in it.
+        Raises: ValueError for a shape with None in it, or a name in its place.
         """
-        if isinstance(shape, str):
-            raise ValueError(
-                f"{self._who}: the first argument of add_weight is the shape; pass the name by the keyword argument, "
-                f"as in add_weight(shape=..., name={shape!r})."
-            )
+        given = {"shape": shape, "initializer": initializer, "dtype": dtype}
+        if args:
+            given.update(self._positional(args, given))
+        shape, initializer, dtype = given.values()
         dtype = K.standardize_dtype(self.variable_dtype if dtype is None else dtype)
         if initializer is None:
             initializer = "glorot_uniform" if "float" in dtype else "zeros"
@@ -109,6 +109,27 @@ class Weights:
         self._track(variable)
         return variable
 
+    def _positional(self, args, named):
+        """The first arguments of `add_weight` by name."""
+        if isinstance(args[0], str):
+            raise ValueError(
+                f"{self._who}: the first argument of add_weight is the shape; pass the name by the keyword argument, "
+                f"as in add_weight(shape=..., name={args[0]!r})."
+            )
+        if len(args) > len(named):
+            raise TypeError(
+                f"{self._who}: add_weight() takes at most 3 positional arguments: {', '.join(named)}. Received: {len(args)}; "
+                "pass the others by keyword."
+            )
+        found = dict(zip(named, args))
+        for name in found:
+            if named[name] is not None:
+                raise ValueError(
+                    f"{self._who}: `{name}` was passed both positionally and as a keyword argument of add_weight. "
+                    f"Received: {found[name]!r} and {named[name]!r}"
+                )
+        return found
+
     def _track(self, value, inside=()):
         """Note a weight, layer, seed generator or metric that became part of this layer; `inside` holds the ids of the
         containers around it."""
@@ -121,6 +142,7 @@ class Weights:
         elif isinstance(value, Weights):
             if not any(value is layer for layer in self._layers):
                 self._layers.append(value)
+                self._adopt(value)
         elif isinstance(value, SeedGenerator):
             if not any(value is g for g in self._seed_generators):
                 self._seed_generators.append(value)
@@ -130,6 +152,29 @@ class Weights:
         elif isinstance(value, (list, tuple, dict)) and id(value) not in inside:
             for item in value.values() if isinstance(value, dict) else value:
                 self._track(item, (*inside, id(value)))
+
+    # Where the layer is in a model, which its weights tell: its name until it is part of another one.
+    path = ""
+
+    def _path_inside(self, weight):
+        """The path of a weight, from this layer or model on."""
+        return weight.path.removeprefix(f"{self.path}/")
+
+    def _adopt(self, layer):
+        """Have the paths of a layer without weights yet begin with this one's."""
+        if self.path and layer.path == layer.name and not layer.weights:
+            layer._set_path(f"{self.path}/{layer.name}")
+
+    def _enter_scope(self, scope):
+        """Build under the open scopes, unless that is where the layer is anyway."""
+        if scope and self.path != scope and not self.path.startswith(f"{scope}/") and not self._weights:
+            self._set_path(f"{scope}/{self.path}")
+
+    def _set_path(self, path):
+        before, self.path = self.path, path
+        for layer in self._layers:
+            if layer.path == f"{before}/{layer.name}":
+                layer._set_path(f"{path}/{layer.name}")
 
     def __setattr__(self, name, value):
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
@@ -278,7 +323,7 @@ class Weights:
         >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(4), kerasnp.layers.Dense(1)])
         >>> model.layers[0].trainable = False
         >>> [w.path for w in model.trainable_weights]
-        ['dense_1/kernel', 'dense_1/bias']
+        ['sequential/dense_1/kernel', 'sequential/dense_1/bias']
         """
         return self._trainable
 

@@ -58,6 +58,11 @@ class CompileLoss:
             self.loss = entries[0]
 
     @property
+    def alone(self):
+        """The one loss there is, if it has no weight."""
+        return self.loss if self._given_weights is None else None
+
+    @property
     def variables(self):
         """The state of the running means.
 

@@ -193,6 +193,11 @@ def _owning(layer, owners):
     return calling([inner for inner in layer._flatten_layers() if not hasattr(inner, "layers")], make)
 
 
+def _inside(model, weight):
+    """The path of a weight, from the model on; whole for a layer."""
+    return model._path_inside(weight) if hasattr(model, "layers") else weight.path
+
+
 def _weight_parts(layer):
     gates = {}
     for inner in layer._flatten_layers():
@@ -204,11 +209,11 @@ def _weight_parts(layer):
         if w.value.dtype.kind != "f":
             continue
         if id(w) not in gates:
-            yield Part(w.path, w)
+            yield Part(_inside(layer, w), w)
             continue
         width = w.shape[-1] // len(gates[id(w)])
         for k, gate in enumerate(gates[id(w)]):
-            yield Part(f"{w.path} of the {gate} gate", w, (..., slice(k * width, (k + 1) * width)))
+            yield Part(f"{_inside(layer, w)} of the {gate} gate", w, (..., slice(k * width, (k + 1) * width)))
 
 
 def _step_parts(shifts):

@@ -31,8 +31,8 @@ class Direct:
     @classmethod
     def of(cls, model, weights):
         """The direct steps of a stack that is built and compiled, or None where there is more to a step."""
-        loss = getattr(model._compile_loss, "loss", None)
-        if loss is None or model._compile_loss.weight is not None or model.optimizer.loss_scale_factor is not None:
+        loss = getattr(model._compile_loss, "alone", None)
+        if loss is None or model.optimizer.loss_scale_factor is not None:
             return None
         if not weights or any(w.regularizer is not None for w in weights):
             return None
@@ -44,9 +44,9 @@ class Direct:
             shape = layer.compute_output_shape(shape)
         return cls(layers, loss, weights, model.input_shape[1:], K.storage_dtype(model.compute_dtype))
 
-    def takes(self, x):
-        """Whether `x` is a batch as it was expected."""
-        expected = type(x) is K.ndarray and x.shape[1:] == self.shape and x.dtype == self.dtype and len(x) > 0
+    def takes(self, x, y):
+        """Whether a batch is as it was expected."""
+        expected = type(x) is K.ndarray is type(y) and x.shape[1:] == self.shape and x.dtype == self.dtype and len(x) > 0
         return expected and current() is None and get_mask(x) is None
 
     def step(self, x, y):

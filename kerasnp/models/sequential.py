@@ -87,6 +87,7 @@ class Sequential(Model):
             if shape is not None:
                 object.__setattr__(self, "_input_layer", InputLayer(batch_shape=shape, dtype=_input_dtype(layer)))
                 self._start(shape)
+        self._adopt(layer)
         if self._output_shape is not None:
             self._output_shape = self._extend(layer, self._output_shape)
         elif self.built:

@@ -339,7 +339,7 @@ class Steps:
         """Forward, backward, update; the logs are not computed, since nobody may want to see them."""
         weights, _, _, direct = self._training_parts()
         done = gradients = None
-        if direct is not None and sample_weight is None and y is not None and direct.takes(x):
+        if direct is not None and sample_weight is None and direct.takes(x, y):
             done = direct.step(x, y)
         if done is not None:
             loss_value, y_pred, gradients = done

@@ -103,6 +103,6 @@ class Muon(Optimizer):
         tall = x.shape[0] > x.shape[1]
         x = (x.T if tall else x) / (norm(x) + 1e-7)
         for _ in range(self.ns_steps):
-            a = x @ x.T
-            x = self.muon_a * x + (self.muon_b * a + self.muon_c * (a @ a)) @ x
+            a = K.matmul(x, x.T)
+            x = self.muon_a * x + K.matmul(self.muon_b * a + self.muon_c * K.matmul(a, a), x)
         return x.T if tall else x

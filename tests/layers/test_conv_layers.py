@@ -130,7 +130,7 @@ def test_transposed_convolution_is_the_adjoint():
             "`strides > 1` not supported in conjunction with",
         ),
         (lambda: layers.Conv2D(3, 3, groups=0), "number of groups must be a positive integer. Received: groups=0"),
-        (lambda: layers.Conv2D(3, 3, groups=2), r"evenly divisible by the number of groups. Received: filters=3, groups=2"),
+        (lambda: layers.Conv2D(3, 3, groups=2), r"evenly divisible by the number of groups. Received: groups=2, filters=3"),
         (lambda: layers.Conv2D(2, 3, data_format="first"), "data_format"),
         (lambda: layers.Conv2D(2, 3, activation="rel"), "Did you mean 'relu'"),
         (lambda: layers.Conv2D(2, 3, kernal_initializer="zeros"), "Unrecognized keyword arguments"),

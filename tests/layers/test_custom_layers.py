@@ -120,3 +120,17 @@ def test_a_class_of_the_program_is_found_in_memory_but_not_for_a_file(tmp_path):
     model.save(tmp_path / "m.keras")
     with pytest.raises((TypeError, ValueError), match="Doubles"):
         kerasnp.models.load_model(tmp_path / "m.keras")
+
+
+@pytest.mark.parametrize("args, options, error, match", [
+    (("kernel",), {}, ValueError, "name by the keyword argument"),
+    (("kernel",), {"shape": (2,)}, ValueError, "name by the keyword argument"),
+    (((2,),), {"shape": (2,)}, ValueError, "`shape` was passed both positionally and as a keyword argument"),
+    (((2,), "zeros", "float32", "kernel"), {}, TypeError, "takes at most 3 positional arguments"),
+])  # fmt: skip
+def test_misplaced_arguments_of_add_weight(args, options, error, match):
+    layer = kerasnp.layers.Layer()
+    with pytest.raises(error, match=match):
+        layer.add_weight(*args, **options)
+    assert layer.weights == []
+    assert layer.add_weight((3, 4), "ones", "float64", name="w").dtype == "float64"

@@ -185,3 +185,18 @@ def test_functions_are_the_layers():
 def test_mistakes(make, error, words):
     with pytest.raises(error, match=words):
         make()
+
+
+def test_the_kernels_of_attention_count_what_is_summed_over_as_inputs():
+    layer = layers.MultiHeadAttention(8, 16, kernel_initializer=kerasnp.initializers.LecunNormal(seed=1))
+    layer.build((None, 10, 32), (None, 10, 32))
+    for dense, inputs in ((layer.query_dense, 32), (layer.output_dense, 8 * 16)):
+        assert abs(dense.kernel.numpy().std() * inputs**0.5 - 1) < 0.05
+    dense = layers.EinsumDense("abc,cde->abde", (None, 4, 5), kernel_initializer=kerasnp.initializers.GlorotUniform(seed=1))
+    dense.build((None, 3, 6))
+    limit = (6 / (6 + 4 * 5)) ** 0.5
+    assert 0.9 * limit < abs(dense.kernel.numpy()).max() <= limit
+    given = kerasnp.initializers.GlorotUniform(seed=1, input_axes=[1], output_axes=[0])
+    dense = layers.EinsumDense("ab,bc->ac", 40, kernel_initializer=given)
+    dense.build((None, 2))
+    assert (dense.kernel.numpy() == given((2, 40))).all() and "input_axes" in dense.get_config()["kernel_initializer"]["config"]

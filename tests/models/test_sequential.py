@@ -18,7 +18,8 @@ def mlp():
 def test_weights_exist_as_soon_as_the_input_is_known():
     model = mlp()
     assert model.built and model.input_shape == (None, 3) and model.output_shape == (None, 2)
-    assert [w.path for w in model.weights] == ["dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"]
+    first, second = "sequential/dense", "sequential/dense_1"
+    assert [w.path for w in model.weights] == [f"{first}/kernel", f"{first}/bias", f"{second}/kernel", f"{second}/bias"]
     assert model.count_params() == 3 * 4 + 4 + 4 * 2 + 2
 
 
