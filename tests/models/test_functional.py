@@ -380,3 +380,22 @@ def test_warnings_see_the_end_of_a_graph():
     assert last_activation(kerasnp.Model(x, kerasnp.Model(x, layers.Dense(2)(x))(x))) == "linear"
     assert last_activation(kerasnp.Model(x, ops.sigmoid(x))) is None
     assert last_activation(kerasnp.Model(x, [x, probabilities])) is None
+
+
+def test_an_optional_input_may_be_left_out_of_training():
+    class Maybe(layers.Layer):
+        def call(self, x, y=None):
+            return x if y is None else x + y
+
+    a, b = kerasnp.Input((2,), name="a"), kerasnp.Input((2,), name="b", optional=True)
+    model = kerasnp.Model({"a": a, "b": b}, layers.Dense(1)(Maybe()(a, b)))
+    model.compile("sgd", "mse")
+    x, y = array(8, 2), array(8, 1)
+    for given in ({"a": x, "b": None}, {"a": x, "b": x}):
+        model.fit(given, y, batch_size=4, verbose=0, validation_split=0.25)
+        assert model.predict(given, batch_size=3, verbose=0).shape == (8, 1)
+        model.evaluate(given, y, verbose=0)
+    with pytest.raises(ValueError, match="input 'a' is not optional"):
+        model.predict({"a": None, "b": x}, verbose=0)
+    with pytest.raises(ValueError, match="fit: x holds no array; an input that is not optional"):
+        model.fit([None, None], y, verbose=0)
