@@ -4,7 +4,6 @@ import functools
 
 from kerasnp import backend as K
 from kerasnp import ops
-from kerasnp.ops.activation import Piecewise
 from kerasnp.saving.config import deserialize_keras_object
 from kerasnp.utils import registry
 
@@ -60,7 +59,7 @@ def relu6(x):
     >>> activations.relu6([-1.0, 3.0, 9.0])
     array([0., 3., 6.], dtype=float32)
     """
-    return ops.clip(x, 0, 6)
+    return ops.relu6(x)
 
 
 @_activation("activations")
@@ -128,7 +127,7 @@ def hard_sigmoid_keras2(x):
     >>> activations.hard_sigmoid_keras2([-3.0, 0.0, 1.0, 6.0]).round(3)
     array([0. , 0.5, 0.7, 1. ], dtype=float32)
     """
-    return Piecewise(0.2, 0.5)(ops.convert_to_tensor(x))
+    return ops.clip(ops.multiply(x, 0.2) + 0.5, 0.0, 1.0)
 
 
 @_activation("activations", "hard_swish")
@@ -139,7 +138,7 @@ def hard_silu(x):
     >>> activations.hard_silu(ops.array([-1.5, 0.0, 1.5, 6.0]))
     array([-0.375,  0.   ,  1.125,  6.   ], dtype=float32)
     """
-    return x * ops.hard_sigmoid(x)
+    return ops.hard_silu(x)
 
 
 @_activation("activations")
@@ -161,7 +160,7 @@ def tanh_shrink(x):
     >>> activations.tanh_shrink(ops.array([-2.0, 0.0, 2.0])).round(3)
     array([-1.036,  0.   ,  1.036], dtype=float32)
     """
-    return x - ops.tanh(x)
+    return ops.tanh_shrink(x)
 
 
 @_activation("activations")
@@ -172,7 +171,7 @@ def hard_tanh(x):
     >>> activations.hard_tanh([-3.0, 0.5, 3.0])
     array([-1. ,  0.5,  1. ], dtype=float32)
     """
-    return ops.clip(x, -1, 1)
+    return ops.hard_tanh(x)
 
 
 @_activation("activations")
@@ -183,7 +182,7 @@ def hard_shrink(x, threshold=0.5):
     >>> activations.hard_shrink([-2.0, 0.3, 0.7])
     array([-2. ,  0. ,  0.7], dtype=float32)
     """
-    return ops.where(ops.abs(ops.stop_gradient(x)) > threshold, x, 0)
+    return ops.hard_shrink(x, threshold)
 
 
 @_activation("activations")
@@ -194,7 +193,7 @@ def soft_shrink(x, threshold=0.5):
     >>> activations.soft_shrink(ops.array([-2.0, 0.25, 1.0]))
     array([-1.5,  0. ,  0.5], dtype=float32)
     """
-    return ops.maximum(x - threshold, 0) + ops.minimum(x + threshold, 0)
+    return ops.soft_shrink(x, threshold)
 
 
 @_activation("activations")
@@ -205,7 +204,7 @@ def threshold(x, threshold, default_value):
     >>> activations.threshold([-1.0, 0.5, 2.0], 1.0, default_value=-9.0)
     array([-9., -9.,  2.], dtype=float32)
     """
-    return ops.where(ops.stop_gradient(x) > threshold, x, default_value)
+    return ops.threshold(x, threshold, default_value)
 
 
 @_activation("activations")
@@ -249,7 +248,7 @@ def mish(x):
     >>> activations.mish(ops.array([-3.0, 0.0, 3.0])).round(3)
     array([-0.146,  0.   ,  2.987], dtype=float32)
     """
-    return x * ops.tanh(ops.softplus(x))
+    return ops.multiply(x, ops.tanh(ops.softplus(x)))
 
 
 @_activation("activations")
@@ -260,7 +259,7 @@ def celu(x, alpha=1.0):
     >>> activations.celu([-100.0, -1.0, 2.0], alpha=2.0).round(3)
     array([-2.   , -0.787,  2.   ], dtype=float32)
     """
-    return ops.maximum(x, 0) + alpha * ops.expm1(ops.minimum(x, 0) / alpha)
+    return ops.celu(x, alpha)
 
 
 @_activation("activations")
@@ -273,8 +272,7 @@ def glu(x, axis=-1):
     >>> activations.glu([[1.0, 2.0, 0.0, 100.0]])
     array([[0.5, 2. ]], dtype=float32)
     """
-    a, b = ops.split(x, 2, axis)
-    return a * ops.sigmoid(b)
+    return ops.glu(x, axis)
 
 
 @_activation("activations")
@@ -285,7 +283,7 @@ def log_sigmoid(x):
     >>> activations.log_sigmoid([-200.0, 0.0]).round(3)
     array([-200.   ,   -0.693], dtype=float32)
     """
-    return -ops.softplus(-ops.convert_to_tensor(x))
+    return ops.log_sigmoid(x)
 
 
 @_activation("activations")
@@ -296,7 +294,7 @@ def squareplus(x, b=4):
     >>> activations.squareplus(ops.array([-1.5, 0.0, 1.5]))
     array([0.5, 1. , 2. ], dtype=float32)
     """
-    return (x + ops.sqrt(ops.square(x) + b)) / 2
+    return ops.squareplus(x, b)
 
 
 @_activation("activations")
@@ -307,8 +305,7 @@ def sparse_plus(x):
     >>> activations.sparse_plus([-2.0, 0.0, 2.0])
     array([0.  , 0.25, 2.  ], dtype=float32)
     """
-    inside = ops.clip(x, -1, 1)
-    return ops.square(inside + 1) / 4 + ops.maximum(x, 1) - 1
+    return ops.sparse_plus(x)
 
 
 @_activation("activations")
@@ -319,7 +316,7 @@ def sparse_sigmoid(x):
     >>> activations.sparse_sigmoid(ops.array([-2.0, 0.5, 2.0]))
     array([0.  , 0.75, 1.  ], dtype=float32)
     """
-    return ops.clip((x + 1) / 2, 0, 1)
+    return ops.sparse_sigmoid(x)
 
 
 @_activation("activations")
@@ -364,17 +361,7 @@ def sparsemax(x, axis=-1):
     >>> activations.sparsemax(ops.array([[1.0, 1.5, -2.0]]))
     array([[0.25, 0.75, 0.  ]], dtype=float32)
     """
-    values = ops.stop_gradient(x)
-    values = K.moveaxis(values, axis, -1)
-    ordered = K.flip(K.sort(values, axis=-1), -1)
-    k = K.arange(1, values.shape[-1] + 1)
-    support = 1 + k * ordered > K.cumsum(ordered, axis=-1)
-    size = support.sum(axis=-1, keepdims=True)
-    inside = K.moveaxis(values > K.take_along_axis(ordered, size - 1, -1) - 0, -1, axis)
-    inside = inside | (ops.stop_gradient(x) == K.moveaxis(K.take_along_axis(ordered, size - 1, -1), -1, axis))
-    size = K.moveaxis(size, -1, axis)
-    tau = (ops.sum(ops.where(inside, x, 0), axis=axis, keepdims=True) - 1) / size.astype(values.dtype)
-    return ops.maximum(x - tau, 0)
+    return ops.sparsemax(x, axis)
 
 
 # Keras's second names.

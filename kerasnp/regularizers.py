@@ -139,11 +139,12 @@ class OrthogonalRegularizer(Regularizer):
         self.mode = mode
 
     def __call__(self, x):
+        x = ops.convert_to_tensor(x)
         if len(x.shape) != 2:
             raise ValueError(f"Inputs to OrthogonalRegularizer must have rank 2. Received: inputs.shape={tuple(x.shape)}")
         x = x if self.mode == "rows" else ops.transpose(x)
         n = x.shape[0]
-        unit = x / ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=1, keepdims=True), 1e-12))
+        unit = ops.divide(x, ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=1, keepdims=True), 1e-12)))
         cosines = ops.matmul(unit, ops.transpose(unit)) * (1 - ops.one_hot(ops.arange(n), n))
         return self.factor * 0.5 * ops.sum(ops.abs(cosines)) / (n * (n - 1) / 2)
 

@@ -17,8 +17,12 @@ from kerasnp.utils import nest
 from kerasnp.utils.masks import get_mask, set_mask
 from kerasnp.utils.naming import auto_name
 
-# Lengths for the first axis, usually the batch, and for the others, which must be long enough for a window.
-_TRIALS = ((2, 37), (3, 41))
+# Two lengths for the first axis, usually the batch, and two for the others, which must be long enough for a window.
+_USUAL = ((2, 5), (37, 41))
+# Two that many numbers divide.
+_DIVISIBLE = (24, 36)
+# Of how many other lengths something is made of before it counts as impossible, and the longest among them.
+_ATTEMPTS, _LONG = 100, 4096
 
 
 class NoValues(ValueError, AttributeError):
@@ -128,24 +132,56 @@ def is_symbolic(*structures):
     return any(isinstance(leaf, KerasTensor) for leaf in nest.flatten(structures))
 
 
-def infer(function, args, kwargs):
-    """What `function` returns for arguments with symbolic tensors in them, arrays as symbolic tensors."""
+def infer(function, args, kwargs, search=False):
+    """What `function` returns for arguments with symbolic tensors in them, arrays as symbolic tensors.
+
+    With `search`, where it refuses the lengths tried, others are, such as those of the other arguments.
+    """
+    leaves = nest.flatten((args, kwargs))
+    tensors = [x for x in leaves if isinstance(x, KerasTensor)]
 
     def trial(lengths):
+        lengths = iter(lengths)
+
         def stand_in(x):
             if not isinstance(x, KerasTensor):
                 return x
-            shape = [lengths[i > 0] if n is None else n for i, n in enumerate(x.shape)]
-            return np.ones(shape, K.storage_dtype(x.dtype))
+            return _stand_in([next(lengths) if n is None else n for n in x.shape], K.storage_dtype(x.dtype))
 
         arguments, options = nest.map_structure(stand_in, (list(args), dict(kwargs)))
         with stop_recording(), np.errstate(all="ignore"):
             return function(*arguments, **options)
 
-    first = trial(_TRIALS[0])
-    if not any(None in x.shape for x in nest.flatten((args, kwargs)) if isinstance(x, KerasTensor)):
-        return nest.map_structure(lambda y: _outcome(y, y), first)
-    return nest.map_structure(_outcome, first, trial(_TRIALS[1]))
+    usual = [_USUAL[i > 0] for x in tensors for i, n in enumerate(x.shape) if n is None]
+    if not usual:
+        return nest.map_structure(lambda y: _outcome(y, y), trial(()))
+    refusal = None
+    for pairs in _candidates(usual, leaves) if search else (usual,):
+        try:
+            return nest.map_structure(_outcome, *map(trial, zip(*pairs)))
+        except (ValueError, IndexError) as error:
+            refusal = refusal or error
+    raise refusal
+
+
+def _stand_in(shape, dtype):
+    """Ones; square matrices of floats have an inverse and are positive definite."""
+    ones = np.ones(shape, dtype)
+    if len(shape) > 1 and shape[-1] == shape[-2] and ones.dtype.kind == "f":
+        ones[..., range(shape[-1]), range(shape[-1])] += 1
+    return ones
+
+
+def _candidates(usual, leaves):
+    """Pairs of lengths for the open axes, those first that leave most of them open."""
+    yield usual
+    known = {n for x in leaves for n in getattr(x, "shape", (x,)) if type(n) is int and 1 < n < _LONG}
+    choices = [(pair, _DIVISIBLE, *((n, n) for n in sorted(known))) for pair in usual]
+    # A length that several axes share is as open as one of its own.
+    alike = [[pair] * len(usual) for pair in (*_USUAL, _DIVISIBLE)]
+    rest = itertools.islice(itertools.product(*choices), 1, 4096)
+    yield from alike
+    yield from sorted(rest, key=lambda pairs: sum(m == n for m, n in pairs))[:_ATTEMPTS]
 
 
 def _outcome(first, second):
@@ -163,7 +199,8 @@ def traced(function, kind, elementwise=False):
 
     Args:
         kind: its public name.
-        elementwise: whether the output has the shape to which the arguments broadcast.
+        elementwise: whether the output has the shape to which the arguments broadcast. Others follow their rule
+            `symbolic`, if they have one, or are tried on arrays of several lengths.
     """
 
     @functools.wraps(function)
@@ -174,11 +211,16 @@ def traced(function, kind, elementwise=False):
             # Costs nothing where there are values.
             return Function(wrapper, kind).on_symbols(*args, **kwargs)
 
-    wrapper.outcome = functools.partial(_broadcast if elementwise else infer, function)
+    wrapper.outcome = functools.partial(_by_broadcasting if elementwise else _by_rule_or_trials, function)
     return wrapper
 
 
-def _broadcast(function, args, kwargs):
+def _by_rule_or_trials(function, args, kwargs):
+    rule = getattr(function, "symbolic", None)
+    return infer(function, args, kwargs, search=True) if rule is None else rule(*args, **kwargs)
+
+
+def _by_broadcasting(function, args, kwargs):
     """What an elementwise function returns: its type by a trial on single numbers, the shape by rule."""
     shapes = []
 
@@ -252,6 +294,6 @@ def _inferred(name, method):
         if name in ("reshape", "transpose"):
             rest = args[1] if len(args) == 2 else args[1:]
             return _functions[name](args[0], rest or None) if name == "transpose" else _functions[name](args[0], rest)
-        return infer(method, args, kwargs)
+        return infer(method, args, kwargs, search=True)
 
     return wrapper

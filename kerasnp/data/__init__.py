@@ -10,6 +10,7 @@ _HOMES = {
     "split_dataset": "arrays",
     "pad_sequences": "windows",
     "timeseries_dataset_from_array": "windows",
+    "audio_dataset_from_directory": "audio",
     "image_dataset_from_directory": "folders",
     "text_dataset_from_directory": "folders",
 }

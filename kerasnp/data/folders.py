@@ -42,6 +42,10 @@ class FileBatches(PyDataset):
             x, y = x[0], None if y is None else y[0]
         return x if y is None else (x, y)
 
+    def __iter__(self):
+        yield from super().__iter__()
+        self.on_epoch_end()
+
     def on_epoch_end(self):
         if self.rng is not None:
             self.rng.shuffle(self.order)
@@ -220,9 +224,13 @@ def _dataset(
 def _check(who, labels, label_mode, class_names, split, subset, shuffle, seed):
     check.one_of("label_mode", label_mode, ("int", "categorical", "binary", None), who)
     if isinstance(labels, str) and labels != "inferred":
-        raise ValueError(f"{who}: labels must be 'inferred', None or a list of class numbers. Received: {labels!r}")
+        raise ValueError(
+            f"{who}: The `labels` argument should be 'inferred', None or a list of class numbers. Received: labels={labels!r}"
+        )
     if class_names is not None and not isinstance(labels, str):
-        raise ValueError(f"{who}: class_names name folders, so they go with labels='inferred'. Received: labels={labels!r}")
+        raise ValueError(
+            f"{who}: You can only pass `class_names` if labels='inferred', since they name folders. Received: labels={labels!r}"
+        )
     if (split is None) != (subset is None):
         raise ValueError(f"{who}: validation_split and subset go together. Received: {split} and {subset!r}")
     if split is not None and not 0 < split < 1:
@@ -252,13 +260,17 @@ def _find(who, directory, labels, class_names, suffixes, links):
         paths += found
         numbers += [number] * len(found)
     if not paths:
-        raise ValueError(f"{who}: no files ending in {', '.join(suffixes)} were found in {directory!r}.")
+        kind = {IMAGES: "images", TEXTS: "text files"}.get(suffixes, "audio files")
+        raise ValueError(f"{who}: No {kind} found in {directory!r}: none of its files ends in {', '.join(suffixes)}.")
     if inferred:
         return paths, np.asarray(numbers, "int32"), names
     if labels is None:
         return paths, None, None
     if len(labels) != len(paths):
-        raise ValueError(f"{who}: labels must be one per file. Received: {len(labels)} labels and {len(paths)} files.")
+        raise ValueError(
+            f"{who}: the number of labels must match the number of files. "
+            f"Received: {len(labels)} labels and {len(paths)} files"
+        )
     return paths, np.asarray(labels, "int32"), [str(label) for label in sorted(set(labels))]
 
 

@@ -33,7 +33,9 @@ def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncati
     maxlen = max(map(len, sequences), default=0) if maxlen is None else check.integer("maxlen", maxlen, "pad_sequences")
     rest = next((np.shape(s)[1:] for s in sequences if len(s)), ())
     if isinstance(value, str) and np.dtype(dtype).kind not in "OU":
-        raise ValueError(f"pad_sequences: text needs dtype=object. Received: dtype={dtype} and value={value!r}")
+        raise ValueError(
+            f"pad_sequences: `dtype` {dtype} is not compatible with text such as value={value!r}; use dtype=object."
+        )
     padded = np.full((len(sequences), maxlen, *rest), value, dtype=dtype)
     for i, sequence in enumerate(sequences):
         if not len(sequence) or not maxlen:
@@ -123,11 +125,12 @@ def timeseries_dataset_from_array(
     data = np.asarray(data)
     start = 0 if start_index is None else check.integer("start_index", start_index, who)
     end = len(data) if end_index is None else check.integer("end_index", end_index, who)
-    if not 0 <= start < end <= len(data):
-        raise ValueError(
-            f"{who}: start_index and end_index must satisfy 0 <= start_index < end_index <= {len(data)}. "
-            f"Received: {start_index} and {end_index}"
-        )
+    for name, index, fits in (("end_index", end, 0 < end <= len(data)), ("start_index", start, 0 <= start < end)):
+        if not fits:
+            raise ValueError(
+                f"{who}: `{name}` must be such that 0 <= start_index < end_index <= {len(data)}, the length of the data. "
+                f"Received: {name}={index}"
+            )
     count = end - start - (sequence_length - 1) * sampling_rate
     if targets is not None:
         targets = np.asarray(targets)[start:end]

@@ -24,9 +24,9 @@ from kerasnp.ops.ctc_decode import ctc_decode  # noqa: F401
 from kerasnp.ops.elementwise import Binary, Unary  # noqa: F401
 from kerasnp.ops.elementwise import (  # noqa: F401
     abs, absolute, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, cast, cbrt, ceil, clip, cos, cosh,
-    deg2rad, divide, erf, erfc, erfinv, exp, exp2, expm1, floor, fmod, hypot, i0, log, log1p, log2, log10, logaddexp, logaddexp2,
-    maximum, minimum, mod, multiply, negative, power, rad2deg, reciprocal, relu, round, rsqrt, sigmoid, sign, sin, sinh,
-    softplus, sqrt, square, stop_gradient, subtract, tan, tanh, true_divide, trunc, where,
+    deg2rad, divide, erf, erfc, erfinv, exp, exp2, expm1, floor, fmod, hypot, i0, log, log1p, log2, log10, logaddexp,
+    logaddexp2, maximum, minimum, mod, multiply, negative, power, rad2deg, reciprocal, relu, round, rsqrt, sigmoid, sign,
+    sin, sinh, softplus, sqrt, square, stop_gradient, subtract, tan, tanh, true_divide, trunc, where,
 )  # fmt: skip
 from kerasnp.ops.forward import jvp  # noqa: F401
 from kerasnp.ops.linear import dense, dot, einsum, matmul, outer, tensordot  # noqa: F401

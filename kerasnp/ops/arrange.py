@@ -55,16 +55,25 @@ class Update(Operator):
 
 
 def slice(inputs, start_indices, shape):
-    """The part of `inputs` of `shape` that begins at `start_indices`.
+    """The part of `inputs` of `shape` that begins at `start_indices`; a length of -1 reaches to the end.
 
     >>> from kerasnp import ops
     >>> x = ops.reshape(ops.arange(12), (3, 4))
     >>> ops.slice(x, (1, 2), (2, 2))
     array([[ 6,  7],
            [10, 11]], dtype=int32)
+
+    Raises: ValueError where there are not as many indices and lengths as axes.
     """
-    starts = [int(i) for i in stop_gradient(start_indices)]
-    return GetItem(tuple(_span(i, n) for i, n in zip(starts, shape, strict=True)))(convert(inputs))
+    inputs = convert(inputs)
+    starts, lengths = ([int(i) for i in stop_gradient(v)] for v in (start_indices, shape))
+    if not len(starts) == len(lengths) == inputs.ndim:
+        raise ValueError(
+            "slice: the number of dimensions in `start_indices` must match the number of dimensions in `inputs`, and the "
+            "number of dimensions in `inputs` must match the number of dimensions in `shape`. "
+            f"Received: inputs.shape={tuple(inputs.shape)}, start_indices={starts}, shape={lengths}"
+        )
+    return GetItem(tuple(builtins.slice(i, None if n == -1 else i + n) for i, n in zip(starts, lengths)))(inputs)
 
 
 def slice_update(inputs, start_indices, updates):
@@ -151,7 +160,7 @@ def unstack(x, num=None, axis=0):
     Raises: ValueError where `num` is given and not the length of the axis.
     """
     x = convert(x)
-    n = x.shape[axis]
+    n = x.shape[check.axis(axis, x.ndim, "unstack")]
     if num not in (None, n):
         raise ValueError(f"unstack: num must be the length of axis {axis}, {n}. Received: num={num}")
     return [squeeze(part, axis) for part in split(x, n, axis)] if n else []
@@ -174,7 +183,7 @@ def roll(x, shift, axis=None):
     x = convert(x)
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(check.axis(a, x.ndim, "roll") for a in ((axis,) if isinstance(axis, int) else axis))
     shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
     for n, a in zip(shifts, axes, strict=True):
         cut = -n % x.shape[a] if x.shape[a] else 0
@@ -190,11 +199,18 @@ def rot90(array, k=1, axes=(0, 1)):
     >>> ops.rot90([[1, 2], [3, 4]])
     array([[2, 4],
            [1, 3]], dtype=int32)
+
+    Raises: ValueError for fewer than two axes, or twice the same.
     """
-    first, second = axes
+    array = convert(array)
+    if array.ndim < 2:
+        raise ValueError(f"rot90: the array must have at least two axes. Received: array.shape={tuple(array.shape)}")
+    first, second = (check.axis(a, array.ndim, "rot90", "axes") for a in axes)
+    if first == second:
+        raise ValueError(f"rot90: axes must be two different axes of the array. Received: axes={axes}")
     for _ in range(k % 4):
         array = flip(swapaxes(array, first, second), first)
-    return convert(array)
+    return array
 
 
 def fliplr(x):
@@ -435,17 +451,27 @@ def meshgrid(*x, indexing="xy"):
     return grids
 
 
+def _block_size(value, who):
+    if check.integer("block_size", value, who) < 2:
+        raise ValueError(f"{who}: `block_size` must be at least 2. Received: block_size={value}")
+    return value
+
+
 def space_to_depth(x, block_size, data_format="channels_last"):
     """Blocks of pixels as channels: (n, h, w, c) becomes (n, h / b, w / b, b * b * c).
 
     >>> from kerasnp import ops
     >>> ops.space_to_depth(ops.reshape(ops.arange(4), (1, 2, 2, 1)), 2)
     array([[[[0, 1, 2, 3]]]], dtype=int32)
+
+    Raises: ValueError for a block size below 2, or one that does not divide height and width.
     """
-    x, b = convert(x), block_size
+    x, b = convert(x), _block_size(block_size, "space_to_depth")
     if K.standardize_data_format(data_format) == "channels_first":
         return moveaxis(space_to_depth(moveaxis(x, 1, -1), b), -1, 1)
     n, h, w, c = x.shape
+    if h % b or w % b:
+        raise ValueError(f"space_to_depth: block_size={b} must divide height and width. Received: x.shape={tuple(x.shape)}")
     return reshape(
         transpose(reshape(x, (n, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5)), (n, h // b, w // b, b * b * c)
     )
@@ -458,11 +484,15 @@ def depth_to_space(x, block_size, data_format="channels_last"):
     >>> ops.depth_to_space(ops.reshape(ops.arange(4), (1, 1, 1, 4)), 2)[0, :, :, 0]
     array([[0, 1],
            [2, 3]], dtype=int32)
+
+    Raises: ValueError for a block size below 2, or a number of channels that its square does not divide.
     """
-    x, b = convert(x), block_size
+    x, b = convert(x), _block_size(block_size, "depth_to_space")
     if K.standardize_data_format(data_format) == "channels_first":
         return moveaxis(depth_to_space(moveaxis(x, 1, -1), b), -1, 1)
     n, h, w, c = x.shape
+    if c % b**2:
+        raise ValueError(f"depth_to_space: {b}^2 must divide the channels. Received: x.shape={tuple(x.shape)}")
     return reshape(transpose(reshape(x, (n, h, w, b, b, c // b**2)), (0, 1, 3, 2, 4, 5)), (n, h * b, w * b, c // b**2))
 
 

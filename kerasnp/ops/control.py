@@ -1,5 +1,7 @@
 """Loops and branches: plain Python, since every operator runs at once, and the tape sees through them."""
 
+import re
+
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
 from kerasnp.autodiff.tape import current
@@ -37,7 +39,10 @@ def cond(pred, true_fn, false_fn):
     >>> ops.cond(ops.sum([1, 2]) > 2, lambda: "large", lambda: "small")
     'large'
     """
-    return true_fn() if bool(stop_gradient(pred)) else false_fn()
+    pred = stop_gradient(pred)
+    if pred.size != 1:
+        raise ValueError(f"cond: pred must be one truth value. Received: an array of shape {pred.shape}")
+    return true_fn() if pred.item() else false_fn()
 
 
 def switch(index, branches, *operands):
@@ -102,13 +107,18 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
         reverse: go from the last entry to the first; the ys stay in the order of the xs.
         unroll: accepted.
 
-    Raises: ValueError where neither xs nor length is given.
+    Raises: TypeError for an f that cannot be called; ValueError where neither xs nor length is given, or another unroll.
     """
+    if not callable(f):
+        raise TypeError(f"scan: `f` should be a callable. Received: f={f!r}")
+    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+        raise ValueError(f"scan: `unroll` must be a positive integer or a boolean. Received: unroll={unroll!r}")
     if xs is None and length is None:
         raise ValueError(
-            "scan: give xs to run along, or the length of a run without them. Received: xs=None, length=None"
+            "scan: give xs to scan over and let `length` be None, or the length of a run without them. "
+            "Received: xs=None, length=None"
         )
-    n = length if xs is None else len(_leaves(xs)[0])
+    n = length if xs is None else len(convert(_leaves(xs)[0]))
     carry, ys = init, []
     for i in reversed(range(n)) if reverse else range(n):
         carry, y = f(carry, None if xs is None else _entry(xs, i))
@@ -129,7 +139,12 @@ def associative_scan(f, elems, reverse=False, axis=0):
         elems: an array, or a tuple, list or dictionary of arrays.
         reverse: start from the last entry.
     """
-    n = _leaves(elems)[0].shape[axis]
+    if not callable(f):
+        raise TypeError(f"associative_scan: `f` should be a callable. Received: f={f!r}")
+    lengths = {convert(leaf).shape[axis] for leaf in _leaves(elems)}
+    if len(lengths) > 1:
+        raise ValueError(f"associative_scan: all arrays must have the same first dimension. Received: {sorted(lengths)}")
+    (n,) = lengths
     parts = [_entry(elems, i, axis) for i in range(n)]
     parts = parts[::-1] if reverse else parts
     results = parts[:1]
@@ -146,7 +161,7 @@ def map(f, xs):
     >>> ops.map(lambda row: ops.sum(row), ops.array([[1, 2], [3, 4]]))
     array([3, 7], dtype=int32)
     """
-    n = len(_leaves(xs)[0])
+    n = len(convert(_leaves(xs)[0]))
     return _each(lambda *parts: stack(parts), *(f(_entry(xs, i)) for i in range(n)))
 
 
@@ -162,29 +177,56 @@ def vectorized_map(function, elements):
 
 
 def vectorize(pyfunc, *, excluded=None, signature=None):
-    """A function of arrays out of one of scalars, called element by element with broadcasting.
+    """A function of arrays out of one of scalars, or of smaller arrays, called for each with broadcasting.
 
     >>> from kerasnp import ops
     >>> larger = ops.vectorize(lambda a, b: a if a > b else b)
     >>> larger([1, 5], [[2], [4]])
     array([[2, 5],
            [4, 5]], dtype=int32)
+    >>> ops.vectorize(ops.trace, signature="(n,n)->()")(ops.ones((2, 3, 3)))
+    array([3., 3.], dtype=float32)
 
-    Raises: ValueError for `excluded` or `signature`.
+    Args:
+        excluded: the positions and names of arguments that are handed on whole.
+        signature: the axes that pyfunc takes of each argument and gives in each result, such as `"(n,m),(m)->(n)"`.
+
+    Raises: ValueError for a signature of another form, or for as many arguments as it does not name.
     """
-    if excluded or signature:
-        raise ValueError("vectorize: excluded and signature are not supported; write a lambda, or use vectorized_map.")
+    whole = set(excluded or ())
+    cores = None if signature is None else _cores(signature)
 
-    def function(*args):
-        args = [convert(a) for a in args]
-        shape = K.broadcast_shapes(*(a.shape for a in args))
+    def function(*args, **kwargs):
+        args = [a if i in whole else convert(a) for i, a in enumerate(args)]
+        kwargs = {name: a if name in whole else convert(a) for name, a in kwargs.items()}
+        slots = [(args, i) for i in range(len(args)) if i not in whole] + [(kwargs, n) for n in kwargs if n not in whole]
+        given = [holder[key] for holder, key in slots]
+        if cores is not None and len(cores) != len(given):
+            raise ValueError(f"vectorize: signature={signature!r} is of {len(cores)} arguments. Received: {len(given)}")
+        outer = [a.shape[: a.ndim - n] for a, n in zip(given, cores or [0] * len(given))]
+        shape = K.broadcast_shapes(*outer)
         places = [
-            K.broadcast_to(K.arange(int(K.prod(a.shape, dtype=int))).reshape(a.shape), shape).reshape(-1) for a in args
+            K.broadcast_to(K.arange(int(K.prod(own, dtype=int))).reshape(own), shape).reshape(-1) for own in outer
         ]
-        flat = [a.reshape(-1) for a in args]
-        return stack([pyfunc(*(a[int(i)] for a, i in zip(flat, at))) for at in zip(*places)]).reshape(shape)
+        rows = [a.reshape((-1, *a.shape[len(own) :])) for a, own in zip(given, outer)]
+        results = []
+        for at in zip(*places):
+            parts, named = list(args), dict(kwargs)
+            for (holder, key), row, i in zip(slots, rows, at):
+                (parts if holder is args else named)[key] = row[int(i)]
+            results.append(pyfunc(*parts, **named))
+        return _each(lambda *r: stack(r).reshape((*shape, *convert(r[0]).shape)), *results)
 
     return function
+
+
+def _cores(signature):
+    """The number of axes of each argument by a signature."""
+    group = r"\(\s*(?:\w+(?:\s*,\s*\w+)*)?\s*\)"
+    groups = rf"{group}(?:\s*,\s*{group})*"
+    if not re.fullmatch(rf"\s*{groups}\s*->\s*{groups}\s*", signature):
+        raise ValueError(f"vectorize: a signature looks like '(n,m),(m)->(n)'. Received: signature={signature!r}")
+    return [len(re.findall(r"\w+", core)) for core in re.findall(r"\([^)]*\)", signature.split("->")[0])]
 
 
 class CustomGradient(Operator):

@@ -111,7 +111,7 @@ def conv(
         kernel: (*kernel_size, channels / groups, filters).
         strides, dilation_rate: an int or one per spatial axis.
         padding: `"valid"`, `"same"`, or `"causal"` for one axis.
-        groups: the channels are cut into so many groups, each with its own filters.
+        groups: the channels are cut into so many groups, each with its own filters; by default as many as fit the kernel.
         bias: (filters,) or None.
         activation: a function of `kerasnp.activations` or None.
         max_pool: (size, strides, padding) of a max-pooling that follows in the same step; the activation must be None or
@@ -123,6 +123,8 @@ def conv(
     rank = len(kernel.shape) - 2
     channels_first = K.standardize_data_format(data_format) == "channels_first"
     x = move_channels(inputs, last=True) if channels_first else inputs
+    if groups == 1 and len(x.shape) == rank + 2 and kernel.shape[-2]:
+        groups = max(x.shape[-1] // kernel.shape[-2], 1)
     if len(x.shape) != rank + 2 or x.shape[-1] != kernel.shape[-2] * groups:
         raise ValueError(
             f"conv: the kernel of shape {tuple(kernel.shape)} with groups={groups} expects {rank + 2} axes and "

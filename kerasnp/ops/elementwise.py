@@ -58,7 +58,7 @@ def floating_operands(x1, x2):
 
 def countable(x):
     """An operator input, booleans as integers."""
-    return x.astype(K.int32) if getattr(x, "dtype", None) == bool else x
+    return x.astype(K.int32) if getattr(x, "dtype", None) == "bool" else x
 
 
 def countable_operands(x1, x2):

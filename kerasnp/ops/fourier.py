@@ -176,12 +176,29 @@ def _window(window, length, n, dtype):
     if window is None:
         values = K.ones(length)
     elif isinstance(window, str):
-        check.one_of("window", window, ("hann", "hamming"), "stft")
+        if window not in ("hann", "hamming"):
+            raise ValueError(
+                f"stft: If a string is passed to `window`, it must be one of 'hann', 'hamming'. Received: window={window!r}"
+            )
         values = K.window(window, length, periodic=True)
     else:
         values = stop_gradient(window)
+        if values.shape != (length,):
+            raise ValueError(
+                f"stft: The shape of `window` must be equal to (sequence_length,), ({length},). Received: {values.shape}"
+            )
     before = (n - length) // 2
     return K.pad(values, (before, n - length - before)).astype(dtype)
+
+
+def _check_frames(who, sequence_length, sequence_stride, fft_length):
+    check.positive_int("sequence_length", sequence_length, who)
+    check.positive_int("sequence_stride", sequence_stride, who)
+    if fft_length < sequence_length:
+        raise ValueError(
+            f"{who}: `fft_length` must equal or exceed `sequence_length`. "
+            f"Received: fft_length={fft_length}, sequence_length={sequence_length}"
+        )
 
 
 def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=True):
@@ -198,11 +215,7 @@ def stft(x, sequence_length, sequence_stride, fft_length, window="hann", center=
 
     Raises: ValueError for an fft_length below sequence_length.
     """
-    if fft_length < sequence_length:
-        raise ValueError(
-            "stft: fft_length must be at least sequence_length. "
-            f"Received: fft_length={fft_length}, sequence_length={sequence_length}"
-        )
+    _check_frames("stft", sequence_length, sequence_stride, fft_length)
     x = floating(x)
     if center:
         x = pad(x, [(0, 0)] * (x.ndim - 1) + [(fft_length // 2, fft_length // 2)], mode="reflect")
@@ -222,9 +235,12 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
     Args:
         length: how many numbers of the signal are wanted, by default all.
         sequence_length, sequence_stride, fft_length, window, center: as for `stft`.
+
+    Raises: ValueError as `stft` does.
     """
     from kerasnp.ops.arrange import Scatter
 
+    _check_frames("istft", sequence_length, sequence_stride, fft_length)
     frames = irfft(x, fft_length)
     dtype = stop_gradient(frames).dtype
     w = _window(window, sequence_length, fft_length, dtype)
@@ -280,6 +296,10 @@ def view_as_complex(x):
     >>> from kerasnp import ops
     >>> ops.view_as_complex([[1.0, 2.0], [0.0, 3.0]])
     array([1.+2.j, 0.+3.j], dtype=complex64)
+
+    Raises: ValueError for a last axis of another length.
     """
     values = stop_gradient(x)
+    if values.ndim < 1 or values.shape[-1] != 2:
+        raise ValueError(f"view_as_complex: Last dimension of input must be size 2. Received: x.shape={values.shape}")
     return values[..., 0] + 1j * values[..., 1]

@@ -300,6 +300,13 @@ def _solve(a, b, triangle):
     return reshape(y, y.shape[:-1]) if vector else y
 
 
+def _matrices(x, who):
+    x = floating(x)
+    if x.ndim < 2:
+        raise ValueError(f"{who}: Input should have rank >= 2, (..., m, n). Received: x.shape={tuple(x.shape)}")
+    return x
+
+
 def qr(x, mode="reduced"):
     """q with orthonormal columns and the upper triangle r, x = q @ r; `mode` is `"reduced"` or `"complete"`.
 
@@ -312,13 +319,13 @@ def qr(x, mode="reduced"):
            [2., 3.],
            [0., 0.]], dtype=float32))
 
-    Raises: ValueError for another mode.
+    Raises: ValueError for another mode, or an x of fewer than two axes.
     """
     if mode not in ("reduced", "complete"):
         raise ValueError(
             f"`mode` argument value not supported. Expected one of {{'reduced', 'complete'}}. Received: mode={mode}"
         )
-    return Qr(mode)(floating(x))
+    return Qr(mode)(_matrices(x, "qr"))
 
 
 def eigh(x):
@@ -415,13 +422,14 @@ def lu_factor(x):
     (array([[ 2. ,  6. ],
            [ 0.5, -1. ]], dtype=float32), array([1, 1], dtype=int32))
 
-    Raises: ValueError for an x that is not square.
+    Raises: ValueError for an x of fewer than two axes.
     """
-    lu = K.array(stop_gradient(_square(x, "lu_factor")))
-    n = lu.shape[-1]
-    matrices, pivots = lu.reshape(-1, n, n), K.zeros((*lu.shape[:-2], n), K.int32)
-    for a, p in zip(matrices, pivots.reshape(-1, n)):
-        for i in range(n):
+    lu = K.array(stop_gradient(_matrices(x, "lu_factor")))
+    m, n = lu.shape[-2:]
+    steps = min(m, n)
+    matrices, pivots = lu.reshape(-1, m, n), K.zeros((*lu.shape[:-2], steps), K.int32)
+    for a, p in zip(matrices, pivots.reshape(-1, steps)):
+        for i in range(steps):
             p[i] = j = i + int(K.argmax(K.abs(a[i:, i])))
             a[[i, j]] = a[[j, i]]
             if a[i, i] != 0:

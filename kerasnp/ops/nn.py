@@ -1,8 +1,9 @@
 """Activations and encodings composed of other operators."""
 
 from kerasnp import backend as K
+from kerasnp.ops.activation import hard_sigmoid
 from kerasnp.ops.elementwise import (
-    abs, clip, convert, expm1, floating, log10, maximum, minimum, operands, relu, sigmoid, softplus, sqrt, square,
+    abs, clip, convert, expm1, floating, log10, maximum, minimum, operands, sigmoid, softplus, sqrt, square,
     stop_gradient, tanh, where,
 )  # fmt: skip
 from kerasnp.ops.reduce import mean
@@ -49,7 +50,7 @@ def hard_silu(x):
     array([-0.375,  0.   ,  1.125,  6.   ], dtype=float32)
     """
     x = floating(x)
-    return x * clip(x / 6 + 0.5, 0, 1)
+    return x * hard_sigmoid(x)
 
 
 hard_swish = hard_silu
@@ -107,7 +108,7 @@ def celu(x, alpha=1.0):
     array([-2.   , -0.787,  2.   ], dtype=float32)
     """
     x = floating(x)
-    return relu(x) + alpha * expm1(minimum(x, 0) / alpha)
+    return maximum(x, 0) + alpha * expm1(minimum(x, 0) / alpha)
 
 
 def glu(x, axis=-1):

@@ -2,9 +2,11 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
-from kerasnp.ops.elementwise import _floating, convert, square, subtract
+from kerasnp.ops.elementwise import _floating, abs, cast, clip, convert, divide, maximum, power, square, subtract
 from kerasnp.ops.reduce import mean
+from kerasnp.ops.reduce import sum as sum_
 from kerasnp.ops.shape import moveaxis
+from kerasnp.utils import check
 
 
 class BatchNormTraining(Operator):
@@ -77,7 +79,8 @@ class LayerNorm(Operator):
         x_hat, inverse_std = K.standardize(x, self.axes, self.epsilon)
         self.save(x_hat, inverse_std, parameters)
         y = x_hat * parameters[0] if self.scale else x_hat
-        return y + parameters[-1] if self.center else y
+        y = y + parameters[-1] if self.center else y
+        return y if y.dtype is x.dtype else y.astype(x.dtype, copy=False)
 
     def backward(self, dy):
         x_hat, inverse_std, parameters = self.saved
@@ -117,7 +120,8 @@ class RmsNorm(Operator):
         inverse = 1 / K.sqrt(K.mean(x * x, axis=self.axes, keepdims=True) + x.dtype.type(self.epsilon))
         x_hat = x * inverse
         self.save(x_hat, inverse, scale)
-        return x_hat if scale is None else x_hat * scale
+        y = x_hat if scale is None else x_hat * scale
+        return y if y.dtype is x.dtype else y.astype(x.dtype, copy=False)
 
     def backward(self, dy):
         x_hat, inverse, scale = self.saved
@@ -172,7 +176,9 @@ def batch_normalization_training(x, axes, scale=None, offset=None, epsilon=1e-3)
 
 
 def _axes(axis, ndim):
-    return tuple(sorted(a % ndim for a in (axis if isinstance(axis, (list, tuple)) else (axis,))))
+    if axis is None:
+        return tuple(range(ndim))
+    return tuple(sorted(check.axis(a, ndim, "normalize") for a in (axis if isinstance(axis, (list, tuple)) else (axis,))))
 
 
 def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
@@ -222,19 +228,27 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
 
 
 def normalize(x, axis=-1, order=2, epsilon=None):
-    """x divided by its Euclidean length over `axis`, or by epsilon where that is larger.
+    """x divided by its length over `axis`, or by epsilon where that is larger; the length is sum(|x|^order)^(1/order).
 
     >>> from kerasnp import ops
     >>> ops.normalize([[3.0, 4.0], [0.0, 0.0]]).round(3)
     array([[0.6, 0.8],
            [0. , 0. ]], dtype=float32)
 
-    Raises: ValueError for another order than 2.
+    Args:
+        axis: an axis, several, or None for all.
+        order: an integer from 1, 2 for the Euclidean length.
+
+    Raises: ValueError for another order.
     """
-    if order != 2:
-        raise ValueError(f"normalize: only the Euclidean length is supported. Received: order={order!r}; use order=2.")
-    x = _floating(x)
-    return Normalize(_axes(axis, len(x.shape)), K.epsilon() if epsilon is None else epsilon)(x)
+    if isinstance(order, bool) or not isinstance(order, int) or order < 1:
+        raise ValueError(f"normalize: Argument `order` must be an int >= 1. Received: order={order!r}")
+    x, epsilon = _floating(x), K.epsilon() if epsilon is None else epsilon
+    axes = _axes(axis, len(x.shape))
+    if order == 2:
+        return Normalize(axes, epsilon)(x)
+    length = power(sum_(power(abs(x), order), axes, keepdims=True), 1 / order)
+    return divide(x, maximum(length, epsilon))
 
 
 def moments(x, axes, keepdims=False, synchronized=False):
@@ -248,6 +262,11 @@ def moments(x, axes, keepdims=False, synchronized=False):
     """
     if synchronized:
         raise ValueError("moments: synchronized=True needs several devices; use synchronized=False.")
+    x = _floating(x)
+    if x.dtype == "float16":
+        # Their squares leave its range.
+        limit = float(K.finfo(K.storage_dtype("float16")).max)
+        return tuple(cast(clip(y, -limit, limit), "float16") for y in moments(cast(x, "float32"), axes, keepdims))
     m = mean(x, axes, keepdims=True)
     variance = mean(square(subtract(x, m)), axes, keepdims)
     return (m if keepdims else mean(x, axes)), variance

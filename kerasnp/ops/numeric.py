@@ -63,6 +63,11 @@ def average(x, axis=None, weights=None):
     if weights is None:
         return mean(x, axis)
     x, w = floating_operands(convert(x), convert(weights))
+    if w.shape != x.shape and not isinstance(axis, int):
+        raise ValueError(
+            "average: weights of another shape than x need one axis, which they belong to. "
+            f"Received: x.shape={tuple(x.shape)}, weights.shape={tuple(w.shape)}, axis={axis}"
+        )
     if w.shape != x.shape:
         w = reshape(w, [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
     return sum_(x * w, axis) / sum_(w + K.zeros(x.shape, stop_gradient(x).dtype), axis)
@@ -144,9 +149,13 @@ def inner(x1, x2):
     >>> ops.inner([[1, 2], [3, 4]], [10, 1])
     array([12, 34], dtype=int32)
     """
-    a, b = operands(x1, x2)
+    a, b = alike((x1, x2))
     if a.ndim == 0 or b.ndim == 0:
         return a * b
+    if a.shape[-1] != b.shape[-1]:
+        raise ValueError(
+            f"inner: the last dimension of both arrays must agree. Received: shapes {tuple(a.shape)} and {tuple(b.shape)}"
+        )
     flat = Matmul()(reshape(a, (-1, a.shape[-1])), swapaxes(reshape(b, (-1, b.shape[-1])), 0, 1))
     return reshape(flat, (*a.shape[:-1], *b.shape[:-1]))
 
@@ -206,6 +215,8 @@ def correlate(x1, x2, mode="valid"):
     Raises: ValueError for another mode.
     """
     a, v = floating_operands(convert(x1), convert(x2))
+    if a.ndim != 1 or v.ndim != 1:
+        raise ValueError(f"correlate: both arrays must have one axis. Received: shapes {tuple(a.shape)} and {tuple(v.shape)}")
     n, m = a.shape[0], v.shape[0]
     if mode not in ("valid", "same", "full"):
         raise ValueError(f"correlate: mode must be 'valid', 'same' or 'full'. Received: mode={mode!r}")

@@ -61,9 +61,11 @@ class Extremum(Reduction):
     """y = the largest or smallest x; on ties the gradient is shared evenly."""
 
     kernel: object = None
+    # What an empty reduction gives, where that is told.
+    bound: dict = {}
 
     def forward(self, x):
-        y = K.asarray(type(self).kernel(x, axis=self.axis, keepdims=self.keepdims))
+        y = K.asarray(type(self).kernel(x, axis=self.axis, keepdims=self.keepdims, **self.bound))
         self.save(x, y)
         return y
 
@@ -166,7 +168,11 @@ def max(x, axis=None, keepdims=False, initial=None):
     >>> ops.max([[1, 7], [5, 3]], axis=1)
     array([7, 5], dtype=int32)
     """
-    y = Max(axis, keepdims)(convert(x))
+    op = Max(axis, keepdims)
+    x = convert(x)
+    if initial is not None and x.size == 0:
+        op.bound = {"initial": initial}
+    y = op(x)
     return y if initial is None else maximum(y, initial)
 
 
@@ -177,7 +183,11 @@ def min(x, axis=None, keepdims=False, initial=None):
     >>> ops.min([[1, 7], [5, 3]], axis=1)
     array([1, 3], dtype=int32)
     """
-    y = Min(axis, keepdims)(convert(x))
+    op = Min(axis, keepdims)
+    x = convert(x)
+    if initial is not None and x.size == 0:
+        op.bound = {"initial": initial}
+    y = op(x)
     return y if initial is None else minimum(y, initial)
 
 

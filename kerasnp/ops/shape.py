@@ -4,9 +4,11 @@ import math
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.tape import current
 from kerasnp.autodiff.variable import Variable, install_arithmetic
 from kerasnp.ops.elementwise import alike, cast, convert, stop_gradient
+from kerasnp.utils import check
 
 
 class Reshape(Operator):
@@ -45,8 +47,9 @@ class Concatenate(Operator):
         self.axis = axis
 
     def forward(self, *xs):
+        y = K.concatenate(xs, self.axis)
         self.save([x.shape[self.axis] for x in xs])
-        return K.concatenate(xs, self.axis)
+        return y
 
     def backward(self, dy):
         return tuple(K.split(dy, K.cumsum(self.saved[0])[:-1], self.axis))
@@ -226,8 +229,10 @@ def reshape(x, newshape):
     array([[0, 1, 2],
            [3, 4, 5]], dtype=int32)
 
-    Raises: ValueError where the numbers of elements differ.
+    Raises: ValueError where the numbers of elements differ, or for other lengths below 0.
     """
+    if isinstance(newshape, (list, tuple)) and (newshape.count(-1) > 1 or any(type(n) is int and n < -1 for n in newshape)):
+        raise ValueError(f"reshape: newshape may have one -1 and no other length below 0. Received: newshape={newshape}")
     return Reshape(newshape)(convert(x))
 
 
@@ -237,8 +242,13 @@ def transpose(x, axes=None):
     >>> from kerasnp import ops
     >>> ops.transpose(ops.ones((2, 3, 4)), (0, 2, 1)).shape
     (2, 4, 3)
+
+    Raises: ValueError where `axes` are not a permutation of x's.
     """
-    return Transpose(axes)(convert(x))
+    x = convert(x)
+    if axes is not None and sorted(check.axis(a, x.ndim, "transpose", "axes") for a in axes) != list(range(x.ndim)):
+        raise ValueError(f"transpose: axes must be a valid permutation of the {x.ndim} axes. Received: axes={list(axes)}")
+    return Transpose(axes)(x)
 
 
 def moveaxis(x, source, destination):
@@ -249,7 +259,10 @@ def moveaxis(x, source, destination):
     (8, 3, 32, 32)
     """
     x = convert(x)
-    sources, destinations = ([a % x.ndim for a in ((v,) if isinstance(v, int) else v)] for v in (source, destination))
+    sources, destinations = (
+        [check.axis(a, x.ndim, "moveaxis", name) for a in ((v,) if isinstance(v, int) else v)]
+        for name, v in (("source", source), ("destination", destination))
+    )
     order = [a for a in range(x.ndim) if a not in sources]
     for to, origin in sorted(zip(destinations, sources)):
         order.insert(to, origin)
@@ -266,6 +279,7 @@ def swapaxes(x, axis1, axis2):
     """
     x = convert(x)
     order = list(range(x.ndim))
+    axis1, axis2 = check.axis(axis1, x.ndim, "swapaxes", "axis1"), check.axis(axis2, x.ndim, "swapaxes", "axis2")
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return Transpose(tuple(order))(x)
 
@@ -306,7 +320,7 @@ def ravel(x):
 
 
 def concatenate(xs, axis=0):
-    """The arrays one after the other along an axis; their other axes are of equal lengths.
+    """The arrays one after the other along an axis, their other axes of equal lengths; each as one row for `axis=None`.
 
     >>> from kerasnp import ops
     >>> ops.concatenate([[[1, 2]], [[3, 4], [5, 6]]], axis=0)
@@ -314,7 +328,8 @@ def concatenate(xs, axis=0):
            [3, 4],
            [5, 6]], dtype=int32)
     """
-    return Concatenate(axis)(*alike(xs))
+    xs = alike(xs)
+    return Concatenate(0)(*map(ravel, xs)) if axis is None else Concatenate(axis)(*xs)
 
 
 def stack(x, axis=0):
@@ -341,13 +356,13 @@ def split(x, indices_or_sections, axis=0):
     """
     x = convert(x)
     if isinstance(indices_or_sections, int):
-        size = x.shape[axis]
+        size = x.shape[check.axis(axis, x.ndim, "split")]
         if size % indices_or_sections:
             raise ValueError(
                 f"split: axis {axis} must divide into {indices_or_sections} equal parts. Received: x.shape={x.shape}"
             )
         step = size // indices_or_sections
-        indices_or_sections = list(range(step, size, step))
+        indices_or_sections = [step * i for i in range(1, indices_or_sections)]
     return list(Split(list(indices_or_sections), axis)(x))
 
 
@@ -406,7 +421,14 @@ def pad(x, pad_width, mode="constant", constant_values=None):
     Args:
         mode: `"constant"`, or where the elements come from: `"reflect"`, `"symmetric"`, `"edge"`, `"wrap"`.
         constant_values: the elements of the mode `"constant"`, 0 by default.
+
+    Raises: ValueError for constant_values with another mode.
     """
+    if constant_values is not None and mode != "constant":
+        raise ValueError(
+            "pad: Argument `constant_values` can only be provided when `mode == 'constant'`. "
+            f"Received: mode={mode!r}, constant_values={constant_values}"
+        )
     x = convert(x)
     width = K.broadcast_to(K.asarray(pad_width), (x.ndim, 2))
     return Pad([(int(a), int(b)) for a, b in width], mode, constant_values)(x)
@@ -575,6 +597,8 @@ def convert_to_numpy(x):
     >>> ops.convert_to_numpy(Variable([1.0, 2.0]))
     array([1., 2.], dtype=float32)
     """
+    if isinstance(x, KerasTensor):
+        raise ValueError(f"convert_to_numpy: a symbolic KerasTensor has no values to convert. Received: {x}")
     return K.array(stop_gradient(x))
 
 

@@ -2,8 +2,9 @@
 
 from kerasnp import backend as K
 from kerasnp.autodiff.operator import Operator
+from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.ops.arrange import Scatter
-from kerasnp.ops.elementwise import convert, floating, stop_gradient
+from kerasnp.ops.elementwise import convert, floating, stop_gradient, where
 from kerasnp.ops.reduce import sum as sum_
 from kerasnp.ops.shape import expand_dims, moveaxis, ravel, reshape, take, take_along_axis
 
@@ -182,7 +183,19 @@ def histogram(x, bins=10, range=None):
     Args:
         bins: how many.
         range: (lowest, highest), by default those of x; what lies outside is not counted.
+
+    Raises: ValueError for an x of several axes, or other `bins` or `range`.
     """
+    x = stop_gradient(x)
+    if x.ndim != 1:
+        raise ValueError(f"histogram: Input tensor must be 1-dimensional. Received: x.shape={x.shape}")
+    if isinstance(bins, bool) or not isinstance(bins, int) or bins < 0:
+        raise ValueError(f"histogram: Argument `bins` should be a non-negative integer. Received: bins={bins!r}")
+    if range is not None and (not isinstance(range, (tuple, list)) or len(range) != 2 or range[0] > range[1]):
+        raise ValueError(
+            "histogram: Argument `range` must be a tuple of two elements, the lowest and the highest. "
+            f"Received: range={range!r}"
+        )
     counts, edges = K.histogram(stop_gradient(x), bins=bins, range=range)
     return counts.astype(K.int32), edges.astype(K.storage_dtype(K.floatx()))
 
@@ -190,7 +203,8 @@ def histogram(x, bins=10, range=None):
 def unique(
     x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
 ):
-    """The different elements (or entries along an axis) in rising order; with `size`, cut or filled to that many.
+    """The different elements (or entries along an axis) in rising order, each NaN one of its own; with `size`, cut or
+    filled to that many.
 
     The indices of first places, the indices that restore x, and the counts come after it where asked for, int32.
 
@@ -204,9 +218,14 @@ def unique(
         return_inverse=return_inverse,
         return_counts=return_counts,
         axis=axis,
+        equal_nan=False,
     )
     parts = list(found) if isinstance(found, tuple) else [found]
     parts[1:] = [p.astype(K.int32) for p in parts[1:]]
+    if size is not None and return_counts:
+        counts = K.zeros(size, K.int32)
+        counts[: len(parts[-1])] = parts[-1][:size]
+        parts[-1] = counts
     if size is not None:
         along = axis or 0
         values = parts[0]
@@ -219,6 +238,21 @@ def unique(
         else:
             parts[0] = K.take(values, K.arange(size), along)
     return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+def _unique_symbolic(
+    x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None, fill_value=None
+):
+    """How many different elements there are is open."""
+    shape = (size,) if axis is None else tuple(size if a == axis % x.ndim else n for a, n in enumerate(x.shape))
+    along = x.size if axis is None else x.shape[axis]
+    parts = [KerasTensor(shape, x.dtype)]
+    parts += [KerasTensor((n,), "int32") for n, asked in ((size, return_index), (along, return_inverse)) if asked]
+    parts += [KerasTensor((size,), "int32")] * return_counts
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+unique.symbolic = _unique_symbolic
 
 
 def isin(x1, x2, assume_unique=False, invert=False):
@@ -239,6 +273,9 @@ def nonzero(x):
     (array([0, 1], dtype=int32), array([1, 0], dtype=int32))
     """
     return tuple(i.astype(K.int32) for i in K.nonzero(stop_gradient(x)))
+
+
+nonzero.symbolic = lambda x: tuple(KerasTensor((None,), "int32") for _ in x.shape)
 
 
 def count_nonzero(x, axis=None):
@@ -279,7 +316,7 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
     )
     kept = [a for a in range(x.ndim) if a not in axes]
     rows = sort(reshape(moveaxis(x, axes, range(-len(axes), 0)), [*(x.shape[a] for a in kept), -1]))
-    place = K.asarray(q, K.float64) * (rows.shape[-1] - 1)
+    place = K.asarray(q, K.float64).reshape(-1) * (rows.shape[-1] - 1)
     low, high = K.floor(place), K.ceil(place)
     share = {
         "linear": place - low,
@@ -291,8 +328,10 @@ def quantile(x, q, axis=None, method="linear", keepdims=False):
     if method not in share:
         raise ValueError(f"quantile: method must be one of {', '.join(map(repr, share))}. Received: method={method!r}")
     weight = K.asarray(share[method], stop_gradient(x).dtype)
-    y = take(rows, low.astype(int), -1) * (1 - weight) + take(rows, high.astype(int), -1) * weight
-    y = moveaxis(y, -1, 0) if q.ndim else y
+    low, high = take(rows, low.astype(int), -1), take(rows, high.astype(int), -1)
+    # Infinity times nothing would be NaN.
+    y = moveaxis(where(weight == 1, 0, low) * (1 - weight) + where(weight == 0, 0, high) * weight, -1, 0)
+    y = reshape(y, (*q.shape, *y.shape[1:]))
     return expand_dims(y, tuple(a + q.ndim for a in axes)) if keepdims else y
 
 
@@ -360,9 +399,24 @@ def segment_prod(data, segment_ids, num_segments=None, sorted=False):
     return SegmentProd(ids, count)(data)
 
 
+def _segments_symbolic(data, segment_ids, num_segments=None, sorted=False):
+    """As many segments as told, or a number that the ids decide."""
+    return KerasTensor((num_segments, *data.shape[1:]), data.dtype)
+
+
+for function in (segment_sum, segment_max, segment_min, segment_prod):
+    function.symbolic = _segments_symbolic
+
+
 def _segments(ids, count, data):
     """Ids as integers with their entries, those outside the segments left out, as on JAX."""
     ids, data = stop_gradient(ids).astype(int), convert(data)
+    if ids.ndim != 1 or ids.shape[0] != data.shape[0]:
+        raise ValueError(
+            "Argument `segment_ids` should be an 1-D vector, a number for each entry of `data`: "
+            "Argument `segment_ids` and `data` should have same leading dimension. "
+            f"Received: segment_ids.shape={ids.shape}, data.shape={tuple(data.shape)}"
+        )
     count = int(ids.max(initial=-1)) + 1 if count is None else count
     inside = (ids >= 0) & (ids < count)
     return (ids, count, data) if inside.all() else (ids[inside], count, take(data, K.nonzero(inside)[0], axis=0))

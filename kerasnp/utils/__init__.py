@@ -27,6 +27,7 @@ _HOMES = {
     "disable_interactive_logging": "kerasnp.utils.io_utils",
     "enable_interactive_logging": "kerasnp.utils.io_utils",
     "is_interactive_logging_enabled": "kerasnp.utils.io_utils",
+    "audio_dataset_from_directory": "kerasnp.data",
     "image_dataset_from_directory": "kerasnp.data",
     "pad_sequences": "kerasnp.data",
     "split_dataset": "kerasnp.data",

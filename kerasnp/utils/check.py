@@ -81,6 +81,16 @@ def int_tuple(name, value, length, who=None, minimum=1):
     return values
 
 
+def axis(value, ndim, who, name="axis"):
+    """An axis of an array of `ndim` axes, counted from the front."""
+    number = integer(name, value, who)
+    if not -ndim <= number < ndim:
+        raise ValueError(
+            f"{who}: {name} {value} is out of bounds for an array of {ndim} axes; expected an integer in [{-ndim}, {ndim})."
+        )
+    return number % ndim
+
+
 def shape(value, name="shape", who=None):
     """A tuple of ints or None from any spelling of a shape."""
     try:

@@ -159,8 +159,8 @@ def _download(origin: str, path: str, file_hash: str | None, algorithm: str) -> 
             os.fsync(file.fileno())
         if file_hash and digest.hexdigest() != file_hash.lower():
             raise ValueError(
-                f"get_file: the download from {origin} is incomplete or not the expected file: its {algorithm} should "
-                f"be {file_hash} but is {digest.hexdigest()}."
+                f"get_file: Incomplete or corrupted file, or not the expected one, from {origin}: its {algorithm} should be "
+                f"{file_hash} but is {digest.hexdigest()}."
             )
         os.replace(partial, path)
     finally:

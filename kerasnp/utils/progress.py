@@ -314,7 +314,7 @@ class Progbar:
         unit_name="step",
     ):
         if stateful_metrics is not None and stateless_metrics is not None:
-            raise ValueError("Progbar: give stateful_metrics or stateless_metrics, not both: each implies the other.")
+            raise ValueError("Progbar: Only one of stateful_metrics and stateless_metrics may be given: each implies the rest.")
         self.target, self.width, self.verbose = target, width, verbose
         self.stateful_metrics, self.stateless_metrics = stateful_metrics, stateless_metrics
         self.values = {}

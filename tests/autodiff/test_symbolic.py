@@ -181,3 +181,31 @@ def test_what_a_list_gets_later_is_tracked():
     layer = Grows()
     layer(np.ones((1, 2), "float32"))
     assert [w.shape for w in layer.weights] == [(2, 2), (2,), (2, 3), (3,), (3, 4), (4,)]
+
+
+@pytest.mark.parametrize(
+    "function, shapes, expected",
+    [
+        (ops.add, [(None, 3), (2, None)], (2, 3)),
+        (ops.add, [(None, 3), (None, 1, 3)], (None, None, 3)),
+        (ops.matmul, [(None, None), (None, 3)], (None, 3)),
+        (ops.where, [(None, 3), (2, 1), (2, 3)], (2, 3)),
+        (lambda x: ops.split(x, 6)[0], [(None, 4)], (None, 4)),
+        (lambda x: ops.reshape(x, (3, 2)), [(None, 3)], (3, 2)),
+        (lambda x: x[7], [(None, 4)], (4,)),
+        (ops.unique, [(None, 4)], (None,)),
+        (lambda x: ops.unique(x, size=5), [(3, 4)], (5,)),
+        (lambda x: ops.nonzero(x)[1], [(3, 4)], (None,)),
+        (lambda x: ops.segment_sum(x, np.array([0, 1, 1])), [(3, 4)], (None, 4)),
+        (ops.inv, [(None, 3, 3)], (None, 3, 3)),
+        (ops.cholesky, [(3, 3)], (3, 3)),
+        (lambda x: ops.map(lambda row: row[0], x), [(None, 4)], (None,)),
+    ],
+)
+def test_lengths_that_must_agree_or_that_values_decide(function, shapes, expected):
+    assert function(*map(KerasTensor, shapes)).shape == expected
+
+
+def test_lengths_that_cannot_agree():
+    with pytest.raises(ValueError, match="broadcast"):
+        ops.add(KerasTensor((None, 3)), KerasTensor((2, 4)))

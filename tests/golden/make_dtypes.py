@@ -64,7 +64,10 @@ CALLS = {
         identity(2, dtype=x.dtype)
     """,
 }
-CALLS = {kind: [call.strip() for line in text.split("\n") for call in line.split(" | ") if call.strip()] for kind, text in CALLS.items()}
+CALLS = {
+    kind: [call.strip() for line in text.split("\n") for call in line.split(" | ") if call.strip()]
+    for kind, text in CALLS.items()
+}
 ARGUMENTS = {
     "pairs": list(itertools.product(TYPES, TYPES)),
     "any and integer": list(itertools.product(TYPES, INTEGERS)),
@@ -101,7 +104,9 @@ def main():
                 return "-"
 
     answers = {
-        call: " ".join(answer(call, arguments) for arguments in ARGUMENTS[kind]) for kind, calls in CALLS.items() for call in calls
+        call: " ".join(answer(call, arguments) for arguments in ARGUMENTS[kind])
+        for kind, calls in CALLS.items()
+        for call in calls
     }
     metadata = {"made_by": "tests/golden/make_dtypes.py", "keras": keras.__version__, "backend": keras.backend.backend()}
     path = pathlib.Path(__file__).with_name("dtypes.json")

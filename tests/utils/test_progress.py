@@ -327,7 +327,7 @@ def test_progbar_averages_what_is_not_stateful(capsys):
 
 
 def test_progbar_refuses_both_lists():
-    with pytest.raises(ValueError, match="stateful_metrics or stateless_metrics, not both"):
+    with pytest.raises(ValueError, match="Only one of stateful_metrics and stateless_metrics"):
         Progbar(1, stateful_metrics=[], stateless_metrics=[])
 
 
