@@ -438,12 +438,8 @@ def last_activation(model):
     >>> last_activation(kerasnp.Sequential([kerasnp.layers.Dense(2, "softmax"), kerasnp.layers.Dropout(0.5)]))
     'softmax'
     """
-    from kerasnp.models.sequential import Sequential
-
-    if not isinstance(model, Sequential):
-        return None
-    for layer in reversed(model.layers):
-        if isinstance(layer, Sequential):
+    for layer in _from_the_output(model):
+        if hasattr(layer, "call") and hasattr(layer, "layers"):
             return last_activation(layer)
         layer = getattr(layer, "layer", layer)  # TimeDistributed
         kind = type(layer).__name__
@@ -455,6 +451,19 @@ def last_activation(model):
         activation = getattr(layer, "activation", None)
         return getattr(activation, "__name__", None)
     return None
+
+
+def _from_the_output(model):
+    """The layers of a stack from the last to the first; those of a graph with one output, as far as they are in a row."""
+    from kerasnp.models.sequential import Sequential
+
+    if isinstance(model, Sequential):
+        yield from reversed(model.layers)
+    elif hasattr(model, "_graph") and len(model.outputs) == 1:
+        node = model.outputs[0].node
+        while node is not None and node.inputs:
+            yield node.operation
+            node = node.inputs[0].node if len(node.inputs) == 1 else None
 
 
 def is_logits(loss):
@@ -552,7 +561,8 @@ def unscaled_inputs(model, x):
     """Whole numbers between 0 and 255, some above 200, into a stack whose layers take them as they are."""
     from kerasnp.models.sequential import Sequential
 
-    if not isinstance(model, Sequential) or not isinstance(x, K.ndarray) or x.ndim < 2 or x.dtype.kind not in "iuf":
+    stack = isinstance(model, Sequential) or hasattr(model, "_graph")
+    if not stack or not isinstance(x, K.ndarray) or x.ndim < 2 or x.dtype.kind not in "iuf":
         return None
     features = x.size // max(len(x), 1)
     if features < 16:
@@ -560,6 +570,8 @@ def unscaled_inputs(model, x):
     for layer in model._flatten_layers():
         if type(layer).__name__ in SCALING or not type(layer).__module__.startswith("kerasnp."):
             return None
+        if not all(hasattr(operation, "call") for operation in getattr(layer, "operations", ())):
+            return None  # a function in a graph may scale them
     sample = x[: max(VALUES // features, 1)]
     if not (sample.min() >= 0 and 200 < sample.max() <= 255 and (sample == K.rint(sample)).all()):
         return None

@@ -42,7 +42,10 @@ class Weights:
 
         Raises: ValueError for a shape with None in it.
         """
-        return self.add_weight(shape, initializer, dtype, trainable, autocast, regularizer, constraint, name=name)
+        return self.add_weight(
+            shape, initializer, dtype, trainable=trainable, autocast=autocast, regularizer=regularizer, constraint=constraint,
+            name=name,
+        )  # fmt: skip
 
     def add_weight(
         self,

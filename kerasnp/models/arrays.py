@@ -27,9 +27,12 @@ def as_array(name, value, who):
 
 
 def as_input(value, who):
-    """The inputs of a model: one array, or a list, tuple or dictionary of several, each an array."""
+    """The inputs of a model: one array, or a list, tuple or dictionary of several, each an array or, if optional, None."""
     if _is_several(value):
-        return nest.map_structure(lambda v: as_array("x", v, who), value)
+        arrays = nest.map_structure(lambda v: None if v is None else as_array("x", v, who), value)
+        if all(a is None for a in nest.flatten(arrays)):
+            raise ValueError(f"{who}: x holds no array; an input that is not optional needs one. Received: x={value!r}")
+        return arrays
     return as_array("x", value, who)
 
 
@@ -63,15 +66,17 @@ def _is_several(value):
     """Whether `value` holds an array for each input, and not the numbers of one array."""
     if isinstance(value, dict):
         return len(value) > 1
-    if not isinstance(value, (list, tuple)) or not all(getattr(v, "shape", ()) or _is_several(v) for v in value):
+    if not isinstance(value, (list, tuple)) or not all(v is None or getattr(v, "shape", ()) or _is_several(v) for v in value):
         return False
+    if any(v is None for v in value):
+        return True  # an optional input is left out
     # One row in a list is a batch of one; a batch in a list is the one input there is.
     return len(value) > 1 or len(value) == 1 and len(getattr(value[0], "shape", (1, 1))) > 1
 
 
 def rows(x):
     """How many samples there are in one input or several."""
-    return len(x) if type(x) is np.ndarray else len(nest.flatten(x)[0])
+    return len(x) if type(x) is np.ndarray else len(next(a for a in nest.flatten(x) if a is not None))
 
 
 def _numeric(name, array, who):

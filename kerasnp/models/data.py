@@ -56,7 +56,7 @@ class ArrayData:
         self.x = as_input(x, who)
         self.y = None if y is None else as_labels("y", y, who)
         self.sample_weight = weights_beside(self.y, sample_weight, who)
-        inputs = nest.flatten(self.x)
+        inputs = [a for a in nest.flatten(self.x) if a is not None]
         if any(a.ndim == 0 for a in inputs):
             raise ValueError(f"{who}: x must be an array with a batch axis. Received: a scalar")
         given = {f"input {i}" if i else "x": a for i, a in enumerate(inputs)}

@@ -9,6 +9,7 @@ and leaves everything else to the tape.
 from kerasnp import backend as K
 from kerasnp.autodiff.tape import Tape, current
 from kerasnp.autodiff.variable import Variable
+from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
 from kerasnp.ops.activation import lent_by
 from kerasnp.utils.masks import get_mask
@@ -29,18 +30,19 @@ class Direct:
 
     @classmethod
     def of(cls, model, weights):
-        """The direct steps of a Sequential that is built and compiled, or None where there is more to a step."""
+        """The direct steps of a stack that is built and compiled, or None where there is more to a step."""
         loss = getattr(model._compile_loss, "alone", None)
         if loss is None or model.optimizer.loss_scale_factor is not None:
             return None
         if not weights or any(w.regularizer is not None for w in weights):
             return None
         shape = (1, *model.input_shape[1:])
-        for layer in model.layers:
+        layers = [layer for layer in model.layers if not isinstance(layer, InputLayer)]
+        for layer in layers:
             if not _is_plain(layer, model.compute_dtype) or layer.operators(shape) is None:
                 return None
             shape = layer.compute_output_shape(shape)
-        return cls(model.layers, loss, weights, model.input_shape[1:], K.storage_dtype(model.compute_dtype))
+        return cls(layers, loss, weights, model.input_shape[1:], K.storage_dtype(model.compute_dtype))
 
     def takes(self, x, y):
         """Whether a batch is as it was expected."""

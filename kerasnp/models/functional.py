@@ -11,6 +11,7 @@ from kerasnp.autodiff.tape import stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.calls import _training
 from kerasnp.models import graph_config
+from kerasnp.models.direct import Direct
 from kerasnp.models.graph import Graph, is_layer
 from kerasnp.models.model import Model
 from kerasnp.models.plan import Plan
@@ -385,6 +386,14 @@ class Functional(Model):
     def walked(self):
         """The layer or function of every step."""
         return [node.operation for node in self._graph.nodes if node.inputs]
+
+    def _direct(self, weights):
+        if type(self) is not Functional or self.optimizer is None or not self.is_stack() or self._graph.calls_with_options():
+            return None
+        (x,) = self._graph.flat_inputs
+        if None in x.shape[1:] or x.dtype != self.compute_dtype:
+            return None
+        return Direct.of(self, weights)
 
     def is_stack(self):
         """Whether the layers follow one another in a row, without branches, functions or second calls."""

@@ -40,6 +40,12 @@ class Graph:
         self._check_connected(nodes)
         # Calls in the order in which they were made, which is an order in which they can be repeated.
         self.nodes = sorted(nodes, key=lambda node: node.serial)
+        self._calls: dict = {}
+        self._numbers: dict = {}
+        for node in self.nodes:
+            calls = self._calls.setdefault(id(node.operation), [])
+            self._numbers[id(node)] = len(calls)
+            calls.append(node)
         self._check_names()
         # Whether a layer was called with training=True, which counts where the model is called without.
         self.keeps_training = any(node.kwargs.get("training") is True for node in self.nodes)
@@ -140,16 +146,19 @@ class Graph:
         self.inputs = nest.map_structure(swap, self.inputs)
         self.outputs = nest.map_structure(swap, self.outputs)
 
+    def calls_with_options(self):
+        """The calls that were made with more than their inputs."""
+        return [node for node in self.nodes if len(node.args) > 1 or any(v is not None for v in node.kwargs.values())]
+
     # -- places of tensors in files ---------------------------------------------------------------------------------
 
     def history(self, tensor):
         """(name of the operation, number of its call within this graph, number of the output) that a tensor comes from."""
-        number = sum(node.serial < tensor.node.serial for node in self.calls_of(tensor.node.operation))
-        return [tensor.node.operation.name, number, tensor.index]
+        return [tensor.node.operation.name, self._numbers[id(tensor.node)], tensor.index]
 
     def calls_of(self, operation):
         """The calls of an operation within this graph, in order."""
-        return [node for node in self.nodes if node.operation is operation]
+        return self._calls.get(id(operation), [])
 
     # -- copies -----------------------------------------------------------------------------------------------------
 

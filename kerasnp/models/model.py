@@ -6,6 +6,8 @@ from kerasnp import backend as K
 from kerasnp import saving
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.layer import Layer
+from kerasnp.models import state_tree
+from kerasnp.models.state_tree import assign as assign_state_tree
 from kerasnp.models.summary import summarize
 from kerasnp.models.trainer import Trainer
 from kerasnp.utils import nest
@@ -215,6 +217,34 @@ class Model(Trainer, Layer):
         Raises: ValueError naming the layers and both shapes where something is missing or does not fit.
         """
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, by_name=by_name, **kwargs)
+
+    def get_state_tree(self, value_format="backend_tensor"):
+        """The values of all variables of the model, its optimizer and its metrics, nested by their paths.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(1, kernel_initializer="ones")], name="m")
+        >>> model.get_state_tree()["trainable_variables"]["m"]["dense"]["kernel"].tolist()
+        [[1.0], [1.0]]
+
+        Args:
+            value_format: `"numpy_array"` for copies, `"backend_tensor"` for the arrays that the model works with.
+
+        Raises: ValueError where two variables have one path.
+        """
+        return {part: state_tree.tree_of(state_tree.variables_of(self, part), value_format) for part in state_tree.PARTS}
+
+    def set_state_tree(self, state_tree):
+        """Set the variables that a tree as `get_state_tree` returns names, or a part of one; nothing changes unless all fit.
+
+        >>> import kerasnp
+        >>> model = kerasnp.Sequential([kerasnp.Input((2,)), kerasnp.layers.Dense(1, name="d")], name="m")
+        >>> model.set_state_tree({"trainable_variables": {"m": {"d": {"bias": [0.5]}}}})
+        >>> model.layers[0].bias.tolist()
+        [0.5]
+
+        Raises: ValueError for a path that the model does not have, or a value of another shape.
+        """
+        assign_state_tree(self, state_tree)
 
     def to_json(self, **kwargs):
         """The architecture as JSON text, for `model_from_json`.

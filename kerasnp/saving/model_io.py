@@ -81,8 +81,9 @@ def vocabularies(model):
 def keep_vocabularies(config, model):
     """Put learned vocabularies into the configuration, for a classic file, which has no other place for them."""
     entries = config["config"].get("layers") if isinstance(config.get("config"), dict) else None
-    entries = [e for e in entries or () if e["class_name"] != "InputLayer"]
-    for entry, layer in zip(entries, model.layers):
+    layers = {layer.name: layer for layer in model.layers}
+    for entry in entries or ():
+        layer = layers.get(entry["config"].get("name"))  # None for a function in a graph
         if hasattr(layer, "vocabulary_bytes"):
             entry["config"].update(layer.vocabulary_arguments())
         elif hasattr(layer, "layers"):

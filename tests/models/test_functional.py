@@ -343,3 +343,59 @@ def test_keys_and_names_of_inputs_should_agree():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         kerasnp.Model({"x": x}, x + 1)
+
+
+def test_a_stack_trains_directly_as_a_sequential_does():
+    def of(graph):
+        kerasnp.utils.set_random_seed(3)
+        parts = [layers.Dense(8, activation="relu"), layers.Dense(3, activation="softmax")]
+        if not graph:
+            return kerasnp.Sequential([kerasnp.Input((5,)), *parts])
+        x = y = kerasnp.Input((5,))
+        for layer in parts:
+            y = layer(y)
+        return kerasnp.Model(x, y)
+
+    data, labels = array(40, 5), np.arange(40) % 3
+    found = []
+    for graph in (True, False):
+        model = of(graph)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(data, labels, epochs=3, shuffle=False, verbose=0)
+        assert model._training_parts()[3] is not None, "both take the direct step"
+        found.append(model.get_weights())
+    for a, b in zip(*found):
+        np.testing.assert_array_equal(a, b)
+    joined = kerasnp.Model(model.inputs, model.outputs[0] + 0.0)
+    joined.compile("adam", "sparse_categorical_crossentropy")
+    assert joined._training_parts()[3] is None
+
+
+def test_warnings_see_the_end_of_a_graph():
+    from kerasnp.warnings import last_activation
+
+    x = kerasnp.Input((4,))
+    probabilities = layers.Dense(3, activation="softmax")(x + 1.0)
+    assert last_activation(kerasnp.Model(x, layers.Dropout(0.5)(probabilities))) == "softmax"
+    assert last_activation(kerasnp.Model(x, kerasnp.Model(x, layers.Dense(2)(x))(x))) == "linear"
+    assert last_activation(kerasnp.Model(x, ops.sigmoid(x))) is None
+    assert last_activation(kerasnp.Model(x, [x, probabilities])) is None
+
+
+def test_an_optional_input_may_be_left_out_of_training():
+    class Maybe(layers.Layer):
+        def call(self, x, y=None):
+            return x if y is None else x + y
+
+    a, b = kerasnp.Input((2,), name="a"), kerasnp.Input((2,), name="b", optional=True)
+    model = kerasnp.Model({"a": a, "b": b}, layers.Dense(1)(Maybe()(a, b)))
+    model.compile("sgd", "mse")
+    x, y = array(8, 2), array(8, 1)
+    for given in ({"a": x, "b": None}, {"a": x, "b": x}):
+        model.fit(given, y, batch_size=4, verbose=0, validation_split=0.25)
+        assert model.predict(given, batch_size=3, verbose=0).shape == (8, 1)
+        model.evaluate(given, y, verbose=0)
+    with pytest.raises(ValueError, match="input 'a' is not optional"):
+        model.predict({"a": None, "b": x}, verbose=0)
+    with pytest.raises(ValueError, match="fit: x holds no array; an input that is not optional"):
+        model.fit([None, None], y, verbose=0)

@@ -239,3 +239,17 @@ def test_custom_layers_in_a_graph(tmp_path):
     model.save(tmp_path / "m.keras")
     again = load_model(tmp_path / "m.keras", custom_objects={"Twice": Twice})
     np.testing.assert_array_equal(again(np.ones((1, 3))), [[7.0] * 3])
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_words_and_numbers_with_a_vocabulary_that_was_learned(tmp_path, suffix):
+    words, number = kerasnp.Input((), dtype="string", name="words"), kerasnp.Input((2,), name="number")
+    text = layers.TextVectorization(output_mode="multi_hot", name="text")
+    text.adapt(np.array(["a b", "b c"]))
+    model = kerasnp.Model([words, number], layers.Dense(1)(layers.Concatenate()([text(words), number / 2.0])))
+    x = [np.array(["b", "c d"], dtype=object), np.ones((2, 2), "float32")]
+    y = model.predict(x, verbose=0)
+    model.save(tmp_path / f"m{suffix}")
+    again = load_model(tmp_path / f"m{suffix}")
+    assert again.get_layer("text").get_vocabulary() == text.get_vocabulary()
+    np.testing.assert_array_equal(again.predict(x, verbose=0), y)
