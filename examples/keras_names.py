@@ -39,11 +39,9 @@ REASONS = {
     r"visualization\..*": "pictures of boxes and masks; kerasnp.viz draws models, filters and mistakes",
     r"wrappers\..*": "scikit-learn's interface",
     r"utils\.bounding_boxes\..*|layers\.MaxNumBoundingBoxes": "no bounding boxes",
-    r"utils\.(FeatureSpace|audio_dataset_from_directory|Config)": "left out",
+    r"utils\.(FeatureSpace|Config)": "left out",
     r"utils\.model_to_dot": "plot_model draws without Graphviz",
-    r"dtype_policies\.DTypePolicyMap": "a policy per layer is given to the layer",
     r"(Function|Operation|SymbolicScope)": "inside of Keras's tracing, which is not needed here",
-    r"saving\.KerasFileEditor": "`python -m kerasnp inspect` and h5py do",
 }
 NOT_YET = "not yet"
 # Namespaces of the sources, not of the interface.
