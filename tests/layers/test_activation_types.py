@@ -38,7 +38,7 @@ def test_orthogonal_penalty_of_a_list():
     penalty = regularizers.OrthogonalRegularizer()
     for rows in ([[1.0, 2.0], [3.0, 4.0]], [[1, 2], [3, 4]]):
         assert abs(float(penalty(rows)) - 0.009838698) < 1e-7 and penalty(rows).dtype == "float32"
-    with pytest.raises(ValueError, match="must have rank 2"):
+    with pytest.raises(ValueError, match="must be a matrix"):
         penalty([1.0, 2.0])
 
 

@@ -19,9 +19,6 @@ def test_one_device():
         kerasnp.Variable(1.0, layout="replicated")
     with pytest.raises(ValueError, match="ragged"):
         kerasnp.Input((2,), ragged=True)
-    model = kerasnp.Sequential([kerasnp.Input((2,)), layers.Dense(1)])
-    with pytest.raises(ValueError, match="`max_shard_size` is not supported"):
-        model.save_weights("shards.weights.h5", max_shard_size=1.0)
     assert kerasnp.Input((2,), 3, "float32", None, None, None, "x").shape == (3, 2)
 
 
