@@ -114,6 +114,13 @@ class Sequential(Model):
         self._structure_changed()
         return layer
 
+    @Model.layers.setter
+    def layers(self, _):
+        raise AttributeError(
+            f"`layers` of the Sequential model '{self.name}' is reserved and should not be set. Use `add()` and `pop()` to "
+            "change the layers of this model."
+        )
+
     def _start(self, shape):
         object.__setattr__(self, "_build_shape", tuple(shape))
         self._output_shape = tuple(shape)
