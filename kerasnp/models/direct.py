@@ -83,7 +83,7 @@ class Direct:
                         found[id(variable)] = gradient
                 else:
                     dy = gradients
-            return loss, x, [found[id(w)] for w in self.weights]
+            return loss, x, [found.get(id(w)) for w in self.weights]
 
     def _end(self, passed, y_pred, y):
         """The loss and the gradient of what the operators `passed` make; the last is taken off if that is done here."""
