@@ -146,7 +146,7 @@ class OrthogonalRegularizer(Regularizer):
         n = x.shape[0]
         unit = ops.divide(x, ops.sqrt(ops.maximum(ops.sum(ops.square(x), axis=1, keepdims=True), 1e-12)))
         cosines = ops.matmul(unit, ops.transpose(unit)) * (1 - ops.one_hot(ops.arange(n), n))
-        return self.factor * 0.5 * ops.sum(ops.abs(cosines)) / (n * (n - 1) / 2)
+        return ops.divide(ops.multiply(ops.sum(ops.abs(cosines)), self.factor * 0.5), n * (n - 1) / 2)
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer

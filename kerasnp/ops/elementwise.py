@@ -146,7 +146,7 @@ class Unary(Operator):
         "square": (K.square, lambda x, y, dy: 2 * dy * x),
         "tan": (K.tan, lambda x, y, dy: dy * (1 + y * y)),
         "tanh": (K.tanh, lambda x, y, dy: dy * (1 - y * y)),
-        "trunc": (K.trunc, None),
+        "trunc": (lambda x: K.trunc(x) if x.dtype.kind == "f" else K.array(x), None),  # NumPy 1 makes floats
     }
 
     def __init__(self, name):
@@ -261,7 +261,8 @@ class Clip(Operator):
 
     def forward(self, x):
         self.save(x)
-        return K.clip(x, self.low, self.high)
+        y = K.clip(x, self.low, self.high)
+        return y if y.dtype == x.dtype else y.astype(x.dtype)  # NumPy 1 widens where a limit is below an unsigned type
 
     def backward(self, dy):
         (x,) = self.saved

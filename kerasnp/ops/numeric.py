@@ -401,8 +401,9 @@ def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
         return x
     limits = K.finfo(values.dtype)
     x = where(K.isnan(values), nan, x)
-    x = where(values == K.inf, float(limits.max) if posinf is None else posinf, x)
-    return where(values == -K.inf, float(limits.min) if neginf is None else neginf, x)
+    # Numbers of the array's type: NumPy 1 makes a wider one of Python's largest floats.
+    x = where(values == K.inf, K.asarray(limits.max if posinf is None else posinf, values.dtype), x)
+    return where(values == -K.inf, K.asarray(limits.min if neginf is None else neginf, values.dtype), x)
 
 
 def _without_nan(x, filler):
