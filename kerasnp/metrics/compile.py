@@ -183,7 +183,6 @@ class CompileMetrics(Metric, abstract=True):
                     results[key] = value
         return results
 
-
     def reset_state(self):
         """Start all metrics again."""
         for metric in self.metrics:
