@@ -94,7 +94,9 @@ class Steps:
         optimizer = optimizers.get(optimizer)
         steps_per_execution = check.positive_int("steps_per_execution", steps_per_execution, "compile")
         names = self._known_outputs()
-        compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names=names)
+        # A compute_loss of the user's may take the one output apart.
+        known = names if type(self).compute_loss is Steps.compute_loss or len(names or ()) != 1 else None
+        compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names=known)
         compile_metrics = CompileMetrics(metrics, weighted_metrics, output_names=names)
         self.optimizer = optimizer
         self.loss = loss
