@@ -363,7 +363,7 @@ class Checkup:
 
     def _units(self):
         shape = getattr(self.model, "_output_shape", None)
-        return shape[-1] if shape is not None and len(shape) == 2 else None
+        return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
 
 
 # -- what the checks know about data, losses and models -----------------------------------------------------------------

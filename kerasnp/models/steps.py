@@ -442,7 +442,7 @@ class Steps:
         Returns: the outputs as symbolic tensors, None where they are not known.
         """
         if type(self).__name__ == "Sequential" or hasattr(self, "_output_shape"):
-            self.build(self.only_input(x).shape)
+            self.build(nest.map_structure(lambda a: a.shape, self.only_input(x)))
             return None
         self._build_shape = nest.map_structure(lambda a: (None, *a.shape[1:]), x)
         outputs = None
