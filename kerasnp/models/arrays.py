@@ -191,14 +191,20 @@ def one_output(y, who):
 
 
 def weigh_classes(y, class_weight, sample_weight, who):
-    """Sample weights from a {class: weight} dictionary, times those given."""
+    """Sample weights from a {class: weight} dictionary, 1 for other classes.
+
+    Raises: ValueError beside sample weights, since either of them could be meant, or without labels.
+    """
     if y is None or not isinstance(class_weight, dict):
         raise ValueError(
             f"{who}: class_weight must be a dictionary {{class: weight}} and needs labels y. Received: {class_weight!r}"
         )
-    labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(np.int64)
-    table = np.ones(max([int(labels.max(initial=0)), *map(int, class_weight)]) + 1, K.floatx())
-    for label, weight in class_weight.items():
-        table[int(label)] = weight
-    weights = table[labels]
-    return weights if sample_weight is None else weights * sample_weight
+    if sample_weight is not None:
+        raise ValueError(
+            f"{who}: `sample_weight` and `class_weight` cannot be specified at the same time; multiply the sample weights by "
+            f"those of the classes. Received: class_weight={class_weight!r} and sample weights of {_shapes(sample_weight)}"
+        )
+    labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else np.round(y.reshape(len(y)))
+    classes, places = np.unique(labels, return_inverse=True)
+    by_class = {int(label): weight for label, weight in class_weight.items()}
+    return np.array([by_class.get(int(c), 1.0) for c in classes], K.floatx())[places.reshape(labels.shape)]

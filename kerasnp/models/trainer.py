@@ -58,15 +58,15 @@ class Trainer(Steps):
                 order and shuffled in blocks; lists, tuples or dictionaries of them for several inputs or outputs; or as x
                 alone an iterable of `(x, y)` or `(x, y, sample_weight)` batches: a generator, a list, a
                 `kerasnp.utils.PyDataset`.
-            batch_size: samples per update, 32 by default.
+            batch_size: samples per update, 32 by default; with `steps_per_epoch`, what makes those steps a pass.
             epochs: the last epoch; `initial_epoch` is the first.
             verbose: 0 silent, 1 a bar, 2 a line per epoch, `"auto"` a bar on a terminal.
             callbacks: a list of `kerasnp.callbacks.Callback`.
             validation_split: the share of samples, from the end, kept for validation.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterable of batches.
-            shuffle: draw the samples, or the batches of a PyDataset, in a new order each epoch; `"batch"` keeps together
-                what makes a batch.
-            class_weight: {class: weight} in the loss of a model with one output.
+            shuffle: draw the samples, or the batches of a PyDataset, in a new order each epoch; `"batch"` shuffles the
+                samples within each batch only.
+            class_weight: {class: weight} in the loss of a model with one output, in the place of `sample_weight`.
             sample_weight: one weight per sample, for all outputs or nested as y is, None for outputs without.
             steps_per_epoch, validation_steps: how many batches make an epoch, or a validation.
             validation_batch_size: default `batch_size`.
@@ -80,10 +80,11 @@ class Trainer(Steps):
             epochs = min(epochs, K.max_epochs())
         if not isinstance(validation_freq, (list, tuple, set, range)):
             validation_freq = check.positive_int("validation_freq", validation_freq, "fit")
-        steps_per_epoch = self._whole_executions(_limited(steps_per_epoch))
+        steps = _limited(steps_per_epoch)
+        steps_per_epoch = self._whole_executions(steps)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
-        data = make_data(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "fit")
+        data = make_data(x, y, sample_weight, batch_size, shuffle, class_weight, steps, "fit")
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
@@ -223,7 +224,8 @@ class Trainer(Steps):
 
     def _validation(self, validation_data, batch_size, steps):
         if isinstance(validation_data, (tuple, list)):
-            return make_data(*unpack_x_y_sample_weight(validation_data), batch_size, who="fit (validation_data)")
+            validation_data = unpack_x_y_sample_weight(validation_data)
+            return make_data(*validation_data, batch_size, steps=_limited(steps), who="fit (validation_data)")
         return make_data(validation_data, who="fit (validation_data)", steps=steps)
 
     # -- evaluate and predict ---------------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ class Trainer(Steps):
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         self._begin("evaluate")
-        data = make_data(x, y, sample_weight, batch_size, steps=steps, who="evaluate")
+        data = make_data(x, y, sample_weight, batch_size, steps=_limited(steps), who="evaluate")
         hooks = callbacks_module.CallbackList(
             callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1, steps=steps or data.num_batches
         )
@@ -308,14 +310,14 @@ class Trainer(Steps):
 
         Args:
             x: an array, in memory or in a file, or an iterable of batches.
-            batch_size: samples per call, 32 by default.
+            batch_size: samples per call, 32 by default; with `steps`, what makes those steps a pass.
             steps: how many batches to take.
             out: where to write the outputs: an array, a memmap or an HDF5 dataset with a row for each sample. With x in a
                 file too, memory does not grow with the number of samples.
 
         Raises: ValueError for an input that does not fit the model, or an `out` that does not fit the outputs.
         """
-        data = make_data(x, batch_size=batch_size, steps=steps, who="predict")
+        data = make_data(x, batch_size=batch_size, steps=_limited(steps), who="predict")
         hooks = callbacks_module.CallbackList(
             callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1, steps=steps or data.num_batches
         )
@@ -338,7 +340,7 @@ class Trainer(Steps):
         Args:
             x, batch_size, steps: as in `predict`.
         """
-        data = make_data(x, batch_size=batch_size, steps=steps, who="predict_batches")
+        data = make_data(x, batch_size=batch_size, steps=_limited(steps), who="predict_batches")
         hooks = callbacks_module.CallbackList(None, model=self, epochs=1, steps=steps or data.num_batches)
         yield from self._predictions(data, steps, hooks)
 

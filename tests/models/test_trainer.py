@@ -9,6 +9,7 @@ import pytest
 
 import kerasnp
 from kerasnp import layers, ops
+from kerasnp.models.arrays import weigh_classes
 
 
 def data(n=64, classes=3, seed=0):
@@ -108,6 +109,59 @@ def test_sample_and_class_weights_agree():
     b.fit(x, y, shuffle=False, verbose=0)
     for u, v in zip(c.get_weights(), b.get_weights()):
         np.testing.assert_allclose(u, v, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("labels", [[0, -1, 2, 7], [[0.0], [-1.0], [1.9999], [7.0]], np.eye(8)[[0, 5, 2, 7]]])
+def test_classes_without_a_weight_count_once(labels):
+    weights = weigh_classes(np.asarray(labels), {0: 3.0, 2: 0.5}, None, "fit")
+    np.testing.assert_array_equal(weights, [3.0, 1.0, 0.5, 1.0])
+
+
+def test_class_weights_and_sample_weights_exclude_each_other():
+    x, y = data(32)
+    batches = [(x, y, np.ones(32))]
+    m, kwargs = model(), {"class_weight": {0: 2.0}}
+    before = m.get_weights()
+    for call in (
+        lambda: m.fit(x, y, sample_weight=np.ones(32), verbose=0, **kwargs),
+        lambda: m.fit((batch for batch in batches), verbose=0, **kwargs),
+        lambda: m.train_on_batch(x, y, sample_weight=np.ones(32), **kwargs),
+    ):
+        with pytest.raises(ValueError, match="`sample_weight` and `class_weight` cannot be specified at the same time"):
+            call()
+    for u, v in zip(before, m.get_weights()):
+        np.testing.assert_array_equal(u, v)
+
+
+def test_a_number_of_steps_makes_the_batch_size():
+    m, (x, y) = model(), data(50)
+    sizes = []
+
+    class Watch(kerasnp.Sequential):
+        def train_step(self, batch):
+            sizes.append(len(batch[0]))
+            return super().train_step(batch)
+
+        def test_step(self, batch):
+            sizes.append(-len(batch[0]))
+            return super().test_step(batch)
+
+        def predict_step(self, batch):
+            sizes.append(1000 * len(batch[0]))
+            return super().predict_step(batch)
+
+    m = Watch(m.layers)
+    m.compile("sgd", "sparse_categorical_crossentropy")
+    m.fit(x, y, steps_per_epoch=3, validation_data=(x[:8], y[:8]), validation_steps=2, verbose=0)
+    m.evaluate(x, y, steps=1, verbose=0)
+    m.predict(x, steps=2, verbose=0)
+    m.fit(x, y, steps_per_epoch=2, batch_size=5, verbose=0)
+    assert sizes == [17, 17, 16, -4, -4, -50, 25000, 25000, 5, 5]
+
+
+def test_only_arrays_can_be_split():
+    with pytest.raises(ValueError, match="`validation_split` is only supported for arrays. Received: x=<generator"):
+        model().fit((batch for batch in [data(4)]), validation_split=0.5, verbose=0)
 
 
 def test_generator_and_steps():
@@ -230,6 +284,7 @@ def test_ctrl_c_stops_after_the_step_and_keeps_the_history():
 import os, signal, sys
 import numpy as np, kerasnp
 from kerasnp import layers
+from kerasnp.models.arrays import weigh_classes
 m = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(1)])
 m.compile("adam", "mse")
 class Kill(kerasnp.callbacks.Callback):
