@@ -133,22 +133,36 @@ class ArrayData:
 
 
 class IterableData:
-    """Batches from a generator, a list of batches, or any other iterable of them."""
+    """Batches from a generator, a list of batches, or any other iterable of them.
+
+    A generator goes on where it stopped, from pass to pass.
+
+    Args:
+        again: how many of the first batches of a generator begin every pass.
+    """
 
     shuffle = in_memory = False
     size = None
+    again = 0
+    used_up = False  # whether a generator has come to its end
 
-    def __init__(self, source, class_weight=None, who="fit", steps=None):
-        self.source, self.class_weight, self.who = source, class_weight, who
+    def __init__(self, source, class_weight=None, who="fit", steps=None, again=0):
+        self.source, self.class_weight, self.who, self.again = source, class_weight, who, again
         self.num_batches = len(source) if hasattr(source, "__len__") else steps
+        self._firsts = None
 
     def batches(self, epoch=0, rng=None, first=0):
-        """Yield (x, y, sample_weight) batch by batch; a generator goes on where it stopped."""
+        """Yield (x, y, sample_weight) batch by batch."""
         one_shot = hasattr(self.source, "__next__")
         iterator = self.source if one_shot else iter(self.source)
+        if one_shot and self.again:
+            if self._firsts is None:
+                self._firsts = list(itertools.islice(self.source, self.again))
+            iterator = itertools.chain(self._firsts, self.source)
         try:
             for item in itertools.islice(iterator, first, None):
                 yield self._batch(item)
+            self.used_up = one_shot
         finally:
             if not one_shot and hasattr(iterator, "close"):
                 iterator.close()
@@ -156,6 +170,8 @@ class IterableData:
     def _batch(self, item):
         x, y, weight = unpack_x_y_sample_weight(item)
         x = as_input(x, self.who)
+        if any(a is not None and a.ndim == 0 for a in nest.flatten(x)):
+            raise ValueError(f"{self.who}: each batch begins with x, an array with a batch axis. Received: {item!r}")
         y = None if y is None else as_labels("y", y, self.who)
         weight = weights_beside(y, weight, self.who)
         if self.class_weight is not None:

@@ -15,6 +15,10 @@ from kerasnp.utils.interrupt import Interruptible
 from kerasnp.warnings import Checkup
 
 
+# A generator of validation batches cannot begin anew for each validation; as in Keras its first two batches do.
+FIRST_AGAIN = 2
+
+
 class Trainer(Steps):
     """What a model needs to learn: the steps of `Steps`, repeated over data."""
 
@@ -127,6 +131,8 @@ class Trainer(Steps):
                             break
                         logs = latest
                         if validation is not None and _due(epoch, validation_freq):
+                            if getattr(validation, "used_up", False):
+                                checkup.validation_ran_out(epoch + 1, FIRST_AGAIN)
                             values = self._evaluate(validation, validation_steps, hooks)
                             logs = {**logs, **{f"val_{name}": value for name, value in values.items()}}
                         whole = samples is not None and not self.stop_training
@@ -225,8 +231,13 @@ class Trainer(Steps):
     def _validation(self, validation_data, batch_size, steps):
         if isinstance(validation_data, (tuple, list)):
             validation_data = unpack_x_y_sample_weight(validation_data)
-            return make_data(*validation_data, batch_size, steps=_limited(steps), who="fit (validation_data)")
-        return make_data(validation_data, who="fit (validation_data)", steps=steps)
+            data = make_data(*validation_data, batch_size, steps=_limited(steps), who="fit (validation_data)")
+        else:
+            data = make_data(validation_data, who="fit (validation_data)", steps=steps)
+            data.again = FIRST_AGAIN
+        if data.size == 0:
+            raise ValueError("fit: validation_data hold no samples; leave them out, or pass some.")
+        return data
 
     # -- evaluate and predict ---------------------------------------------------------------------------------------
 
@@ -277,7 +288,7 @@ class Trainer(Steps):
         hooks.on_test_begin()
         watched = hooks.wants_test_batch
         hooked = _Grouped(self.steps_per_execution, hooks.on_test_batch_begin, hooks.on_test_batch_end)
-        logs = None
+        logs = step = None
         with contextlib.closing(_in_turn(data, self._whole_executions(_limited(steps)))) as batches:
             for step, batch in enumerate(batches):
                 if not self.built:
@@ -295,6 +306,8 @@ class Trainer(Steps):
                 if self.stop_evaluating:
                     break
         hooked.close()
+        if step is None:
+            raise ValueError("evaluate: the data hold no samples; pass at least one batch.")
         logs = numbers(logs) if custom else self.get_metrics_result()
         hooks.on_test_end(logs)
         return logs
@@ -390,8 +403,10 @@ class Trainer(Steps):
     def _on_batch(self, who, step, x, y, sample_weight, class_weight, return_dict):
         self._begin(who)
         x = as_input(x, who)
-        data = make_data(x, y, sample_weight, max(rows(x), 1), class_weight=class_weight, who=who)
-        batch = next(data.batches(), (data.x, data.y, data.sample_weight))
+        if not rows(x):
+            raise ValueError(f"{who}: the batch holds no samples; pass at least one.")
+        data = make_data(x, y, sample_weight, rows(x), class_weight=class_weight, who=who)
+        batch = next(data.batches())
         custom = getattr(type(self), step.__name__) is not getattr(Trainer, step.__name__)
         self._begin(who, batch[0], None if custom else batch[1])
         self.reset_metrics()

@@ -159,6 +159,49 @@ def test_a_number_of_steps_makes_the_batch_size():
     assert sizes == [17, 17, 16, -4, -4, -50, 25000, 25000, 5, 5]
 
 
+def test_a_generator_of_validation_batches_begins_with_its_first_two_again():
+    """As in Keras, which holds on to two batches of a generator; without them nothing might be left."""
+    m, (x, y) = model(), (data(12)[0], np.zeros((12, 3)))
+    seen = []
+
+    class Watch(kerasnp.Sequential):
+        def test_step(self, batch):
+            seen.append(int(batch[1][0, 0]))
+            return super().test_step(batch)
+
+    m = Watch(m.layers)
+    m.compile("sgd", "mse")
+
+    def endless():
+        for i in range(1000):
+            yield x[:4], np.full((4, 3), i)
+
+    m.fit(x, y, epochs=3, validation_data=endless(), validation_steps=3, verbose=0)
+    assert seen == [0, 1, 2, 0, 1, 3, 0, 1, 4]
+    seen.clear()
+    three = ((x[:4], np.full((4, 3), i)) for i in range(3))
+    with pytest.warns(kerasnp.warnings.SampleCount, match="ended before epoch 2.*its first 2 batches alone") as told:
+        m.fit(x, y, epochs=3, validation_data=three, verbose=0)
+    assert seen == [0, 1, 2, 0, 1, 0, 1] and sum(w.category is kerasnp.warnings.SampleCount for w in told) == 1
+
+
+def test_no_samples_have_no_loss():
+    m, (x, y) = model(), data(8)
+    for call in (
+        lambda: m.evaluate(x[:0], y[:0], verbose=0),
+        lambda: m.evaluate((batch for batch in ()), verbose=0),
+        lambda: m.fit(x, y, validation_data=(x[:0], y[:0]), verbose=0),
+        lambda: m.train_on_batch(x[:0], y[:0]),
+    ):
+        with pytest.raises(ValueError, match="holds? no samples"):
+            call()
+
+
+def test_a_batch_of_something_else_is_told():
+    with pytest.raises(ValueError, match="each batch begins with x, an array with a batch axis. Received: 3"):
+        model().fit((batch for batch in [3]), verbose=0)
+
+
 def test_only_arrays_can_be_split():
     with pytest.raises(ValueError, match="`validation_split` is only supported for arrays. Received: x=<generator"):
         model().fit((batch for batch in [data(4)]), validation_split=0.5, verbose=0)
