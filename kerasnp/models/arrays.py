@@ -21,6 +21,8 @@ def as_array(name, value, who):
         return value
     if _in_file(value):
         return FileRows(name, value, who)
+    if is_sparse(value):
+        return FileRows(name, SparseRows(value), who)
     if hasattr(value, "to_numpy"):
         value = _from_frame(name, value, who)
     return _numeric(name, np.asarray(getattr(value, "value", value) if hasattr(value, "creator") else value), who)
@@ -84,6 +86,8 @@ def _numeric(name, array, who):
         return array if array.dtype == K.floatx() else array.astype(K.floatx())
     if array.dtype.kind in "iub" or (name == "x" and is_text(array)):
         return array
+    if array.dtype.name.startswith(("bfloat16", "float8")):  # types that JAX adds to those of NumPy
+        return array.astype(K.floatx())
     if array.dtype.kind == "O":
         raise ValueError(
             f"{who}: {name} must be an array of numbers. Received: an object array of shape {array.shape}; "
@@ -118,6 +122,25 @@ def _numbers(column):
 def _in_file(value):
     """Whether an array lies in a file (a memmap, an HDF5 or Zarr dataset) and should be read piece by piece."""
     return isinstance(value, np.memmap) or type(value).__module__.split(".")[0] in ("h5py", "zarr") and hasattr(value, "shape")
+
+
+def is_sparse(value):
+    """Whether `value` is a matrix of SciPy that holds only what is not 0."""
+    return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
+
+
+class SparseRows:
+    """A sparse matrix, whose rows are dense when they are asked for: a block of batches at a time, never all of it."""
+
+    def __init__(self, matrix):
+        self.matrix = matrix.tocsr()
+        self.shape, self.dtype = self.matrix.shape, self.matrix.dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        return self.matrix[rows].toarray()
 
 
 class FileRows:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasnp.data.loading import read_ahead
 from kerasnp.data.py_dataset import in_order
-from kerasnp.models.arrays import FileRows, as_input, as_labels, one_output, rows, weigh_classes, weights_beside
+from kerasnp.models.arrays import FileRows, as_input, as_labels, is_sparse, one_output, rows, weigh_classes, weights_beside
 from kerasnp.utils import check, nest
 
 
@@ -148,7 +148,9 @@ class IterableData:
 
     def __init__(self, source, class_weight=None, who="fit", steps=None, again=0):
         self.source, self.class_weight, self.who, self.again = source, class_weight, who, again
-        self.num_batches = len(source) if hasattr(source, "__len__") else steps
+        self.num_batches = steps
+        with contextlib.suppress(TypeError):  # there is no length, or nobody knows it, such as a torch DataLoader of a stream
+            self.num_batches = len(source)
         self._firsts = None
 
     def batches(self, epoch=0, rng=None, first=0):
@@ -241,7 +243,8 @@ def _holds_arrays(x):
     """Whether `x` is an array, or arrays in a list or dictionary, and not something that yields batches."""
     if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], tuple) and not np.isscalar(x[0][0]):
         return False
-    return isinstance(x, (np.ndarray, list, tuple, dict, FileRows)) or hasattr(x, "__array__") or hasattr(x, "creator")
+    given = isinstance(x, (np.ndarray, list, tuple, dict, FileRows)) or hasattr(x, "__array__") or hasattr(x, "creator")
+    return given or is_sparse(x)
 
 
 def split_validation(x, y, sample_weight, validation_split):

@@ -240,3 +240,21 @@ class TestFrames:
             m.predict(frame.assign(d=["x", "y", "z", "u"]), verbose=0)
         nullable = frame.astype({"a": "Int64"})
         np.testing.assert_array_equal(m.predict(nullable, verbose=0), m.predict(frame, verbose=0))
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_matrix", "coo_array"])
+def test_sparse_matrices_become_dense_batch_by_batch(form):
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = np.random.default_rng(1).standard_normal((50, 3)).astype("float32")
+    dense[dense < 0.5] = 0
+    x, y = getattr(sparse, form)(dense), dense.sum(1, keepdims=True)
+    a, b, c = model(), model(), model()
+    b.set_weights(a.get_weights()), c.set_weights(a.get_weights())
+    options = {"shuffle": False, "verbose": 0, "validation_split": 0.2}
+    expected = a.fit(dense, y, **options).history
+    assert b.fit(x, y, **options).history == expected
+    np.testing.assert_array_equal(b.predict(x, verbose=0), a.predict(dense, verbose=0))
+    assert b.evaluate(x, y, verbose=0) == a.evaluate(dense, y, verbose=0)
+    batches = ((sparse.csr_matrix(dense[i : i + 32]), y[i : i + 32]) for i in (0, 32))
+    c.fit(batches, verbose=0)
+    assert c.test_on_batch(x, y) == c.test_on_batch(dense, y)

@@ -197,6 +197,19 @@ def test_no_samples_have_no_loss():
             call()
 
 
+def test_an_iterable_whose_length_nobody_knows():
+    class Loader:  # as torch's DataLoader over an IterableDataset
+        def __len__(self):
+            raise TypeError("object of type 'Stream' has no len()")
+
+        def __iter__(self):
+            x, y = data(12)
+            return zip(np.split(x, 3), np.split(y, 3))
+
+    m = model()
+    assert len(m.fit(Loader(), epochs=2, verbose=0).history["loss"]) == 2 and int(m.optimizer.iterations) == 6
+
+
 def test_a_batch_of_something_else_is_told():
     with pytest.raises(ValueError, match="each batch begins with x, an array with a batch axis. Received: 3"):
         model().fit((batch for batch in [3]), verbose=0)
