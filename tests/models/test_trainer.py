@@ -185,6 +185,22 @@ def test_a_generator_of_validation_batches_begins_with_its_first_two_again():
     assert seen == [0, 1, 2, 0, 1, 0, 1] and sum(w.category is kerasnp.warnings.SampleCount for w in told) == 1
 
 
+def test_a_second_compile_keeps_loss_and_metrics_that_it_does_not_name(tmp_path):
+    """As in Keras: the metrics go if `metrics` or `weighted_metrics` are given, the loss and its weight if `loss` is."""
+    x, y = data(12)
+    m = model()
+    m.compile("sgd", "sparse_categorical_crossentropy", loss_weights=2.0, metrics=["accuracy"])
+    before = m.evaluate(x, y, verbose=0, return_dict=True)
+    m.compile("adam", loss_weights=5.0)
+    assert m.evaluate(x, y, verbose=0, return_dict=True) == before and set(before) == {"loss", "accuracy"}
+    m.save(tmp_path / "m.keras")
+    assert kerasnp.models.load_model(tmp_path / "m.keras").evaluate(x, y, verbose=0, return_dict=True) == before
+    m.compile("adam", metrics=[])
+    assert m.evaluate(x, y, verbose=0) == before["loss"]
+    m.compile("adam", "sparse_categorical_crossentropy")
+    np.testing.assert_allclose(m.evaluate(x, y, verbose=0), before["loss"] / 2, rtol=1e-6)
+
+
 def test_no_samples_have_no_loss():
     m, (x, y) = model(), data(8)
     for call in (
