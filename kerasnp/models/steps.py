@@ -267,7 +267,7 @@ class Steps:
         >>> float(model.compute_loss(y=kerasnp.ops.array([[2.0]]), y_pred=kerasnp.ops.array([[0.5]])))
         2.25
 
-        Raises: ValueError where neither `compile(loss=...)` nor a layer gave a loss.
+        Raises: ValueError where neither `compile(loss=...)` nor a layer gave a loss to train with; it is 0 in evaluation.
         """
         total = None
         if self._compile_loss is not None and y is not None:
@@ -275,6 +275,8 @@ class Steps:
         for loss in self._added_losses():
             loss = ops.sum(loss) if getattr(loss, "shape", ()) else loss
             total = loss if total is None else total + loss
+        if total is None and self._compile_loss is None and y is not None and not training:
+            return K.zeros((), K.floatx())  # compiled for metrics alone
         if total is None:
             raise ValueError(
                 f"No loss to compute for model '{self.name}'. Provide a `loss` argument in `compile()` and labels `y`, or add "

@@ -201,6 +201,17 @@ def test_a_second_compile_keeps_loss_and_metrics_that_it_does_not_name(tmp_path)
     np.testing.assert_allclose(m.evaluate(x, y, verbose=0), before["loss"] / 2, rtol=1e-6)
 
 
+def test_metrics_alone_can_be_evaluated():
+    x, y = data(12)
+    m = kerasnp.Sequential(model().layers)
+    m.compile(metrics=["accuracy"])
+    expected = float(np.mean(m.predict(x, verbose=0).argmax(1) == y))
+    assert m.evaluate(x, y, verbose=0, return_dict=True) == {"loss": 0.0, "accuracy": pytest.approx(expected)}
+    for call in (lambda: m.fit(x, y, verbose=0), lambda: m.evaluate(x, verbose=0)):
+        with pytest.raises(ValueError, match="No loss to compute"):
+            call()
+
+
 def test_no_samples_have_no_loss():
     m, (x, y) = model(), data(8)
     for call in (
