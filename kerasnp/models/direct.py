@@ -11,6 +11,7 @@ from kerasnp.autodiff.tape import Tape, current
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
+from kerasnp.layers.weights import changes
 from kerasnp.ops.activation import lent_by
 from kerasnp.utils.masks import get_mask
 
@@ -27,6 +28,7 @@ class Direct:
 
     def __init__(self, layers, loss, weights, shape, dtype):
         self.layers, self.loss, self.weights, self.shape, self.dtype = layers, loss, weights, shape, dtype
+        self._plan = self._planned_for = None
 
     @classmethod
     def of(cls, model, weights):
@@ -36,13 +38,11 @@ class Direct:
             return None
         if not weights or any(w.regularizer is not None for w in weights):
             return None
-        shape = (1, *model.input_shape[1:])
         layers = [layer for layer in model.layers if not isinstance(layer, InputLayer)]
-        for layer in layers:
-            if not _is_plain(layer, model.compute_dtype) or layer.operators(shape) is None:
-                return None
-            shape = layer.compute_output_shape(shape)
-        return cls(layers, loss, weights, model.input_shape[1:], K.storage_dtype(model.compute_dtype))
+        if not all(_is_plain(layer, model.compute_dtype) for layer in layers):
+            return None
+        direct = cls(layers, loss, weights, model.input_shape[1:], K.storage_dtype(model.compute_dtype))
+        return None if _Plan.of(direct, (1, *direct.shape)) is None else direct
 
     def takes(self, x, y):
         """Whether a batch is as it was expected."""
@@ -54,66 +54,86 @@ class Direct:
 
         None where a layer has changed so that only a tape can tell.
         """
+        situation = x.shape, changes()
+        if situation != self._planned_for:
+            self._plan, self._planned_for = _Plan.of(self, x.shape), situation
+        if self._plan is None:
+            return None
         with K.threads.quiet_blas():
-            passed, found, wanted = [], {}, False
-            for layer in self.layers:
-                operators = layer.operators(x.shape)
-                if operators is None:
-                    return None
-                for operator, variables in operators:
-                    flags = [wanted]
-                    arrays = [x]
-                    for variable in variables:
-                        flags.append(variable.trainable)
-                        arrays.append(variable.value)
-                    wanted = True in flags
-                    # What a tape tells an operator before its forward.
-                    operator.recorded, operator.inputs, operator.wanted = True, (None, *variables), flags
-                    operator.leaf_grads = found
-                    passed.append((operator, x))
-                    x = operator.forward(*arrays)
-            loss, dy = self._end(passed, x, y)
-            for operator, _ in reversed(passed):
-                if True not in operator.wanted:
-                    break
-                gradients = operator.backward(dy)
-                if type(gradients) is tuple:
-                    dy, *own = gradients
-                    for variable, gradient in zip(operator.inputs[1:], own):
-                        found[id(variable)] = gradient
-                else:
-                    dy = gradients
-            return loss, x, [found.get(id(w)) for w in self.weights]
+            return self._plan.run(x, y)
 
-    def _end(self, passed, y_pred, y):
-        """The loss and the gradient of what the operators `passed` make; the last is taken off if that is done here."""
-        last, before = passed[-1]
-        operators = self.loss.operators(y, y_pred, last)
-        if operators is None:
-            return self._end_on_tape(passed, y_pred, y)
-        passed.pop()
-        loss = before
-        for operator in operators:
-            operator.recorded, operator.wanted = True, (True,)
-            loss = operator.forward(loss)
-        dy = K.array(1, loss.dtype)
-        for operator in reversed(operators):
-            dy = operator.backward(dy)
-        return loss, dy
 
-    def _end_on_tape(self, passed, y_pred, y):
-        """The same for any loss; a softmax or sigmoid is recorded with it, since the loss may look at its input."""
-        last, before = passed[-1]
-        with Tape() as tape:
-            if lent_by(last, y_pred.ndim) is None:
-                x = y_pred = Variable(y_pred)
+class _Plan:
+    """The operators of a step for batches of one shape, used again in each step until a layer changes.
+
+    Attributes:
+        stages: for each operator, the variables it reads and where in the list of weights these are, None for elsewhere.
+        last: a softmax or sigmoid at the end, which the loss has to see, or None.
+        closing: the operator that does `last` and the loss at once, or None where the loss is left to a tape.
+    """
+
+    @classmethod
+    def of(cls, direct, shape):
+        """None where a layer does not tell its operators, or a variable is read twice."""
+        self = cls()
+        self.loss, self.stages = direct.loss, []
+        places = {id(w): i for i, w in enumerate(direct.weights)}
+        wanted, seen = False, []
+        for layer in direct.layers:
+            operators = layer.operators(shape)
+            if operators is None:
+                return None
+            shape = layer.compute_output_shape(shape)
+            for operator, variables in operators:
+                # What a tape tells an operator before its forward.
+                operator.recorded, operator.inputs = True, (None, *variables)
+                operator.wanted = [wanted, *[v.trainable for v in variables]]
+                operator.lent = (None, *[v.grad_buffer for v in variables])
+                wanted = True in operator.wanted
+                self.stages.append((operator, variables, [places.get(id(v)) for v in variables]))
+                seen += map(id, variables)
+        if not wanted or len(set(seen)) < len(seen):
+            return None
+        lent = lent_by(self.stages[-1][0], len(shape))
+        self.last = None if lent is None else self.stages.pop()[0]
+        self.closing = self.loss.closing(lent) if len(shape) == 2 and self.loss.dtype == direct.dtype else None
+        if self.closing is not None:
+            self.closing.recorded, self.closing.wanted = True, (True, False)
+        self.size = len(direct.weights)
+        return self
+
+    def run(self, x, y):
+        for operator, variables, _ in self.stages:
+            x = operator.forward(x, *[v.value for v in variables])
+        loss, y_pred, dy = self._end(x, y)
+        gradients = [None] * self.size
+        for operator, _, places in reversed(self.stages):
+            if True not in operator.wanted:
+                break
+            found = operator.backward(dy)
+            operator.saved = ()
+            if type(found) is tuple:
+                dy, *own = found
+                for place, gradient in zip(places, own):
+                    if place is not None:
+                        gradients[place] = gradient
             else:
-                passed.pop()
+                dy = found
+        return loss, y_pred, gradients
+
+    def _end(self, x, y):
+        """The loss, the predictions, and the gradient of `x`."""
+        closing, last = self.closing, self.last
+        if closing is not None:
+            loss, y_pred = closing.forward(x, y)
+            return loss, y_pred, closing.backward(loss.dtype.type(1))[0]
+        with Tape() as tape:
+            x = y_pred = Variable(x)
+            if last is not None:
                 last.release()
-                x = Variable(before)
                 y_pred = last(x)
             loss = self.loss(y, y_pred)
-        return loss.value, tape.gradient(loss, x)
+        return loss.value, y_pred.value, tape.gradient(loss, x)
 
 
 def _is_plain(layer, dtype):
