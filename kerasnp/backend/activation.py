@@ -378,7 +378,10 @@ def softmax_cross_entropy_grad(p, labels, dy):
 
 
 def softmax_mean_cross_entropy(logits, labels):
-    """The mean cross-entropy of integer labels (n,) with p = softmax(logits) (n, classes): loss, p, and the labels' places in p."""
+    """The mean cross-entropy of integer labels (n,) with p = softmax(logits) (n, classes).
+
+    Returns: the loss, p, and where in p, taken as one row, the labels are.
+    """
     p = softmax(logits)
     n, classes = p.shape
     places = row_starts(n, classes) + labels

@@ -298,7 +298,7 @@ def softmax_cross_entropy_grad(p, labels, dy):
 
 
 def softmax_mean_cross_entropy(logits, labels):
-    """The mean cross-entropy of integer labels (n,) with p = softmax(logits) (n, classes): loss, p, and the labels' places in p."""
+    """The mean cross-entropy of integer labels (n,) with p = softmax(logits) (n, classes); p; the labels' places in p."""
     losses, p = softmax_cross_entropy(logits, labels)
     n, classes = p.shape
     return losses.sum() / max(n, 1), p, np.arange(n) * classes + labels

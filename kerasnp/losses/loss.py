@@ -68,7 +68,7 @@ class Loss(Registered, abstract=True):
         )
 
     def closing(self, activation):
-        """One operator, called with scores and labels, for an activation and the mean loss of what that makes (models/direct.py).
+        """One operator for an activation and the mean loss of what that makes, given scores and labels (models/direct.py).
 
         Args:
             activation: `"softmax"`, `"sigmoid"`, or None.
