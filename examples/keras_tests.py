@@ -259,7 +259,8 @@ def run(areas):
     count = Count()
     with tempfile.TemporaryDirectory() as folder, _within(folder):
         tests = Path(folder, "tests")
-        shutil.copytree(sources(), tests, ignore=lambda at, names: [n for n in names if "." in n and not n.endswith("_test.py")])
+        others = lambda at, names: [n for n in names if "." in n and not n.endswith("_test.py")]  # noqa: E731
+        shutil.copytree(sources(), tests, ignore=others)
         paths = [str(tests / area) for area in areas]
         options = "-q --tb=line --import-mode=importlib --noconftest --continue-on-collection-errors -p no:cacheprovider"
         options += f" -p no:warnings -o python_files=*_test.py --rootdir={folder}"
