@@ -416,9 +416,6 @@ class IndexLookup(Layer):
         """The weight of each index for tf-idf, or None."""
         return self._idf
 
-    # The weights of tf-idf stand in the tree of weights under a name of their own.
-    stores_itself = True
-
     def save_own_variables(self, store):
         """Put the weights of tf-idf into `store`."""
         if self.output_mode == "tf_idf" and self._idf is not None:

@@ -8,12 +8,13 @@ from kerasnp import dtype_policies, regularizers
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.variable import scopes
 from kerasnp.layers.calls import Calls
+from kerasnp.layers.storing import Stored
 from kerasnp.layers.weights import Weights
 from kerasnp.saving.config import serialize_value
 from kerasnp.utils import naming, nest
 from kerasnp.utils.registry import Registered, init_parameters
 
-class Layer(Calls, Weights, Registered, abstract=True):
+class Layer(Calls, Weights, Stored, Registered, abstract=True):
     """Base of all layers.
 
     A subclass stores its options in `__init__`, makes weights in `build(input_shape)` with `add_weight`, and computes in

@@ -254,8 +254,6 @@ class TextVectorization(Layer):
             config["ngrams"] = tuple(config["ngrams"])
         return cls(**config)
 
-    stores_itself = True
-
     def save_own_variables(self, store):
         """Put the weights of tf-idf into `store`."""
         self._lookup_layer.save_own_variables(store)

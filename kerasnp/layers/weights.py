@@ -220,17 +220,6 @@ class Weights:
             w for w in own if not w.__dict__.get("_made_trainable", True)
         ]
 
-    def _weights_in_files(self):
-        """The own weights that a file holds, in its order."""
-        return self._own_weights()
-
-    def _value_in_files(self, variable):
-        """What a file holds for one of them."""
-        return variable.value
-
-    def _weights_were_read(self):
-        """Called when all of them have come from a file."""
-
     @property
     def variables(self):
         """The weights and, after each layer's own, the states of its seed generators.
