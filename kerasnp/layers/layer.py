@@ -5,6 +5,7 @@ import inspect
 
 from kerasnp import backend as K
 from kerasnp import dtype_policies, regularizers
+from kerasnp.autodiff import rematerialize
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.variable import scopes
 from kerasnp.layers.calls import Calls
@@ -40,6 +41,8 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
 
     family = "layers"
     supports_masking = False
+    # Whether a RematScope means this object, too.
+    _rematerializes = True
     # Layers of kerasnp that compute with numbers convert integers to their float type; embeddings, lookups and layers of
     # users get them as they are.
     casts_integers = False
@@ -85,6 +88,10 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
         self._checked = None
         if input_shape is not None:
             self._input_shape_arg = input_shape
+        if rematerialize.current_scope() is not None and self._rematerializes:
+            from kerasnp.layers.rematerialized import Rematerialized
+
+            Rematerialized.install(self)
 
     @staticmethod
     def _input_shape_from(kwargs):
@@ -213,7 +220,8 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
         [1.0]
         """
         losses = loss if isinstance(loss, (list, tuple)) else [loss]
-        self._losses.extend(losses)
+        if not scopes or not scopes[-1].repeats:
+            self._losses.extend(losses)
         if scopes and scopes[-1].collect_losses:
             scopes[-1].losses.extend(losses)
 

@@ -12,6 +12,7 @@ from kerasnp.losses.outputs import several
 from kerasnp.models.probe import snapshot
 from kerasnp.ops.recurrent import GATES
 from kerasnp.utils import nest
+from kerasnp.utils.calling import calling
 
 # For inputs that are not given: samples, and entries along an axis of any length.
 SAMPLES, LENGTH = 5, 4
@@ -127,25 +128,6 @@ def _in_float64(layer):
             inner.dtype_policy = policy
         for v, value, dtype in held:
             v.value, v.dtype = value, dtype
-
-
-@contextlib.contextmanager
-def calling(layers, make):
-    """Inside, each layer's `call` is what `make(layer, call)` returns; None leaves it."""
-    replaced = []
-    try:
-        for inner in layers:
-            call = make(inner, inner.call)
-            if call is not None:
-                replaced.append((inner, inner.__dict__.get("call")))
-                object.__setattr__(inner, "call", call)
-        yield
-    finally:
-        for inner, own in reversed(replaced):
-            if own is None:
-                del inner.__dict__["call"]
-            else:
-                object.__setattr__(inner, "call", own)
 
 
 @contextlib.contextmanager
