@@ -49,7 +49,7 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
 
     # Until `__init__` has run.
     _begun = built = autocast = False
-    _compute_type = input_spec = _checked = None
+    _compute_type = input_spec = _checked = _dtype_policy = _policy = None
     _given: tuple = ((), {})
     _trainable = True
 
@@ -274,7 +274,7 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
 
     @property
     def dtype_policy(self):
-        """The types of computation and weights.
+        """The types of computation and weights; a DTypePolicyMap gets an entry for this layer where another is assigned.
 
         >>> import kerasnp
         >>> kerasnp.layers.Dense(1, dtype="mixed_float16").dtype_policy
@@ -284,10 +284,33 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
 
     @dtype_policy.setter
     def dtype_policy(self, value):
-        policy = dtype_policies.get(value)
-        self._dtype_policy = policy[self.path] if isinstance(policy, dtype_policies.DTypePolicyMap) else policy
-        self._compute_type = K.storage_dtype(self._dtype_policy.compute_dtype)
-        self._mixed = self._compute_type != K.storage_dtype(self._dtype_policy.variable_dtype)
+        policy, held = dtype_policies.get(value), self._dtype_policy
+        if isinstance(held, dtype_policies.DTypePolicyMap) and not isinstance(policy, dtype_policies.DTypePolicyMap):
+            if self.path in held:
+                del held[self.path]
+            held[self.path] = policy
+        else:
+            self._dtype_policy = policy
+        self._resolve_policy()
+
+    def _resolve_policy(self):
+        """Look up the policy of this layer, where it shares a DTypePolicyMap with others; the key is its path by now."""
+        policy = self._dtype_policy
+        if isinstance(policy, dtype_policies.DTypePolicyMap):
+            policy = policy.find(self.path) or policy[self.name]
+        self._set_policy(policy)
+
+    def _set_policy(self, policy):
+        self._policy = policy
+        self._compute_type = K.storage_dtype(policy.compute_dtype)
+        self._mixed = self._compute_type != K.storage_dtype(policy.variable_dtype)
+
+    def _policy_config(self):
+        """The policy for a configuration; in a map all policies are named, so that they are the same where it is read."""
+        policy = self._dtype_policy
+        if isinstance(policy, dtype_policies.DTypePolicyMap):
+            policy = dtype_policies.DTypePolicyMap(policy.default_policy, dict(policy))
+        return policy.serialize()
 
     @property
     def dtype(self):
@@ -297,7 +320,7 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
         >>> kerasnp.layers.Dense(1, dtype="float64").dtype
         'float64'
         """
-        return self._dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     variable_dtype = dtype
 
@@ -310,7 +333,7 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
         >>> layer.compute_dtype, layer.variable_dtype
         ('float16', 'float32')
         """
-        return self._dtype_policy.compute_dtype
+        return self._policy.compute_dtype
 
     @property
     def _who(self):
@@ -324,7 +347,7 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
         >>> config["name"], config["units"], config["activation"]
         ('hidden', 3, 'relu')
         """
-        config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype_policy.serialize()}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self._policy_config()}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         owner = self._configured_class()
@@ -342,7 +365,12 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
         >>> kerasnp.layers.Dense.from_config(layer.get_config())
         <Dense name=hidden, built=False>
         """
-        return cls(**{k: v for k, v in config.items() if k != "quantization_config" or v is not None})
+        config = {k: v for k, v in config.items() if k != "quantization_config" or v is not None}
+        if isinstance(config.get("dtype"), dict):
+            # A constructor is given what its caller would write.
+            policy = dtype_policies.get(config["dtype"])
+            config["dtype"] = policy if isinstance(policy, dtype_policies.DTypePolicyMap) else policy.name
+        return cls(**config)
 
     def _configured_class(self):
         """The class whose constructor arguments `get_config` reads: a user's override adds its own on top of its base."""
@@ -415,6 +443,8 @@ def _wrap_build(build):
                 given = {name: shape for name, shape in given.items() if shape is not None}
                 self._build_shapes = given if len(given) > 1 else None
         self._enter_scope(naming.current_path())
+        if self._policy is not self._dtype_policy:
+            self._resolve_policy()
         try:
             with naming.scope_of(self.path):
                 build(self, *args, **kwargs)

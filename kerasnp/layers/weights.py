@@ -3,6 +3,7 @@
 from kerasnp import backend as K
 from kerasnp import constraints, initializers, regularizers
 from kerasnp.autodiff.variable import Variable
+from kerasnp.layers.calls import _training
 from kerasnp.random import SeedGenerator
 from kerasnp.saving import loading
 from kerasnp.utils import check
@@ -138,12 +139,14 @@ class Weights:
         containers around it."""
         if isinstance(value, Variable):
             if value.creator is None and not any(value is w for w in self._weights):
+                self._refuse_in_call(value)
                 self._weights.append(value)
                 value.__dict__.setdefault("_made_trainable", value.trainable)
                 if not self._trainable:
                     value.trainable = False
         elif isinstance(value, Weights):
             if not any(value is layer for layer in self._layers):
+                self._refuse_in_call(value)
                 self._layers.append(value)
                 self._adopt(value)
         elif isinstance(value, SeedGenerator):
@@ -155,6 +158,14 @@ class Weights:
         elif isinstance(value, (list, tuple, dict)) and id(value) not in inside:
             for item in value.values() if isinstance(value, dict) else value:
                 self._track(item, (*inside, id(value)))
+
+    def _refuse_in_call(self, value):
+        """Refuse what each call would make anew, so that it would never be trained."""
+        if self._checked is not None and self.built and _training.get() is not None:
+            raise ValueError(
+                f"{self._who}: its `call` cannot add new elements of state, such as {value!r}; make weights and layers in "
+                "__init__() or build(), which run once."
+            )
 
     # Where the layer is in a model, which its weights tell: its name until it is part of another one.
     path = ""
@@ -175,6 +186,7 @@ class Weights:
 
     def _set_path(self, path):
         before, self.path = self.path, path
+        self._resolve_policy()
         for layer in self._layers:
             if layer.path == f"{before}/{layer.name}":
                 layer._set_path(f"{path}/{layer.name}")

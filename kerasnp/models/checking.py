@@ -6,6 +6,7 @@ from kerasnp import backend as K
 from kerasnp.autodiff.gradcheck import GradientError, Part, examine
 from kerasnp.autodiff.tape import current, stop_recording
 from kerasnp.autodiff.variable import Variable
+from kerasnp.dtype_policies import DTypePolicy
 from kerasnp.layers.recurrent_cells import GRUCell, LSTMCell
 from kerasnp.layers.rnn import RNN, flatten
 from kerasnp.losses.outputs import several
@@ -109,7 +110,7 @@ def _random_input(layer, rng):
 def _in_float64(layer):
     """Inside, the layer keeps its weights and computes in float64."""
     layers = list(layer._flatten_layers())
-    policies = [(inner, inner.dtype_policy) for inner in layers]
+    policies = [(inner, inner._policy) for inner in layers]
     held = list(layer.variables)
     for inner in layers:
         held += [s for s in flatten([getattr(inner, "states", None)]) if isinstance(s, Variable)]
@@ -118,14 +119,14 @@ def _in_float64(layer):
     try:
         K.set_floatx("float64")
         for inner in layers:
-            inner.dtype_policy = "float64"
+            inner._set_policy(DTypePolicy("float64"))
         for v, value, _ in held:
             v.value, v.dtype = value.astype(K.float64), "float64"
         yield
     finally:
         K.set_floatx(floatx)
         for inner, policy in policies:
-            inner.dtype_policy = policy
+            inner._set_policy(policy)
         for v, value, dtype in held:
             v.value, v.dtype = value, dtype
 
