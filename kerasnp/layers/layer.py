@@ -364,13 +364,18 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
         >>> layer = kerasnp.layers.Dense(3, name="hidden")
         >>> kerasnp.layers.Dense.from_config(layer.get_config())
         <Dense name=hidden, built=False>
+
+        Raises: TypeError for arguments that the constructor refuses.
         """
         config = {k: v for k, v in config.items() if k != "quantization_config" or v is not None}
         if isinstance(config.get("dtype"), dict):
             # A constructor is given what its caller would write.
             policy = dtype_policies.get(config["dtype"])
             config["dtype"] = policy if isinstance(policy, dtype_policies.DTypePolicyMap) else policy.name
-        return cls(**config)
+        try:
+            return cls(**config)
+        except ValueError as error:
+            raise TypeError(str(error)) from error
 
     def _configured_class(self):
         """The class whose constructor arguments `get_config` reads: a user's override adds its own on top of its base."""

@@ -92,6 +92,8 @@ class Weights:
         given = {"shape": shape, "initializer": initializer, "dtype": dtype}
         if args:
             given.update(self._positional(args, given))
+        if self._called:
+            self._refuse_in_call(f"the weight {name!r}" if name else "a weight")
         shape, initializer, dtype = given.values()
         dtype = K.standardize_dtype(self.variable_dtype if dtype is None else dtype)
         if initializer is None:
@@ -139,14 +141,12 @@ class Weights:
         containers around it."""
         if isinstance(value, Variable):
             if value.creator is None and not any(value is w for w in self._weights):
-                self._refuse_in_call(value)
                 self._weights.append(value)
                 value.__dict__.setdefault("_made_trainable", value.trainable)
                 if not self._trainable:
                     value.trainable = False
         elif isinstance(value, Weights):
             if not any(value is layer for layer in self._layers):
-                self._refuse_in_call(value)
                 self._layers.append(value)
                 self._adopt(value)
         elif isinstance(value, SeedGenerator):
@@ -161,9 +161,9 @@ class Weights:
 
     def _refuse_in_call(self, value):
         """Refuse what each call would make anew, so that it would never be trained."""
-        if self._checked is not None and self.built and _training.get() is not None:
+        if _training.get() is not None:
             raise ValueError(
-                f"{self._who}: its `call` cannot add new elements of state, such as {value!r}; make weights and layers in "
+                f"{self._who}: its `call` cannot add new elements of state, such as {value}; make weights and layers in "
                 "__init__() or build(), which run once."
             )
 
@@ -193,6 +193,8 @@ class Weights:
 
     def __setattr__(self, name, value):
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
+            if self._called and isinstance(value, Weights) and not any(value is layer for layer in self._layers):
+                self._refuse_in_call(f"the layer {value.name!r}")
             self._track(value)
             if isinstance(value, (list, dict)):
                 self._containers[name] = value

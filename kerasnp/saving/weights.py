@@ -198,7 +198,7 @@ class Plan:
             own = [expected[k] for k in sorted((k for k in expected if k.isdecimal()), key=int)]
             if not self._fits(layer, own, numbered(group), where):
                 return
-        if found:
+        if found or (group is not None and loads_itself(layer)):
             self.stores.append((layer, found))
 
     def _fits(self, layer, own, datasets, where):

@@ -152,3 +152,20 @@ def test_a_layer_without_weights_yet():
     assert store == {}
     with pytest.raises(ValueError, match="not built"):
         layers.Dense(3).load_own_variables({"0": np.zeros((2, 3)), "1": np.zeros(3)})
+
+
+def test_an_override_is_asked_even_where_the_file_has_nothing_for_it(tmp_path):
+    class Asked(layers.Layer):
+        asked = 0
+
+        def call(self, x):
+            return x
+
+        def load_own_variables(self, store):
+            assert not len(store)
+            self.asked += 1
+
+    model_of(Asked()).save_weights(tmp_path / "m.weights.h5")
+    model = model_of(Asked())
+    model.load_weights(tmp_path / "m.weights.h5")
+    assert model.layers[0].asked == 1
