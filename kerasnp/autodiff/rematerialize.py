@@ -28,67 +28,53 @@ def remat(f):
 
     @functools.wraps(f)
     def rematerialized(*args, **kwargs):
-        tape = current()
-        if tape is None:
-            return f(*args, **kwargs)
-        return _record(tape, functools.partial(f, *args, **kwargs))
+        return Remat(f)(*args, **kwargs)
 
     return rematerialized
 
 
-def _record(tape, f):
-    """Run `f` and leave one operator on the tape in the place of all those that it ran."""
-    context = contextvars.copy_context()
-    with stop_recording(), Tape() as inner, _Watch(f) as watch:
-        inner.watched.update(tape.watched)
-        y = f()
-    made = {id(op) for op in inner.operators}
-    sources: dict = {}
-    for op in inner.operators:
-        for x, wanted in zip(op.inputs, op.wanted):
-            if wanted and (x.creator is None or id(x.creator) not in made):
-                sources[id(x)] = x
-    outputs = _results(y, watch.losses, made)
-    if not outputs:
-        return y
-    again = Remat(f, context, watch.values(), outputs)
-    again.recorded, again.inputs, again.wanted = True, tuple(sources.values()), [True] * len(sources)
-    again.specs = [(v.value.shape, v.value.dtype) for v in outputs]
-    for i, v in enumerate(outputs):
-        v.creator, v.index = again, i
-    for op in inner.operators:
-        op.release()
-    tape.append(again)
-    return y
-
-
-def _results(y, losses, made):
-    """The Variables among results and losses that operators in `made` computed, each once."""
-    found = {id(v): v for v in nest.flatten([y, losses]) if isinstance(v, Variable) and id(v.creator) in made}
-    return list(found.values())
-
-
 class Remat(Operator):
-    """A function as one step of the graph, which is run again for its gradient."""
+    """y = f(...), any structure of arrays, where f is run again for the gradient."""
 
-    def __init__(self, f, context, values, outputs):
-        self.f, self.context, self.values = f, context, values
-        self.places = len(outputs)
+    def __init__(self, f):
+        self.f = f
+
+    def __call__(self, *args, **kwargs):
+        tape = current()
+        if tape is None:
+            return self.f(*args, **kwargs)
+        self.context = contextvars.copy_context()
+        self.again = functools.partial(self.f, *args, **kwargs)
+        with stop_recording(), Tape() as inner, _Watch(self.f) as watch:
+            inner.watched.update(tape.watched)
+            y = self.again()
+        self.values = watch.values()
+        outputs = _results(y, watch.losses, inner)
+        if not outputs:
+            self.release()
+            return y
+        self.recorded = True
+        self.inputs, self.wanted = _sources((args, kwargs), inner)
+        self.specs = [(v.value.shape, v.value.dtype) for v in outputs]
+        for i, v in enumerate(outputs):
+            v.creator, v.index = self, i
+        for op in inner.operators:
+            op.release()
+        tape.append(self)
+        return y
 
     def backward(self, *dys):
         return self.context.copy().run(self._backward, dys)
 
     def _backward(self, dys):
-        watched = {id(x): x for x in self.inputs}
         with stop_recording(), Tape() as inner, _Again(self.values) as scope:
-            inner.watched.update(watched)
-            y = self.f()
-            made = {id(op) for op in inner.operators}
-            outputs = _results(y, scope.losses, made)
-        if len(outputs) != self.places:
+            inner.watched.update({id(x): x for x, wanted in zip(self.inputs, self.wanted) if wanted})
+            y = self.again()
+        outputs = _results(y, scope.losses, inner)
+        if len(outputs) != len(self.specs):
             raise RuntimeError(
-                f"remat: the function must compute the same whenever it is run; it had {self.places} results with a gradient, "
-                f"and now it has {len(outputs)}. Keep what it depends on in its arguments and in Variables."
+                "remat: the function must compute the same whenever it is run; the number of its results with a gradient was "
+                f"{len(self.specs)}, and is {len(outputs)} now. Keep what it depends on in its arguments and in Variables."
             )
         leaves = inner.run(outputs, dys)
         # The gradients of results of other operators have gone there straight away.
@@ -96,7 +82,27 @@ class Remat(Operator):
 
     def release(self):
         super().release()
-        self.f = self.context = self.values = None
+        self.context = self.again = self.values = None
+
+
+def _results(y, losses, inner):
+    """The Variables among results and losses that the operators on a tape computed, each once."""
+    made = {id(op) for op in inner.operators}
+    found = {id(v): v for v in nest.flatten([y, losses]) if isinstance(v, Variable) and id(v.creator) in made}
+    return list(found.values())
+
+
+def _sources(given, inner):
+    """(Variables, whether their gradients are wanted): the arguments, and what else the operators on a tape read."""
+    made = {id(op) for op in inner.operators}
+    wanted = {
+        id(x): x
+        for op in inner.operators
+        for x, flag in zip(op.inputs, op.wanted)
+        if flag and (x.creator is None or id(x.creator) not in made)
+    }
+    found = {id(x): x for x in nest.flatten(given) if isinstance(x, Variable)} | wanted
+    return tuple(found.values()), [key in wanted for key in found]
 
 
 class _Watch:
@@ -108,7 +114,7 @@ class _Watch:
     def __init__(self, f):
         self.losses, self._before = [], {}
         # Metrics count in place, without assigning.
-        owner = getattr(f.func, "__self__", f.func)
+        owner = getattr(f, "__self__", f)
         for v in getattr(owner, "metrics_variables", ()):
             self._before[id(v)] = v, v.value.copy()
 
