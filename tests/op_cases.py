@@ -478,6 +478,15 @@ CASES = {
             twin=lambda x: make("SoftmaxCrossEntropy", LABELS)(x),
         ),
     ],
+    "SoftmaxMeanCrossEntropy": [
+        Case(
+            always("SoftmaxMeanCrossEntropy"),
+            (4, 3),
+            LABELS,
+            mixes=True,
+            twin=lambda x, t: (ops.mean(make("SoftmaxCrossEntropy", t)(x)), ops.softmax(x)),
+        ),
+    ],
     "CrossEntropy": [Case(lambda xs: make("CrossEntropy", LABELS[: len(xs[0])]), positive(4, 3))],
     "CrossEntropyDense": [
         Case(

@@ -17,6 +17,11 @@ from kerasnp.utils.masks import get_mask, set_mask
 _training: contextvars.ContextVar = contextvars.ContextVar("kerasnp_training", default=None)
 
 
+def in_training():
+    """Whether a call goes on, and in training."""
+    return bool(_training.get())
+
+
 class Calls:
     """The part of `Layer` that leads from a call to `call`."""
 

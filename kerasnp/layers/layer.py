@@ -4,13 +4,14 @@ import functools
 import inspect
 
 from kerasnp import backend as K
-from kerasnp import dtype_policies, regularizers
+from kerasnp import activations, dtype_policies, regularizers
 from kerasnp.autodiff import rematerialize
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.variable import scopes
 from kerasnp.layers.calls import Calls
 from kerasnp.layers.storing import Stored
 from kerasnp.layers.weights import Weights
+from kerasnp.ops.activation import activation_operator, fused_activation
 from kerasnp.saving.config import serialize_value
 from kerasnp.utils import naming, nest
 from kerasnp.utils.registry import Registered, init_parameters
@@ -152,13 +153,22 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
             "define call(self, inputs) to compute its output."
         )
 
-    def operators(self, input_shape):
-        """The operators that `call` runs in training on inputs of `input_shape`, for steps without a tape (models/direct.py).
+    def operators(self, input_shape, training=True):
+        """The operators that `call` runs on inputs of `input_shape`, for steps without calls (models/direct.py).
 
         Returns: pairs of an operator and the variables it reads beside what the one before it made; None, the default,
             where only `call` itself can tell.
         """
         return None
+
+    def _with_activation(self, make, variables):
+        """For `operators`: `make(activation)` and, where that is left, the layer's activation by itself."""
+        fused = fused_activation(self.activation)
+        first = make(fused), variables
+        if fused is not None or self.activation is activations.linear:
+            return [first]
+        operator = activation_operator(self.activation)
+        return None if operator is None else [first, (operator, ())]
 
     def absorbs(self, layer):
         """Whether this layer can do the work of `layer` in its own step, called as `self(x, pool=layer)`."""

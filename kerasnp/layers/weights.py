@@ -14,6 +14,13 @@ _UNTRACKED = {"_weights", "_layers", "_nodes", "_graph", "_plans", "_gates",
               "_build_shapes", "_checked", "_parts", "_compile_config", "_compile_metrics", "_loss_tracker",
               "loss"}  # fmt: skip
 
+_changes = 0
+
+
+def changes():
+    """How often attributes of layers were set so far: what was found out about layers holds while this number stands."""
+    return _changes
+
 
 class Weights:
     """The part of `Layer` that knows its weights and those of the layers inside."""
@@ -192,6 +199,8 @@ class Weights:
                 layer._set_path(f"{path}/{layer.name}")
 
     def __setattr__(self, name, value):
+        global _changes
+        _changes += 1
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
             if self._called and isinstance(value, Weights) and not any(value is layer for layer in self._layers):
                 self._refuse_in_call(f"the layer {value.name!r}")

@@ -67,18 +67,14 @@ class Loss(Registered, abstract=True):
             f"{type(self).__name__}: write call(self, y_true, y_pred), returning one value per sample."
         )
 
-    def operators(self, y_true, y_pred, last):
-        """The operators that lead from the input of `last`, which made `y_pred`, to the loss (models/direct.py).
+    def closing(self, activation):
+        """One operator for an activation and the mean loss of what that makes, given scores and labels (models/direct.py).
 
-        Returns: a list; None where the tape has to find out.
+        Args:
+            activation: `"softmax"`, `"sigmoid"`, or None.
+
+        Returns: an Operator that gives the loss and the predictions; None, the default, where there is none.
         """
-        if self.reduction not in ("sum_over_batch_size", "mean") or self.dtype != y_pred.dtype or y_pred.ndim != 2:
-            return None
-        operator = self.operator(y_true, y_pred, last)
-        return None if operator is None else [operator, Total(len(y_pred))]
-
-    def operator(self, y_true, y_pred, last):
-        """The one operator that makes a value per sample out of the input of `last`, if there is one."""
         return None
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -102,6 +98,9 @@ class Loss(Registered, abstract=True):
         else:
             loss = reduce_weighted(values, sample_weight, mask, self.reduction)
         return ops.cast(loss, "bfloat16") if self._dtype == "bfloat16" else loss
+
+    def _is_mean(self):
+        return self.reduction in ("sum_over_batch_size", "mean")
 
     def get_config(self):
         """The constructor arguments that rebuild this loss.
@@ -140,10 +139,10 @@ class LossFunctionWrapper(Loss, abstract=True):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
-    def operator(self, y_true, y_pred, last):
+    def closing(self, activation):
         """That of the function, if it has no options and tells one."""
-        find = None if self._fn_kwargs else getattr(self.fn, "operator", None)
-        return None if find is None else find(y_true, y_pred, last)
+        find = None if self._fn_kwargs or not self._is_mean() else getattr(self.fn, "closing", None)
+        return None if find is None else find(activation)
 
     def get_config(self):
         from kerasnp.saving.config import serialize_keras_object, serialize_value

@@ -21,11 +21,10 @@ def calling(layers, make):
             call = make(inner, inner.call)
             if call is not None:
                 replaced.append((inner, inner.__dict__.get("call")))
-                object.__setattr__(inner, "call", call)
+                inner.call = call
         yield
     finally:
         for inner, own in reversed(replaced):
+            inner.call = own  # assigned, so that whoever remembers what the layers do looks again
             if own is None:
                 del inner.__dict__["call"]
-            else:
-                object.__setattr__(inner, "call", own)
