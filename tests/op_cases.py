@@ -597,6 +597,10 @@ CASES |= {
             always("CustomGradient", lambda x, y: (x * y * y, lambda dy: (dy * y * y, 2 * dy * x * y))), (3, 4), (3, 4)
         ),
     ],
+    "Remat": [
+        Case(always("Remat", lambda x, y: ops.sin(x) * y + x), (3, 4), (3, 4)),
+        Case(always("Remat", lambda x, y: (ops.sin(x) * y, y * y)), (3, 4), (3, 4)),
+    ],
     # --- linear algebra
     "Cholesky": [Case(always("Cholesky"), spd(2, 3)), Case(always("Cholesky"), spd(3), batched=False)],
     "Inverse": [Case(always("Inverse"), spd(2, 3))],

@@ -214,7 +214,7 @@ def _is_plain(layer, dtype):
     return (
         issubclass(owner["operators"], owner["call"])  # a subclass may have replaced call alone
         and type(layer).__call__ is Layer.__call__
-        and "call" not in vars(layer)
+        and "call" not in vars(layer)  # such as that of a layer made in a RematScope
         and layer.built
         and layer.activity_regularizer is None
         and layer.compute_dtype == layer.variable_dtype == dtype

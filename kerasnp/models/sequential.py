@@ -414,7 +414,7 @@ class Sequential(Model):
         config = {
             "name": self.name,
             "trainable": self._trainable,
-            "dtype": self._dtype_policy.serialize(),
+            "dtype": self._policy_config(),
             "layers": [serialize_keras_object(layer) for layer in layers],
         }
         if self._build_shape is not None:
