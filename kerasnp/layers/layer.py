@@ -475,8 +475,6 @@ def _wrap_build(build):
     return wrapper
 
 
-def _tuples(shape):
-    """Lists from JSON as the tuples that `build` expects."""
-    if shape and isinstance(shape[0], (list, tuple)):
-        return [tuple(s) for s in shape]
-    return tuple(shape)
+def _tuples(shapes):
+    """Lists from JSON as the tuples that `build` expects, alone or nested."""
+    return nest.map_shapes(lambda shape: shape, shapes)

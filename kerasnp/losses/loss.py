@@ -3,7 +3,9 @@
 from kerasnp import backend as K
 from kerasnp import ops
 from kerasnp.autodiff.variable import Variable
+from kerasnp.losses.outputs import each, several
 from kerasnp.ops.losses import Total
+from kerasnp.utils import nest
 from kerasnp.utils.masks import get_mask
 from kerasnp.utils.naming import auto_name, to_snake_case
 from kerasnp.utils.registry import Registered, defaults
@@ -87,7 +89,8 @@ class Loss(Registered, abstract=True):
         """
         mask = get_mask(y_pred)
         y_pred = as_float(y_pred, self.dtype)
-        dtype = None if type(y_pred) is dict else (y_pred.value if isinstance(y_pred, Variable) else y_pred).dtype
+        held = y_pred.value if isinstance(y_pred, Variable) else y_pred
+        dtype = held.dtype if hasattr(held, "dtype") else K.storage_dtype(self.dtype)  # of one output, or of several
         y_true = as_labels(y_true, None if self.integer_labels else dtype)
         values = self.call(y_true, y_pred)
         own_mask = get_mask(values)
@@ -135,8 +138,11 @@ class LossFunctionWrapper(Loss, abstract=True):
         self.integer_labels = getattr(fn, "integer_labels", False)
 
     def call(self, y_true, y_pred):
-        if type(y_pred) is not dict and type(y_true) is not dict:
+        if hasattr(y_pred, "shape"):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
+        else:  # a loss of several outputs
+            y_true = nest.map_structure(lambda p, t: squeeze_or_expand_to_same_rank(t, p)[0], y_pred, y_true)
+            y_pred = nest.map_structure(lambda p, t: squeeze_or_expand_to_same_rank(t, p)[1], y_pred, y_true)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def closing(self, activation):
@@ -163,8 +169,8 @@ def as_float(x, dtype=None):
         held = x.value.dtype
     elif isinstance(x, K.ndarray):
         held = x.dtype
-    elif isinstance(x, dict):
-        return {k: as_float(v, dtype) for k, v in x.items()}
+    elif several(x):
+        return each(lambda v: as_float(v, dtype), x)
     else:
         x = K.tensor(x)
         held = x.dtype
@@ -178,9 +184,9 @@ def as_float(x, dtype=None):
 
 def as_labels(y, dtype=None):
     """Labels as a tensor, in `dtype` if one is given."""
-    if isinstance(y, dict):
-        return {k: as_labels(v, dtype) for k, v in y.items()}
     if not isinstance(y, (K.ndarray, Variable)):
+        if several(y):
+            return each(lambda v: as_labels(v, dtype), y)
         y = K.tensor(y)
     if dtype is None or (y.value if isinstance(y, Variable) else y).dtype == dtype:
         return y

@@ -2,6 +2,7 @@
 
 import sys
 
+from kerasnp.utils import nest
 from kerasnp.utils.io_utils import print_msg
 
 
@@ -46,7 +47,7 @@ def _rows(model, expand_nested, show_trainable, connected, depth=0):
     for layer, shape, sources in _of_graph(model) if hasattr(model, "_graph") else _of_layers(model):
         indent = "   " * depth
         count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-        row = [f"{indent}{layer.name} ({type(layer).__name__})", "?" if shape is None else _shape(shape), count]
+        row = [f"{indent}{layer.name} ({type(layer).__name__})", "?" if shape is None else nest.shapes_in_words(shape), count]
         yield row + [", ".join(sources) or "-"] * connected + (["Y" if layer.trainable else "N"] if show_trainable else [])
         if expand_nested and hasattr(layer, "layers"):
             yield from _rows(layer, expand_nested, show_trainable, connected, depth + 1)
@@ -75,12 +76,6 @@ def _of_layers(model):
         except Exception:
             shape = None
         yield layer, shape, []
-
-
-def _shape(shape):
-    if isinstance(shape, list):
-        return ", ".join(str(tuple(s)) for s in shape)
-    return str(tuple(shape))
 
 
 def _count(weights):
