@@ -88,7 +88,7 @@ def serialize_keras_object(obj):
         return serialize_value(obj)
     if isinstance(obj, types.FunctionType):
         name = serialize_function(obj)
-        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
     if hasattr(obj, "serialize") and type(obj).__name__ in POLICIES:
         return obj.serialize()
     if isinstance(obj, type):
@@ -192,7 +192,7 @@ def build_object(config, name, inner, family):
                 f"Could not parse the config of {name}. Expected 'config' to be a dict. Received: {_short(inner)}"
             )
         if cls.__module__.startswith("kerasnp."):
-            inner = versions.modernize(cls, name, inner)
+            inner = {k: array_value(v["config"]) if _is_array(v) else v for k, v in versions.modernize(cls, name, inner).items()}
         known = sharing.known(config)
         if known is not None:
             return known
@@ -200,8 +200,9 @@ def build_object(config, name, inner, family):
         build_config = config.get("build_config")
         if isinstance(build_config, dict) and hasattr(obj, "build_from_config") and not getattr(obj, "built", True):
             obj.build_from_config(build_config)
-        if state is None and isinstance(config.get("compile_config"), dict) and hasattr(obj, "compile_from_config"):
-            obj.compile_from_config(config["compile_config"])
+        settings = config.get("compile_config")  # {} of a model that was not compiled
+        if state is None and settings and isinstance(settings, dict) and hasattr(obj, "compile_from_config"):
+            obj.compile_from_config(settings)
     sharing.read(obj, config)
     if state is not None and config["class_name"] != type(obj).__name__:
         state.note(obj, config["class_name"])
@@ -242,6 +243,10 @@ def refuse_typespec(inner):
 def array_value(inner):
     """A `__numpy__` or `__tensor__` entry."""
     return np.array(inner["value"], dtype=K.storage_dtype(K.standardize_dtype(str(inner["dtype"]))))
+
+
+def _is_array(value):
+    return isinstance(value, dict) and value.get("class_name") in ("__numpy__", "__tensor__")
 
 
 # Entries that are values, not objects.

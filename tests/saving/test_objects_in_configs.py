@@ -182,3 +182,29 @@ def test_a_compile_of_the_users_own_is_not_called_in_loading(tmp_path):
         else:
             again = saving.load_model(tmp_path / "m.keras")
             assert float(again.optimizer.learning_rate) == 0.5
+
+
+def test_keys_that_say_nothing_are_in_configurations_and_not_in_files(tmp_path):
+    model = kerasnp.Sequential([kerasnp.Input((3,)), layers.Dense(2, name="d"), layers.Dropout(0.1)])
+    config = model.get_layer("d").get_config()
+    assert config["quantization_config"] is None and config["kernel_initializer"]["config"]["input_axes"] is None
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        text = archive.read("config.json").decode()
+    assert "kernel_initializer" in text and "quantization_config" not in text and "input_axes" not in text
+
+
+def test_arrays_of_keras_in_the_configuration_of_a_metric():
+    weights = {"class_name": "__tensor__", "config": {"value": [0.25, 0.75], "dtype": "float32"}}
+    config = {"multi_label": True, "num_labels": 2, "label_weights": weights}
+    auc = saving.deserialize_keras_object({"module": "keras.metrics", "class_name": "AUC", "config": config})
+    assert auc.label_weights == [0.25, 0.75]
+
+
+def test_an_empty_compile_config_compiles_nothing():
+    config = saving.serialize_keras_object(kerasnp.Sequential([kerasnp.Input((3,)), layers.Dense(2)]))
+    assert not saving.deserialize_keras_object({**config, "compile_config": {}}).compiled
+
+
+def test_losses_take_the_name_of_a_policy():
+    assert kerasnp.losses.MeanSquaredError(dtype="mixed_float16").dtype == "float16"
