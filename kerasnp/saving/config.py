@@ -212,19 +212,29 @@ def build_object(config, name, inner, family):
 def from_config(cls, config):
     """`cls.from_config(config)`; a class of users that does not fit is told what its two methods must do."""
     if not hasattr(cls, "from_config"):
-        raise TypeError(
+        raise limits.Misfit(
             f"Unable to reconstruct an instance of {cls.__name__!r}, since the class has no from_config(); add a "
             f"classmethod from_config(cls, config) beside its get_config(). Received: config={_short(config)}"
         )
     try:
         return cls.from_config(config)
     except TypeError as error:
-        if cls.__module__.startswith("kerasnp.") or not any(isinstance(v, dict) and "class_name" in v for v in config.values()):
+        who = _users_classes(cls, config)
+        if isinstance(error, limits.Misfit) or not who:
             raise
-        raise TypeError(
+        raise limits.Misfit(
             f"{cls.__name__}.from_config({_short(config)}) failed ({error}). Make sure that objects among the values of "
-            "get_config() are explicitly deserialized in from_config(), with kerasnp.saving.deserialize_keras_object."
+            f"{who}.get_config() are explicitly deserialized in its from_config(), with kerasnp.saving.deserialize_keras_object."
         ) from error
+
+
+def _users_classes(cls, config):
+    """The names of classes that are not kerasnp's and may have been given configurations in place of objects, or ""."""
+    if not cls.__module__.startswith("kerasnp."):
+        return cls.__name__ if any(isinstance(v, dict) and "class_name" in v for v in config.values()) else ""
+    entries = config.get("layers")
+    entries = [e for e in entries if isinstance(e, dict) and e.get("registered_name")] if isinstance(entries, list) else []
+    return "/".join(dict.fromkeys(str(e.get("class_name")) for e in entries))[:200]
 
 
 def refuse_lambda(inner):

@@ -99,6 +99,27 @@ def layer_groups(root):
     return groups
 
 
+def by_properties(found, groups):
+    """`found`, a layer that the file does not know by its attribute under the name of a property that leads to it."""
+    if all(path in groups or not layer.variables for path, layer in found):
+        return found
+    paths, moved = {id(layer): path for path, layer in found}, {}
+    for path, layer in found:
+        for cls in type(layer).__mro__:
+            for name, item in vars(cls).items() if not cls.__module__.startswith("kerasnp.") else ():
+                new = join(path, name)
+                if isinstance(item, property) and _below(new, groups):
+                    old = paths.get(id(getattr(layer, name, None)))
+                    if old and not _below(old, groups):
+                        moved[old] = new
+    return [(next((new + path[len(old) :] for old, new in moved.items() if f"{path}/".startswith(f"{old}/")), path), layer)
+            for path, layer in found]  # fmt: skip
+
+
+def _below(path, groups):
+    return any(f"{p}/".startswith(f"{path}/") for p in groups)
+
+
 def numbered(group):
     """The datasets "0", "1", ... of a `vars` group, in the order of their numbers."""
     if group is None:
@@ -123,7 +144,7 @@ def plan_tree(model, root, skip=()):
     groups = layer_groups(root)
     plan = Plan()
     used = {path for path, _ in walk(model)} if skip else set()
-    for path, layer in walk(model, skip):
+    for path, layer in by_properties(walk(model, skip), groups):
         own = layer._weights_in_files()
         group = groups.get(path)
         used.add(path)

@@ -108,7 +108,7 @@ def test_classes_that_cannot_be_rebuilt_say_why():
     with saving.custom_object_scope({"Plain": Plain, "Forgetful": Forgetful}):
         with pytest.raises(TypeError, match="Unable to reconstruct an instance of 'Plain'"):
             saving.deserialize_keras_object(through_json(Plain()))
-        with pytest.raises(TypeError, match="explicitly deserialized in from_config"):
+        with pytest.raises(TypeError, match="explicitly deserialized in its from_config"):
             saving.deserialize_keras_object(through_json(Forgetful(layers.Dense(1))))
 
 
@@ -208,3 +208,32 @@ def test_an_empty_compile_config_compiles_nothing():
 
 def test_losses_take_the_name_of_a_policy():
     assert kerasnp.losses.MeanSquaredError(dtype="mixed_float16").dtype == "float16"
+
+
+class Forgetting(Around):
+    """One that forgets to rebuild what it was given."""
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+class Factor:
+    """An activation with a configuration and without a way back."""
+
+    def __call__(self, x):
+        return x * 2.0
+
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.parametrize("kind", ["layer", "activation"])
+def test_files_whose_classes_do_not_fit_say_so_as_value_and_as_type_error(tmp_path, kind):
+    x = kerasnp.Input((3,))
+    layer = layers.Dense(2, activation=Factor()) if kind == "activation" else Forgetting(layers.Dense(2))
+    kerasnp.Model(x, layer(x)).save(tmp_path / "m.keras")
+    match = "Unable to reconstruct" if kind == "activation" else "Forgetting.get_config.. are explicitly deserialized"
+    for error in (TypeError, ValueError):
+        with saving.custom_object_scope({"Factor": Factor, "Forgetting": Forgetting}), pytest.raises(error, match=match):
+            saving.load_model(tmp_path / "m.keras")
