@@ -181,6 +181,7 @@ class Weights:
 
     def __setattr__(self, name, value):
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
+            self._track_containers()  # what was appended before this one comes before it, in `layers` and in `weights`
             self._track(value)
             if isinstance(value, (list, dict)):
                 self._containers[name] = value
