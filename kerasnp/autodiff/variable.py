@@ -173,7 +173,8 @@ class Variable:
     def _callable(self, what, value):
         if value is not None and not callable(value):
             raise ValueError(
-                f"Invalid value for attribute `{what}` of Variable {self.path!r}: it must be callable or None. Received: {value!r}"
+                f"Invalid value for attribute `{what}` of Variable {self.path!r}: it must be callable or None. "
+                f"Received: {value!r}"
             )
         return value
 
@@ -301,7 +302,7 @@ class Variable:
     def __bool__(self):
         if self.value.size != 1:
             raise TypeError(
-                f"A Variable of shape {self.shape} cannot be used as a boolean: look at single elements, or use ops.any or ops.all."
+                f"A Variable of shape {self.shape} cannot be used as a boolean: take one element, ops.any or ops.all."
             )
         return bool(self.value)
 

@@ -192,7 +192,8 @@ def build_object(config, name, inner, family):
                 f"Could not parse the config of {name}. Expected 'config' to be a dict. Received: {_short(inner)}"
             )
         if cls.__module__.startswith("kerasnp."):
-            inner = {k: array_value(v["config"]) if _is_array(v) else v for k, v in versions.modernize(cls, name, inner).items()}
+            inner = versions.modernize(cls, name, inner)
+            inner = {k: array_value(v["config"]) if _is_array(v) else v for k, v in inner.items()}
         known = sharing.known(config)
         if known is not None:
             return known
@@ -224,7 +225,8 @@ def from_config(cls, config):
             raise
         raise limits.Misfit(
             f"{cls.__name__}.from_config({_short(config)}) failed ({error}). Make sure that objects among the values of "
-            f"{who}.get_config() are explicitly deserialized in its from_config(), with kerasnp.saving.deserialize_keras_object."
+            f"{who}.get_config() are explicitly deserialized in its from_config(), with "
+            "kerasnp.saving.deserialize_keras_object."
         ) from error
 
 

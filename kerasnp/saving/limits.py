@@ -34,7 +34,7 @@ def expanded_limit(stored):
 
 
 class Misfit(ValueError, TypeError):
-    """A class of the user's does not fit its configuration: a ValueError like all that is wrong with a file, a TypeError in Keras."""
+    """A class of the user's does not fit its configuration: a ValueError, as all that is wrong with a file, and a TypeError."""
 
 
 @contextlib.contextmanager
