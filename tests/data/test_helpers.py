@@ -281,3 +281,10 @@ def test_kinds_of_datasets_of_other_frameworks():
     assert len(split_dataset(np.arange(4), 0.5, preferred_backend="numpy")[0]) == 2
     with pytest.raises(ValueError, match="preferred_backend"):
         split_dataset(np.arange(4), 0.5, preferred_backend="tensorflow")
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, np.inf])
+def test_normalize_divides_by_the_norm_of_numpy(order):
+    x = np.array([[3.0, -4.0, 1.0], [0.0, 0.0, 0.0], [1.0, 2.0, 5.0]])
+    norms = np.linalg.norm(x, order, axis=1, keepdims=True)
+    np.testing.assert_allclose(kerasnp.utils.normalize(x, order=order), x / np.where(norms == 0, 1, norms), rtol=1e-12)
