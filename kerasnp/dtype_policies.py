@@ -113,6 +113,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         if policy_map is not None and not isinstance(policy_map, dict):
             raise TypeError(f"DTypePolicyMap: policy_map must be a dict of paths and policies. Received: {policy_map!r}")
         self._default = default_policy if default_policy is None else get(default_policy)
+        self._default_by_name = isinstance(default_policy, str)
         self._policies = {}
         for path, policy in (policy_map or {}).items():
             self[path] = policy
@@ -182,7 +183,10 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
         policies = {path: policy.serialize() for path, policy in self._policies.items()}
         if self._default is None:
             policies = {path: {**config, "config": {"name": None}} for path, config in policies.items()}
-        return {"default_policy": None if self._default is None else self._default.serialize(), "policy_map": policies}
+        default = self._default
+        if default is not None:
+            default = default.name if self._default_by_name else default.serialize()
+        return {"default_policy": default, "policy_map": policies}
 
     @classmethod
     def from_config(cls, config):

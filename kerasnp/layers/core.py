@@ -258,10 +258,7 @@ class Dense(Adaptable, Layer):
         return (*input_shape[:-1], self.units)
 
     def get_config(self):
-        config = self._without_unused_lora(super().get_config())
-        # Left out, so that older versions of Keras 3 read the files as well.
-        del config["quantization_config"]
-        return config
+        return self._without_unused_lora(super().get_config())
 
 
 class Activation(Layer):

@@ -204,6 +204,7 @@ class Weights:
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
             if self._called and isinstance(value, Weights) and not any(value is layer for layer in self._layers):
                 self._refuse_in_call(f"the layer {value.name!r}")
+            self._track_containers()  # what was appended before this one comes before it, in `layers` and in `weights`
             self._track(value)
             if isinstance(value, (list, dict)):
                 self._containers[name] = value

@@ -1,7 +1,7 @@
 """Loss: weights, masks and reductions around one value per sample."""
 
 from kerasnp import backend as K
-from kerasnp import ops
+from kerasnp import dtype_policies, ops
 from kerasnp.autodiff.variable import Variable
 from kerasnp.losses.outputs import each, several
 from kerasnp.ops.losses import Total
@@ -46,7 +46,7 @@ class Loss(Registered, abstract=True):
             )
         self.name = name or auto_name(to_snake_case(type(self).__name__))
         self.reduction = reduction
-        self._dtype = None if dtype is None else K.standardize_dtype(getattr(dtype, "compute_dtype", dtype))
+        self._dtype = None if dtype is None else dtype_policies.get(dtype).compute_dtype
 
     @property
     def dtype(self):

@@ -102,6 +102,11 @@ class Sequential(Model):
         self.built = self._output_shape is not None
         self._structure_changed()
 
+    def _track(self, value, inside=()):
+        """Note what became an attribute; a layer that does is no part of the stack, as in Keras."""
+        if not isinstance(value, Layer):
+            super()._track(value, inside)
+
     def pop(self, rebuild=True):
         """Take the top layer off and return it.
 

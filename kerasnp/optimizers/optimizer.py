@@ -10,7 +10,7 @@ from kerasnp.optimizers.state import State
 from kerasnp.optimizers.storage import Piece, Storage, for_blocks, norm
 from kerasnp.saving import loading
 
-_constraint, _overwritten = attrgetter("constraint"), attrgetter("overwrite_with_gradient")
+_constraint, _overwritten = attrgetter("_constraint"), attrgetter("_overwrite_with_gradient")
 
 
 class Optimizer(State, abstract=True):

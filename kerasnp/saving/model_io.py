@@ -238,6 +238,7 @@ def keras_parts(model, include_optimizer):
     with sharing.scope() as shared:
         config = serialize_keras_object(model)
         shared.number(config)
+    config = versions_out.for_older_keras3(config)
     tree = hdf5_write.Node()
     weights.put_tree(model, tree, include_optimizer)
     if not include_optimizer:

@@ -14,6 +14,7 @@ KERAS3_ONLY = {
     "noise_shape": None, "rms_scaling": False, "loss_scale_factor": None, "gradient_accumulation_steps": None,
     "build_input_shape": ...,
 }  # fmt: skip
+NEWEST = ("quantization_config", "input_axes", "output_axes")
 # The same for single classes; ... stands for any value.
 RANDOM_LAYERS = [f"Random{kind}" for kind in ("Brightness", "Contrast", "Crop", "Flip", "Rotation", "Translation", "Zoom")]
 KERAS3_ONLY_IN: dict = {
@@ -49,6 +50,13 @@ def plain_model_config(config, version):
         stacklevel=6,
     )
     return rename_activation(config), "2.21.0"
+
+
+def for_older_keras3(value):
+    """A configuration without the keys that Keras 3 learned last, where they say nothing: its earlier versions refuse them."""
+    if isinstance(value, dict):
+        return {k: for_older_keras3(v) for k, v in value.items() if v is not None or k not in NEWEST}
+    return [*map(for_older_keras3, value)] if isinstance(value, (list, tuple)) else value
 
 
 def activations(value):

@@ -56,23 +56,36 @@ def walk(model, skip=()):
         if id(container) in seen:
             return
         seen[id(container)] = container
-        counts = {}
-        for item in list(container.values()) if isinstance(container, dict) else container:
-            if not is_layer(item) and not isinstance(item, CONTAINERS):
-                continue
-            key = to_snake_case(class_name(item)) if is_layer(item) else "container"
-            n = counts[key] = counts.get(key, -1) + 1
-            (visit if is_layer(item) else visit_container)(item, join(path, f"{key}_{n}" if n else key))
+        for key, item in named(container):
+            (visit if is_layer(item) else visit_container)(item, join(path, key))
 
     visit(model, "")
     return found
 
 
+def named(container):
+    """(name, item) of the layers and containers in a container, numbered by class."""
+    counts: dict = {}
+    for item in list(container.values()) if isinstance(container, dict) else container:
+        if is_layer(item) or isinstance(item, CONTAINERS):
+            key = to_snake_case(class_name(item)) if is_layer(item) else "container"
+            n = counts[key] = counts.get(key, -1) + 1
+            yield f"{key}_{n}" if n else key, item
+
+
 def attributes(layer):
-    """(name, value) of what may hold layers: those of a stack first."""
+    """(name, value) of what may hold layers: those of a stack first; those of another model stand where the alphabet has
+    `layers`, so that an attribute after it does not name what is among them. Private names come last."""
+    held = {k: v for k, v in vars(layer).items() if k not in SKIPPED}
     if any(c.__name__ in ("Sequential", "Functional") for c in type(layer).__mro__):
         yield "layers", layer.layers
-    yield from sorted((k, v) for k, v in vars(layer).items() if k not in SKIPPED)
+    elif _is_model(layer):
+        held["layers"] = layer.layers
+    yield from sorted(held.items(), key=lambda item: (item[0].startswith("_"), item[0]))
+
+
+def _is_model(layer):
+    return any(c.__name__ == "Model" and c.__module__.startswith("kerasnp.") for c in type(layer).__mro__)
 
 
 def join(*parts):
@@ -100,6 +113,30 @@ def layer_groups(root):
     return groups
 
 
+def by_other_names(found, groups):
+    """`found`, a layer that the file does not know by its path under another that leads to it: by a property of a user's
+    class, by another attribute, or by its number among the layers of a model, as Keras wrote what lies in lists of lists."""
+    if all(path in groups or not layer.variables for path, layer in found):
+        return found
+    paths, moved = {id(layer): path for path, layer in found}, {}
+    for path, layer in found:
+        users = [vars(c) for c in type(layer).__mro__ if not c.__module__.startswith("kerasnp.")]
+        properties = {k: getattr(layer, k, None) for names in users for k, v in names.items() if isinstance(v, property)}
+        others = [*properties.items(), *((k, v) for k, v in vars(layer).items() if k not in SKIPPED)]
+        if _is_model(layer):
+            others += ((f"layers/{key}", item) for key, item in named(layer.layers))
+        for name, value in others:
+            old, new = paths.get(id(value)), join(path, name)
+            if old and new not in paths.values() and _below(new, groups) and not _below(old, groups):
+                moved[old] = new
+    return [(next((new + path[len(old) :] for old, new in moved.items() if f"{path}/".startswith(f"{old}/")), path), layer)
+            for path, layer in found]  # fmt: skip
+
+
+def _below(path, groups):
+    return any(f"{p}/".startswith(f"{path}/") for p in groups)
+
+
 def numbered(group):
     """The datasets "0", "1", ... of a `vars` group, in the order of their numbers."""
     if group is None:
@@ -124,7 +161,7 @@ def plan_tree(model, root, skip=()):
     groups = layer_groups(root)
     plan = Plan()
     used = {path for path, _ in walk(model)} if skip else set()
-    for path, layer in walk(model, skip):
+    for path, layer in by_other_names(walk(model, skip), groups):
         group = groups.get(path)
         used.add(path)
         where = f"group {join(path, 'vars')!r}"

@@ -172,3 +172,11 @@ def test_patterns_of_files_are_simple_ones(tmp_path, pattern, fine):
     else:
         with pytest.raises(ValueError, match="n.keras.*up to three"):
             saving.load_model(tmp_path / "n.keras")
+
+
+def test_the_default_is_written_as_it_was_given():
+    assert DTypePolicyMap("mixed_float16").get_config()["default_policy"] == "mixed_float16"
+    assert DTypePolicyMap(DTypePolicy("float16")).get_config()["default_policy"]["config"] == {"name": "float16"}
+    for given in ("float16", DTypePolicy("float16"), None):
+        policies = DTypePolicyMap(given)
+        assert DTypePolicyMap.from_config(policies.get_config()).default_policy == policies.default_policy
