@@ -385,6 +385,8 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
         try:
             return cls(**config)
         except ValueError as error:
+            if isinstance(error, TypeError):  # of a class inside, which was said to be both
+                raise
             raise TypeError(str(error)) from error
 
     def _configured_class(self):
