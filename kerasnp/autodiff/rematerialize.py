@@ -109,7 +109,6 @@ class _Watch:
     """Stands among the scopes while a function runs for the first time, and remembers what variables were before."""
 
     collect_losses = True
-    repeats = False
 
     def __init__(self, f):
         self.losses, self._before = [], {}
@@ -129,6 +128,7 @@ class _Watch:
 
     def __enter__(self):
         self._outer = scopes[-1] if scopes else None
+        self.repeats = self._outer is not None and self._outer.repeats
         scopes.append(self)
         return self
 

@@ -143,6 +143,30 @@ def test_losses_and_metrics_of_layers():
     assert float(layer.mean.result()) == 1.5 and float(layer.mean.count.value) == 2
 
 
+def test_losses_of_a_layer_in_a_layer():
+    class Around(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Noted()
+            self.dropout = layers.Dropout(0.5, seed=3)
+
+        def call(self, x, training=False):
+            return self.dropout(self.inner(x), training=training)
+
+    found = []
+    for mode in ("full", None):
+        with kerasnp.RematScope(mode):
+            layer = Around()
+        x = kerasnp.Variable(np.arange(1.0, 9.0, dtype="float32"))
+        with kerasnp.Tape() as tape:
+            y = layer(x, training=True)
+            total = ops.sum(y) + ops.sum(layer.losses)
+        found.append((y.numpy(), *tape.gradient(total, [x, layer.inner.scale]), layer.dropout.seed_generator.state.numpy()))
+        assert len(layer.losses) == 1 and float(layer.inner.mean.count.value) == 8
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
 def test_training_inside_is_what_it_was():
     inner = layers.Dropout(0.5, seed=1)
 
