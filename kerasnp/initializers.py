@@ -245,11 +245,6 @@ class VarianceScaling(_Random):
         self.input_axes, self.output_axes = input_axes, output_axes
         self._begin(seed)
 
-    def get_config(self):
-        """The constructor arguments; the axes, which Keras before 3.15 does not know, only where they were given."""
-        config = super().get_config()
-        return {k: v for k, v in config.items() if v is not None or k not in ("input_axes", "output_axes")}
-
     def __call__(self, shape, dtype=None, **kwargs):
         fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]

@@ -38,9 +38,10 @@ class Variable:
     name = None
     path = ""
     grad = None
-    regularizer = None
-    constraint = None
-    overwrite_with_gradient = False
+    # Behind the properties that refuse what is none; optimizers look here at every step.
+    _regularizer = None
+    _constraint = None
+    _overwrite_with_gradient = False
     lr_multiplier = 1.0
     autocast = True
     aggregation = "none"
@@ -89,6 +90,11 @@ class Variable:
             self.dtype = K.standardize_dtype(dtype)
         own = np.asarray if getattr(initializer, "fresh", False) else np.array
         self.value = own(value, dtype=K.storage_dtype(self.dtype), order="C")
+        if self.trainable and self.value.dtype.kind == "c":
+            raise ValueError(
+                f"Variable {self.name!r}: no gradient passes complex numbers, so a variable of them cannot be trained. "
+                f"Received: dtype={self.dtype}; pass trainable=False, or keep real and imaginary parts apart."
+            )
         if shape is not None and self.value.shape != tuple(shape):
             raise ValueError(
                 f"Variable {self.name!r}: the initial value must have shape {tuple(shape)}. "
@@ -117,6 +123,65 @@ class Variable:
     @dtype.setter
     def dtype(self, value):
         self.__dict__["dtype"] = value
+
+    @property
+    def regularizer(self):
+        """A function of the variable that is added to the loss, or None.
+
+        >>> w = Variable([1.0, 2.0])
+        >>> w.regularizer is None
+        True
+
+        Raises: ValueError for what cannot be called.
+        """
+        return self._regularizer
+
+    @regularizer.setter
+    def regularizer(self, value):
+        self._regularizer = self._callable("regularizer", value)
+
+    @property
+    def constraint(self):
+        """A function of the values that is applied after each update, or None.
+
+        >>> import kerasnp
+        >>> w = Variable([1.0, 2.0])
+        >>> w.constraint = kerasnp.constraints.NonNeg()
+        >>> type(w.constraint).__name__
+        'NonNeg'
+
+        Raises: ValueError for what cannot be called.
+        """
+        return self._constraint
+
+    @constraint.setter
+    def constraint(self, value):
+        self._constraint = self._callable("constraint", value)
+
+    @property
+    def overwrite_with_gradient(self):
+        """Whether an optimizer takes the gradient itself for the new value.
+
+        >>> Variable([1.0, 2.0]).overwrite_with_gradient
+        False
+
+        Raises: TypeError for anything but a bool.
+        """
+        return self._overwrite_with_gradient
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value):
+        if not isinstance(value, bool):
+            raise TypeError(f"Variable {self.path!r}: overwrite_with_gradient must be a boolean. Received: {value!r}")
+        self._overwrite_with_gradient = value
+
+    def _callable(self, what, value):
+        if value is not None and not callable(value):
+            raise ValueError(
+                f"Invalid value for attribute `{what}` of Variable {self.path!r}: it must be callable or None. "
+                f"Received: {value!r}"
+            )
+        return value
 
     @property
     def shape(self):
@@ -240,6 +305,10 @@ class Variable:
         return self.value.__index__()
 
     def __bool__(self):
+        if self.value.size != 1:
+            raise TypeError(
+                f"A Variable of shape {self.shape} cannot be used as a boolean: take one element, ops.any or ops.all."
+            )
         return bool(self.value)
 
     def __len__(self):

@@ -114,7 +114,10 @@ def image_dataset_from_directory(
 
     who = "image_dataset_from_directory"
     image = pillow(who)
-    mode = MODES[check.one_of("color_mode", color_mode, tuple(MODES), who)]
+    if color_mode not in MODES:
+        modes = ", ".join(map(repr, MODES))
+        raise ValueError(f"{who}: `color_mode` must be one of {modes}. Received: color_mode={color_mode!r}")
+    mode = MODES[color_mode]
     image_size = check.int_tuple("image_size", image_size, 2, who)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError(f"{who}: only one of crop_to_aspect_ratio and pad_to_aspect_ratio may be True.")
@@ -189,13 +192,13 @@ def _dataset(
     who, directory, labels, label_mode, class_names, suffixes, read, batch_size, shuffle, seed, split, subset, links, verbose
 ):  # fmt: skip
     _check(who, labels, label_mode, class_names, split, subset, shuffle, seed)
-    if labels is None:
-        label_mode = None
+    if labels is None or label_mode is None:
+        labels = label_mode = None  # files of all folders, and beside them, without classes
     if batch_size is not None:
         check.positive_int("batch_size", batch_size, who)
     paths, numbers, class_names = _find(who, directory, labels, class_names, suffixes, links)
     if label_mode == "binary" and len(class_names) != 2:
-        raise ValueError(f"{who}: label_mode='binary' needs two classes. Received: the classes {class_names}")
+        raise ValueError(f"{who}: for label_mode='binary' there must be exactly 2 classes. Received: the classes {class_names}")
     if verbose:
         classes = "" if label_mode is None else f" belonging to {len(class_names)} classes"
         print(f"Found {len(paths)} files{classes}.")
@@ -222,24 +225,35 @@ def _dataset(
 
 
 def _check(who, labels, label_mode, class_names, split, subset, shuffle, seed):
-    check.one_of("label_mode", label_mode, ("int", "categorical", "binary", None), who)
+    if label_mode not in ("int", "categorical", "binary", None):
+        raise ValueError(
+            f"{who}: the `label_mode` argument must be 'int', 'categorical', 'binary' or None. "
+            f"Received: label_mode={label_mode!r}"
+        )
     if isinstance(labels, str) and labels != "inferred":
         raise ValueError(
             f"{who}: The `labels` argument should be 'inferred', None or a list of class numbers. Received: labels={labels!r}"
         )
     if class_names is not None and not isinstance(labels, str):
         raise ValueError(
-            f"{who}: You can only pass `class_names` if labels='inferred', since they name folders. Received: labels={labels!r}"
+            f'{who}: You can only pass `class_names` if `labels="inferred"`, since they name folders. '
+            f"Received: labels={labels!r}"
         )
-    if (split is None) != (subset is None):
-        raise ValueError(f"{who}: validation_split and subset go together. Received: {split} and {subset!r}")
-    if split is not None and not 0 < split < 1:
-        raise ValueError(f"{who}: validation_split must be between 0 and 1. Received: {split}")
-    check.one_of("subset", subset, ("training", "validation", "both", None), who)
+    if split and not 0 < split < 1:
+        raise ValueError(f"{who}: `validation_split` must be between 0 and 1. Received: validation_split={split}")
+    if subset not in ("training", "validation", "both", None):
+        raise ValueError(
+            f'{who}: `subset` must be either "training", "validation" or "both", or be left out. Received: subset={subset!r}'
+        )
+    if bool(split) != bool(subset):
+        raise ValueError(
+            f"{who}: a subset is part of a split: `validation_split` must be set, and so must `subset`, or neither. "
+            f"Received: validation_split={split} and subset={subset!r}"
+        )
     if subset in ("training", "validation") and shuffle and seed is None:
         raise ValueError(
-            f"{who}: two calls that shuffle need the same seed, or the subsets overlap: give seed, shuffle=False or "
-            "subset='both'."
+            f"{who}: two calls that shuffle must provide a `seed`, the same one, or the subsets overlap: give seed, "
+            "shuffle=False or subset='both'."
         )
 
 
@@ -251,7 +265,10 @@ def _find(who, directory, labels, class_names, suffixes, links):
     inferred = isinstance(labels, str)
     folders = sorted(entry for entry in os.listdir(directory) if os.path.isdir(os.path.join(directory, entry)))
     if inferred and class_names is not None and set(class_names) - set(folders):
-        raise ValueError(f"{who}: class_names must be folders in {directory!r}, which has {folders}. Received: {class_names}")
+        raise ValueError(
+            f"{who}: the `class_names` passed did not match the folders of {directory!r}, which are {folders}. "
+            f"Received: class_names={class_names}"
+        )
     names = list(class_names or folders) if inferred else []
     paths: list[str] = []
     numbers: list[int] = []
@@ -261,14 +278,14 @@ def _find(who, directory, labels, class_names, suffixes, links):
         numbers += [number] * len(found)
     if not paths:
         kind = {IMAGES: "images", TEXTS: "text files"}.get(suffixes, "audio files")
-        raise ValueError(f"{who}: No {kind} found in {directory!r}: none of its files ends in {', '.join(suffixes)}.")
+        raise ValueError(f"{who}: No {kind} found in directory {directory!r}: none of its files ends in {', '.join(suffixes)}.")
     if inferred:
         return paths, np.asarray(numbers, "int32"), names
     if labels is None:
         return paths, None, None
     if len(labels) != len(paths):
         raise ValueError(
-            f"{who}: the number of labels must match the number of files. "
+            f"{who}: Expected the lengths of `labels` to match the number of files, sorted by path. "
             f"Received: {len(labels)} labels and {len(paths)} files"
         )
     return paths, np.asarray(labels, "int32"), [str(label) for label in sorted(set(labels))]

@@ -116,7 +116,8 @@ def timeseries_dataset_from_array(
 
     Raises: ValueError for numbers that leave no window.
     """
-    check.one_of("format", format, ("tf", "grain"), "timeseries_dataset_from_array")
+    if format not in ("tf", "grain"):
+        raise ValueError(f"timeseries_dataset_from_array: `format` should be 'tf' or 'grain'. Received: format={format!r}")
     who = "timeseries_dataset_from_array"
     numbers = {"sequence_length": sequence_length, "sequence_stride": sequence_stride, "sampling_rate": sampling_rate}
     for name, number in numbers.items():

@@ -191,4 +191,4 @@ class EinsumDense(Adaptable, Layer):
         """The constructor arguments; Keras writes `activity_regularizer` even where there is none."""
         config = {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
         config = self._without_unused_lora(config)
-        return {k: v for k, v in config.items() if not k.startswith(("gptq_", "quantization_"))}
+        return {k: v for k, v in config.items() if not k.startswith("gptq_")}

@@ -111,7 +111,7 @@ class Embedding(Adaptable, Layer):
     def get_config(self):
         """The constructor arguments; the first values of the weights are not among them."""
         config = {**super().get_config(), "activity_regularizer": regularizers.serialize(self.activity_regularizer)}
-        del config["weights"], config["quantization_config"]
+        del config["weights"]
         return self._without_unused_lora(config)
 
 

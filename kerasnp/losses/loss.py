@@ -1,7 +1,7 @@
 """Loss: weights, masks and reductions around one value per sample."""
 
 from kerasnp import backend as K
-from kerasnp import ops
+from kerasnp import dtype_policies, ops
 from kerasnp.autodiff.variable import Variable
 from kerasnp.losses.outputs import each, several
 from kerasnp.ops.losses import Total
@@ -46,7 +46,7 @@ class Loss(Registered, abstract=True):
             )
         self.name = name or auto_name(to_snake_case(type(self).__name__))
         self.reduction = reduction
-        self._dtype = None if dtype is None else K.standardize_dtype(getattr(dtype, "compute_dtype", dtype))
+        self._dtype = None if dtype is None else dtype_policies.get(dtype).compute_dtype
 
     @property
     def dtype(self):
@@ -69,18 +69,14 @@ class Loss(Registered, abstract=True):
             f"{type(self).__name__}: write call(self, y_true, y_pred), returning one value per sample."
         )
 
-    def operators(self, y_true, y_pred, last):
-        """The operators that lead from the input of `last`, which made `y_pred`, to the loss (models/direct.py).
+    def closing(self, activation):
+        """One operator for an activation and the mean loss of what that makes, given scores and labels (models/direct.py).
 
-        Returns: a list; None where the tape has to find out.
+        Args:
+            activation: `"softmax"`, `"sigmoid"`, or None.
+
+        Returns: an Operator that gives the loss and the predictions; None, the default, where there is none.
         """
-        if self.reduction not in ("sum_over_batch_size", "mean") or self.dtype != y_pred.dtype or y_pred.ndim != 2:
-            return None
-        operator = self.operator(y_true, y_pred, last)
-        return None if operator is None else [operator, Total(len(y_pred))]
-
-    def operator(self, y_true, y_pred, last):
-        """The one operator that makes a value per sample out of the input of `last`, if there is one."""
         return None
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -105,6 +101,9 @@ class Loss(Registered, abstract=True):
         else:
             loss = reduce_weighted(values, sample_weight, mask, self.reduction)
         return ops.cast(loss, "bfloat16") if self._dtype == "bfloat16" else loss
+
+    def _is_mean(self):
+        return self.reduction in ("sum_over_batch_size", "mean")
 
     def get_config(self):
         """The constructor arguments that rebuild this loss.
@@ -146,10 +145,10 @@ class LossFunctionWrapper(Loss, abstract=True):
             y_pred = nest.map_structure(lambda p, t: squeeze_or_expand_to_same_rank(t, p)[1], y_pred, y_true)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
-    def operator(self, y_true, y_pred, last):
+    def closing(self, activation):
         """That of the function, if it has no options and tells one."""
-        find = None if self._fn_kwargs else getattr(self.fn, "operator", None)
-        return None if find is None else find(y_true, y_pred, last)
+        find = None if self._fn_kwargs or not self._is_mean() else getattr(self.fn, "closing", None)
+        return None if find is None else find(activation)
 
     def get_config(self):
         from kerasnp.saving.config import serialize_keras_object, serialize_value

@@ -7,7 +7,7 @@ from kerasnp import ops
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
-from kerasnp.models.direct import Direct
+from kerasnp.models.direct import paired
 from kerasnp.models.model import Model
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import nest
@@ -101,6 +101,11 @@ class Sequential(Model):
             layer.trainable = False
         self.built = self._output_shape is not None
         self._structure_changed()
+
+    def _track(self, value, inside=()):
+        """Note what became an attribute; a layer that does is no part of the stack, as in Keras."""
+        if not isinstance(value, Layer):
+            super()._track(value, inside)
 
     def pop(self, rebuild=True):
         """Take the top layer off and return it.
@@ -214,30 +219,22 @@ class Sequential(Model):
         array([[1.5, 1.5]], dtype=float32)
         """
         x = inputs
-        if self._steps is None:
-            object.__setattr__(self, "_steps", list(self._pair_up()))
-        for layer, options in self._steps:
+        for layer, options in self._in_turn():
             x = layer(x, mask=mask, **options) if mask is not None and layer._takes_mask else layer(x, **options)
             mask = None
         return x
 
-    def _direct(self, weights):
-        if type(self) is not Sequential or self.optimizer is None:
-            return None
-        if self._input_layer is None or None in self._build_shape[1:]:
-            return None
-        return Direct.of(self, weights)
+    def _calls_in_turn(self):
+        return self._in_turn() if type(self) is Sequential and self._input_layer is not None else None
 
-    # The calls that make up `call`; None until it runs, and again when the layers change.
-    _steps = None
 
-    def _pair_up(self):
-        """Each layer with the options of its call; a max-pooling may be done within the convolution below it."""
-        layers = list(self._layers)
-        while layers:
-            layer = layers.pop(0)
-            paired = layers and self.fuse and layer.absorbs(layers[0])
-            yield layer, {"pool": layers.pop(0)} if paired else {}
+    def _in_turn(self):
+        """The calls that make up `call`: pairs of a layer and options."""
+        if self._steps is None:
+            object.__setattr__(self, "_steps", list(paired(self._layers, self.fuse)))
+        return self._steps
+
+    _steps = None  # those calls; found anew when the layers change
 
     @property
     def fuse(self):
@@ -264,6 +261,9 @@ class Sequential(Model):
     def __call__(self, inputs, training=None, mask=None):
         if not self._layers and self._input_layer is None:
             raise ValueError(f"Sequential model '{self.name}' has no layers: add some before calling it.")
+        y = self._direct_calls(self, inputs, training, mask)
+        if y is not None:
+            return y
         kwargs = {} if mask is None else {"mask": mask}
         if self._build_shape is not None and self._input_layer is not None:
             inputs = self._fit_rank(inputs)
@@ -445,7 +445,7 @@ class Sequential(Model):
         config = {
             "name": self.name,
             "trainable": self._trainable,
-            "dtype": self._dtype_policy.serialize(),
+            "dtype": self._policy_config(),
             "layers": [serialize_keras_object(layer) for layer in layers],
         }
         if self._input_layer is not None:

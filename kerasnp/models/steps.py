@@ -13,6 +13,7 @@ from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
 from kerasnp.models.arrays import rows
 from kerasnp.models.data import unpack_x_y_sample_weight
+from kerasnp.models.direct import Direct, DirectCalls
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import check, nest
 
@@ -31,6 +32,7 @@ class Steps:
         self._compile_config = None
         self._loss_tracker = None
         self._parts = None
+        self._direct_calls = DirectCalls()
         self._run = None  # the run of fit at hand
         self._checkup = None  # looks over the run's shoulder for mistakes, see kerasnp/warnings.py
         self._loss_guard = None  # TerminateOnNaN looks at the loss before a step changes anything
@@ -404,15 +406,15 @@ class Steps:
                 weights,
                 [w for w in weights if w.regularizer is not None],
                 list(self._flatten_layers()),
-                self._direct(weights) if self.built else None,
+                Direct.of(self, weights) if self.built else None,
             )
             if not self.built:
                 return parts
             self._parts = parts
         return self._parts
 
-    def _direct(self, weights):
-        """A way to train without a tape that gives the same bits, or None."""
+    def _calls_in_turn(self):
+        """The calls that a stack makes in turn, pairs of a layer and options; None for a model of another kind."""
         return None
 
     def _added_losses(self):

@@ -2,6 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.ops.elementwise import stop_gradient
+from kerasnp.ops.linalg import norm
 
 
 def to_categorical(x, num_classes=None):
@@ -35,7 +36,9 @@ def normalize(x, axis=-1, order=2):
 
     >>> normalize(K.array([[3.0, 4.0]]))
     array([[0.6, 0.8]])
+    >>> normalize(K.array([[2.0, -4.0]]), order=float("inf"))
+    array([[ 0.5, -1. ]])
     """
     x = K.asarray(stop_gradient(x))
-    norms = (K.abs(x) ** order).sum(axis=axis, keepdims=True) ** (1 / order)
+    norms = K.asarray(stop_gradient(norm(x, order, axis, keepdims=True)))
     return x / K.where(norms == 0, 1, norms)

@@ -88,7 +88,7 @@ def serialize_keras_object(obj):
         return serialize_value(obj)
     if isinstance(obj, types.FunctionType):
         name = serialize_function(obj)
-        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+        return {"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"}
     if hasattr(obj, "serialize") and type(obj).__name__ in POLICIES:
         return obj.serialize()
     if isinstance(obj, type):
@@ -193,6 +193,7 @@ def build_object(config, name, inner, family):
             )
         if cls.__module__.startswith("kerasnp."):
             inner = versions.modernize(cls, name, inner)
+            inner = {k: array_value(v["config"]) if _is_array(v) else v for k, v in inner.items()}
         known = sharing.known(config)
         if known is not None:
             return known
@@ -200,8 +201,9 @@ def build_object(config, name, inner, family):
         build_config = config.get("build_config")
         if isinstance(build_config, dict) and hasattr(obj, "build_from_config") and not getattr(obj, "built", True):
             obj.build_from_config(build_config)
-        if state is None and isinstance(config.get("compile_config"), dict) and hasattr(obj, "compile_from_config"):
-            obj.compile_from_config(config["compile_config"])
+        settings = config.get("compile_config")  # {} of a model that was not compiled
+        if state is None and settings and isinstance(settings, dict) and hasattr(obj, "compile_from_config"):
+            obj.compile_from_config(settings)
     sharing.read(obj, config)
     if state is not None and config["class_name"] != type(obj).__name__:
         state.note(obj, config["class_name"])
@@ -211,19 +213,30 @@ def build_object(config, name, inner, family):
 def from_config(cls, config):
     """`cls.from_config(config)`; a class of users that does not fit is told what its two methods must do."""
     if not hasattr(cls, "from_config"):
-        raise TypeError(
+        raise limits.Misfit(
             f"Unable to reconstruct an instance of {cls.__name__!r}, since the class has no from_config(); add a "
             f"classmethod from_config(cls, config) beside its get_config(). Received: config={_short(config)}"
         )
     try:
         return cls.from_config(config)
     except TypeError as error:
-        if cls.__module__.startswith("kerasnp.") or not any(isinstance(v, dict) and "class_name" in v for v in config.values()):
+        who = _users_classes(cls, config)
+        if isinstance(error, limits.Misfit) or not who:
             raise
-        raise TypeError(
+        raise limits.Misfit(
             f"{cls.__name__}.from_config({_short(config)}) failed ({error}). Make sure that objects among the values of "
-            "get_config() are explicitly deserialized in from_config(), with kerasnp.saving.deserialize_keras_object."
+            f"{who}.get_config() are explicitly deserialized in its from_config(), with "
+            "kerasnp.saving.deserialize_keras_object."
         ) from error
+
+
+def _users_classes(cls, config):
+    """The names of classes that are not kerasnp's and may have been given configurations in place of objects, or ""."""
+    if not cls.__module__.startswith("kerasnp."):
+        return cls.__name__ if any(isinstance(v, dict) and "class_name" in v for v in config.values()) else ""
+    entries = config.get("layers")
+    entries = [e for e in entries if isinstance(e, dict) and e.get("registered_name")] if isinstance(entries, list) else []
+    return "/".join(dict.fromkeys(str(e.get("class_name")) for e in entries))[:200]
 
 
 def refuse_lambda(inner):
@@ -242,6 +255,10 @@ def refuse_typespec(inner):
 def array_value(inner):
     """A `__numpy__` or `__tensor__` entry."""
     return np.array(inner["value"], dtype=K.storage_dtype(K.standardize_dtype(str(inner["dtype"]))))
+
+
+def _is_array(value):
+    return isinstance(value, dict) and value.get("class_name") in ("__numpy__", "__tensor__")
 
 
 # Entries that are values, not objects.

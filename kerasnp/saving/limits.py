@@ -33,6 +33,10 @@ def expanded_limit(stored):
     return max(FREE_BYTES, MAX_RATIO * stored)
 
 
+class Misfit(ValueError, TypeError):
+    """A class of the user's does not fit its configuration: a ValueError, as all that is wrong with a file, and a TypeError."""
+
+
 @contextlib.contextmanager
 def place(where):
     """Turn whatever goes wrong inside into a ValueError or OSError whose sentence begins with `where`."""
@@ -43,7 +47,7 @@ def place(where):
             raise
         raise OSError(f"{where}: {e}") from e
     except ValueError as e:
-        if type(e) is not ValueError:  # such as UnicodeDecodeError, whose message is made of parts
+        if type(e) not in (ValueError, Misfit):  # such as UnicodeDecodeError, whose message is made of parts
             raise ValueError(f"{where}: {_sentence(e)}") from e
         if not str(e).startswith(where):
             e.args = (f"{where}: {e}",)
@@ -52,6 +56,9 @@ def place(where):
         what = "more memory than there is" if isinstance(e, MemoryError) else "too many levels of nesting"
         raise ValueError(f"{where}: it asks for {what}; the file is damaged or made to do harm.") from None
     except Exception as e:
+        refused = e.__cause__  # what `from_config` says of arguments is the sentence of the constructor
+        if isinstance(e, TypeError) and type(refused) is ValueError and str(refused) == str(e):
+            raise ValueError(str(e) if str(e).startswith(where) else f"{where}: {e}") from refused
         raise ValueError(f"{where}: {_sentence(e)}") from e
 
 

@@ -3,6 +3,7 @@
 import warnings
 
 from kerasnp.saving import functional
+from kerasnp.saving.config import deserialize_keras_object
 from kerasnp.saving.training import COMPILE_KEYS
 from kerasnp.saving.versions import ACTIVATION_KEYS
 
@@ -13,6 +14,7 @@ KERAS3_ONLY = {
     "noise_shape": None, "rms_scaling": False, "loss_scale_factor": None, "gradient_accumulation_steps": None,
     "build_input_shape": ...,
 }  # fmt: skip
+NEWEST = ("quantization_config", "input_axes", "output_axes")
 # The same for single classes; ... stands for any value.
 RANDOM_LAYERS = [f"Random{kind}" for kind in ("Brightness", "Contrast", "Crop", "Flip", "Rotation", "Translation", "Zoom")]
 KERAS3_ONLY_IN: dict = {
@@ -50,6 +52,13 @@ def plain_model_config(config, version):
     return rename_activation(config), "2.21.0"
 
 
+def for_older_keras3(value):
+    """A configuration without the keys that Keras 3 learned last, where they say nothing: its earlier versions refuse them."""
+    if isinstance(value, dict):
+        return {k: for_older_keras3(v) for k, v in value.items() if v is not None or k not in NEWEST}
+    return [*map(for_older_keras3, value)] if isinstance(value, (list, tuple)) else value
+
+
 def activations(value):
     """Every string among the activations of a configuration."""
     if isinstance(value, dict):
@@ -85,6 +94,9 @@ def plain(value, listed=True):
         stack = name != "Pipeline"  # whose layers are arguments: Keras finds them by their modules
         if "input_layers" in config:
             config = functional.classic(config)
+        if isinstance(config.get("dtype"), dict) and config["dtype"].get("class_name") == "DTypePolicyMap":
+            policies = deserialize_keras_object(config["dtype"])
+            config = {**config, "dtype": policies[config["name"]].name}
         config = {
             renamed.get(k, k): plain(v, stack and k == "layers") for k, v in config.items() if not left_out(name, k, v)
         }

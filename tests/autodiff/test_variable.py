@@ -181,7 +181,7 @@ def test_numbers_and_texts():
         y = v * 2
     assert repr(y) == "<Variable from Binary, shape=(), dtype=float32, value=5.0>"
     assert range(5)[Variable(3)] == 3
-    with pytest.raises(ValueError, match="ambiguous"):
+    with pytest.raises(TypeError, match="cannot be used as a boolean"):
         bool(Variable([1.0, 2.0]))
 
 
@@ -281,3 +281,19 @@ def test_squeeze_of_arrays_variables_and_symbolic_tensors():
     with kerasnp.Tape() as tape:
         y = kerasnp.ops.sum(w.squeeze(axis=-1) * 2)
     assert (tape.gradient(y, w) == np.full((1, 3, 1), 2)).all()
+
+
+def test_what_is_hung_on_a_variable_must_be_callable_and_a_flag_a_boolean():
+    w = Variable([1.0, 2.0])
+    for name in ("regularizer", "constraint"):
+        setattr(w, name, abs)
+        assert getattr(w, name) is abs
+        with pytest.raises(ValueError, match=f"attribute `{name}`"):
+            setattr(w, name, "l2")
+        assert getattr(w, name) is abs
+        setattr(w, name, None)
+        assert getattr(w, name) is None
+    w.overwrite_with_gradient = True
+    with pytest.raises(TypeError, match="must be a boolean"):
+        w.overwrite_with_gradient = "yes"
+    assert w.overwrite_with_gradient is True

@@ -164,13 +164,17 @@ class TestImages:
     @pytest.mark.parametrize(
         "options, message",
         [
-            ({"color_mode": "cmyk"}, "color_mode must be one of 'grayscale', 'rgb', 'rgba'"),
-            ({"label_mode": "one-hot"}, "label_mode must be one of"),
-            ({"labels": [0, 1]}, "must match the number of files. Received: 2 labels and 10 files"),
-            ({"class_names": ["cat", "bird"]}, "must be folders in .* which has .'cat', 'dog'."),
-            ({"validation_split": 0.2}, "validation_split and subset go together"),
+            ({"color_mode": "cmyk"}, "`color_mode` must be one of 'grayscale', 'rgb', 'rgba'"),
+            ({"label_mode": "one-hot"}, "`label_mode` argument must be 'int', "),
+            ({"labels": [0, 1]}, "to match the number of files, sorted by path. Received: 2 labels and 10 files"),
+            ({"class_names": ["cat", "bird"]}, "did not match the folders of .* which are .'cat', 'dog'."),
+            ({"validation_split": 0.2}, "`validation_split` must be set, and so must `subset`"),
             ({"validation_split": 2.0, "subset": "training"}, "between 0 and 1"),
-            ({"validation_split": 0.2, "subset": "training"}, "need the same seed"),
+            ({"validation_split": 0.2, "subset": "training"}, "must provide a `seed`, the same one"),
+            ({"subset": "training"}, "`validation_split` must be set"),
+            ({"subset": "test", "validation_split": 0.2}, '`subset` must be either "training"'),
+            ({"class_names": ["cat"], "label_mode": "binary"}, "exactly 2 classes"),
+            ({"labels": [0] * 10, "class_names": ["cat"]}, 'only pass `class_names` if `labels="inferred"`'),
             ({"validation_split": 0.01, "subset": "both"}, "the validation subset of 10 files .* is empty"),
             ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "only one of"),
             ({"image_size": 0}, "image_size. argument must be"),
@@ -179,6 +183,14 @@ class TestImages:
     def test_mistakes(self, pets, options, message):
         with pytest.raises(ValueError, match=message):
             image_dataset_from_directory(pets, verbose=False, **options)
+
+    def test_without_labels_files_beside_the_folders_count_too(self, pets):
+        from PIL import Image
+
+        Image.new("RGB", (4, 4)).save(os.path.join(pets, "beside.png"))
+        for options, files in (({}, 10), ({"label_mode": None}, 11), ({"labels": None}, 11)):
+            data = image_dataset_from_directory(pets, image_size=(4, 4), batch_size=99, verbose=False, **options)
+            assert len(data[0] if files == 11 else data[0][0]) == files
 
     def test_no_folder_and_no_images(self, tmp_path):
         with pytest.raises(ValueError, match="directory must be a folder"):
@@ -269,3 +281,10 @@ def test_kinds_of_datasets_of_other_frameworks():
     assert len(split_dataset(np.arange(4), 0.5, preferred_backend="numpy")[0]) == 2
     with pytest.raises(ValueError, match="preferred_backend"):
         split_dataset(np.arange(4), 0.5, preferred_backend="tensorflow")
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, np.inf])
+def test_normalize_divides_by_the_norm_of_numpy(order):
+    x = np.array([[3.0, -4.0, 1.0], [0.0, 0.0, 0.0], [1.0, 2.0, 5.0]])
+    norms = np.linalg.norm(x, order, axis=1, keepdims=True)
+    np.testing.assert_allclose(kerasnp.utils.normalize(x, order=order), x / np.where(norms == 0, 1, norms), rtol=1e-12)

@@ -62,3 +62,19 @@ def test_the_table_shows_the_shape_that_each_layer_saw():
     model.build((None, 5))
     model.summary(print_fn=lines.append)
     assert lines[0].count("(None, 3)") == 2 and lines[0].count("(None, 2)") == 2
+
+
+def test_a_layer_kept_as_an_attribute_is_no_part_of_a_stack(tmp_path):
+    class Stack(kerasnp.Sequential):
+        def __init__(self):
+            super().__init__([kerasnp.Input((4,)), kerasnp.layers.Dense(3), kerasnp.layers.Dense(2)])
+            self.extra, self.bank = kerasnp.layers.Dense(2), [kerasnp.layers.Dense(1)]
+            self.extra.build((None, 3))
+            self.bank[0].build((None, 2))
+
+    model, other = Stack(), Stack()
+    assert len(model.layers) == 2 and len(model.weights) == 4 and model(np.ones((1, 4))).shape == (1, 2)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other.load_weights(tmp_path / "m.weights.h5")
+    for a, b in ((model.extra, other.extra), (model.bank[0], other.bank[0]), (model, other)):
+        np.testing.assert_array_equal(a.get_weights()[0], b.get_weights()[0])

@@ -272,6 +272,53 @@ def test_zip_bombs(files, sequential, member):
     refused(path, "zip bomb")
 
 
+@pytest.mark.parametrize("member", ["config.json", "model.weights.h5", "assets/vocabulary.txt"])
+def test_small_bombs_under_a_small_limit_and_what_does_not_compress(files, sequential, random_array, monkeypatch, member):
+    """The limit is one of the ratio: what is stored as it is may be of any size, by every way into the file."""
+    model = kerasnp.Sequential([kerasnp.Input((100,)), layers.Dense(300, name="d")])
+    tree = {"layers": {"dense": {"vars": {"0": random_array(100, 300), "1": random_array(300)}}}}
+    path = files.keras(sequential(("Dense", {"name": "d", "units": 300}), shape=(None, 100)), tree)
+    monkeypatch.setattr(limits, "FREE_BYTES", 64)
+    model.load_weights(path)
+    np.testing.assert_array_equal(load_model(path).get_weights()[0], model.get_weights()[0])
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    entries[member] = entries.get(member, b"").ljust(8 << 20) if member == "config.json" else bytes(8 << 20)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in entries.items():
+            archive.writestr(name, data, zipfile.ZIP_DEFLATED if name == member else zipfile.ZIP_STORED)
+    before = model.get_weights()
+    for load in (load_model, model.load_weights):
+        with nothing_happens(path), pytest.raises(ValueError, match="zip bomb"):
+            load(path)
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+class OwnStore(layers.Layer):
+    """Loads itself, so that no shape of a weight tells what its datasets may be."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight(name="w", shape=(3,))
+
+    def call(self, x):
+        return x * self.w
+
+    def load_own_variables(self, store):
+        self.w.assign(store["mine"])
+
+
+@pytest.mark.parametrize("chunks", [None, (1024,)])
+def test_a_shape_that_would_fill_the_memory_in_a_store_of_a_users_layer(tmp_path, chunks):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "m.weights.h5"
+    with h5py.File(path, "w") as file:
+        options = {} if chunks is None else {"chunks": chunks, "compression": "gzip"}
+        file.create_dataset("layers/own_store/vars/mine", (1 << 50,), "float64", **options)
+    model = kerasnp.Sequential([kerasnp.Input((3,)), OwnStore()])
+    with nothing_happens(path), pytest.raises(ValueError, match="declares the shape"):
+        model.load_weights(path)
+
+
 def test_a_member_that_lies_about_its_size(files, sequential):
     path = files.keras(sequential(("ReLU", {"name": "r"})), {}, compression=zipfile.ZIP_DEFLATED)
     data = bytearray(path.read_bytes())

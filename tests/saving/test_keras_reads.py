@@ -68,6 +68,17 @@ def test_keras_loads_graphs_and_learns_on(tmp_path):
     assert len(done.stdout.split()) == 3 * len(maker["MODELS"])
 
 
+def test_keras_loads_the_weights_of_users_models(tmp_path):
+    python = need("keras")
+    maker = runpy.run_path(str(GOLDEN / "make_subclassed.py"))
+    for name, model in maker["models"](kerasnp).items():
+        model.save_weights(tmp_path / f"{name}.weights.h5")
+        np.save(tmp_path / f"{name}.npy", model(maker["X"]))
+    done = subprocess.run([python, GOLDEN / "make_subclassed.py", "check", tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["Mixed", "Nested", "Graph"]
+
+
 @pytest.mark.parametrize("name", ["mlp", "image", "text"])
 def test_files_are_as_they_were_when_keras_read_them(maker, tmp_path, name):
     golden = json.loads((GOLDEN / "files.json").read_text())[name]

@@ -108,7 +108,7 @@ def test_classes_that_cannot_be_rebuilt_say_why():
     with saving.custom_object_scope({"Plain": Plain, "Forgetful": Forgetful}):
         with pytest.raises(TypeError, match="Unable to reconstruct an instance of 'Plain'"):
             saving.deserialize_keras_object(through_json(Plain()))
-        with pytest.raises(TypeError, match="explicitly deserialized in from_config"):
+        with pytest.raises(TypeError, match="explicitly deserialized in its from_config"):
             saving.deserialize_keras_object(through_json(Forgetful(layers.Dense(1))))
 
 
@@ -182,3 +182,58 @@ def test_a_compile_of_the_users_own_is_not_called_in_loading(tmp_path):
         else:
             again = saving.load_model(tmp_path / "m.keras")
             assert float(again.optimizer.learning_rate) == 0.5
+
+
+def test_keys_that_say_nothing_are_in_configurations_and_not_in_files(tmp_path):
+    model = kerasnp.Sequential([kerasnp.Input((3,)), layers.Dense(2, name="d"), layers.Dropout(0.1)])
+    config = model.get_layer("d").get_config()
+    assert config["quantization_config"] is None and config["kernel_initializer"]["config"]["input_axes"] is None
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        text = archive.read("config.json").decode()
+    assert "kernel_initializer" in text and "quantization_config" not in text and "input_axes" not in text
+
+
+def test_arrays_of_keras_in_the_configuration_of_a_metric():
+    weights = {"class_name": "__tensor__", "config": {"value": [0.25, 0.75], "dtype": "float32"}}
+    config = {"multi_label": True, "num_labels": 2, "label_weights": weights}
+    auc = saving.deserialize_keras_object({"module": "keras.metrics", "class_name": "AUC", "config": config})
+    assert auc.label_weights == [0.25, 0.75]
+
+
+def test_an_empty_compile_config_compiles_nothing():
+    config = saving.serialize_keras_object(kerasnp.Sequential([kerasnp.Input((3,)), layers.Dense(2)]))
+    assert not saving.deserialize_keras_object({**config, "compile_config": {}}).compiled
+
+
+def test_losses_take_the_name_of_a_policy():
+    assert kerasnp.losses.MeanSquaredError(dtype="mixed_float16").dtype == "float16"
+
+
+class Forgetting(Around):
+    """One that forgets to rebuild what it was given."""
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+class Factor:
+    """An activation with a configuration and without a way back."""
+
+    def __call__(self, x):
+        return x * 2.0
+
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.parametrize("kind", ["layer", "activation"])
+def test_files_whose_classes_do_not_fit_say_so_as_value_and_as_type_error(tmp_path, kind):
+    x = kerasnp.Input((3,))
+    layer = layers.Dense(2, activation=Factor()) if kind == "activation" else Forgetting(layers.Dense(2))
+    kerasnp.Model(x, layer(x)).save(tmp_path / "m.keras")
+    match = "Unable to reconstruct" if kind == "activation" else "Forgetting.get_config.. are explicitly deserialized"
+    for error in (TypeError, ValueError):
+        with saving.custom_object_scope({"Factor": Factor, "Forgetting": Forgetting}), pytest.raises(error, match=match):
+            saving.load_model(tmp_path / "m.keras")

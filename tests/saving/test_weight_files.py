@@ -311,3 +311,37 @@ def test_a_symbolic_link_stays_one_and_permissions_stay(tmp_path):
     assert link.is_symlink() and os.stat(target).st_mode & 0o777 == 0o640
     twin = small()
     twin.load_weights(target)
+
+
+def test_a_property_under_the_name_that_the_file_has(tmp_path):
+    class Plain(kerasnp.Model):
+        def __init__(self):
+            super().__init__()
+            self.stack = kerasnp.Sequential([kerasnp.layers.Dense(3), kerasnp.layers.Dense(2)])
+
+        def call(self, x):
+            return self.stack(x)
+
+    class Renamed(kerasnp.Model):
+        def __init__(self):
+            super().__init__()
+            self.a_stack = kerasnp.Sequential([kerasnp.layers.Dense(3), kerasnp.layers.Dense(2)])
+
+        @property
+        def stack(self):
+            return self.a_stack
+
+        def call(self, x):
+            return self.stack(x)
+
+    first, second = Plain(), Renamed()
+    x = np.ones((2, 4), "float32")
+    y = first(x)
+    second(x)
+    first.save_weights(tmp_path / "m.weights.h5")
+    second.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(second(x), y)
+    second.save_weights(tmp_path / "n.weights.h5")  # its own file has the name of its attribute
+    second.load_weights(tmp_path / "n.weights.h5")
+    with pytest.raises(ValueError, match="a_stack"):
+        first.load_weights(tmp_path / "n.weights.h5")
