@@ -293,4 +293,9 @@ def apply_mask(sample_weight, mask, dtype, reduction):
     if sample_weight is None:
         return mask
     mask, sample_weight = squeeze_or_expand_to_same_rank(mask, ops.cast(sample_weight, dtype.name))
+    if not broadcastable(mask.shape, sample_weight.shape):
+        raise ValueError(
+            f"sample_weight must have the shape of the mask, {mask.shape}, since the outputs are masked. Received: "
+            f"sample_weight.shape={sample_weight.shape}; give each step its weight, such as np.repeat(w[:, None], steps, 1)."
+        )
     return ops.multiply(mask, sample_weight)

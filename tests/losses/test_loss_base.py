@@ -167,3 +167,11 @@ def test_a_bfloat16_loss_is_rounded_and_says_so():
 def test_the_default_type_is_floatx_whatever_the_global_policy():
     kerasnp.config.set_dtype_policy("mixed_float16")
     assert losses.MeanSquaredError()([[1.0]], [[0.0]]).dtype == np.float32
+
+
+def test_weights_of_samples_do_not_fit_a_mask_of_steps():
+    y_pred = np.zeros((4, 3, 2), "float32")
+    set_mask(y_pred, np.ones((4, 3), bool))
+    assert losses.MeanSquaredError()(y_pred + 1, y_pred, np.ones((4, 3))) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match=r"the shape of the mask, \(4, 3\).*sample_weight.shape=\(4,\); give each step"):
+        losses.MeanSquaredError()(y_pred + 1, y_pred, np.ones(4))
