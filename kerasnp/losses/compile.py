@@ -113,7 +113,7 @@ class CompileLoss:
         parts = []
         for path, loss, weight in entries:
             if not holds(path, labels) or at(path, labels) is None:
-                raise KeyError(f"compile: there is a loss for the output {_spelled(path)}, but y_true has no labels for it")
+                raise ValueError(f"compile: there is a loss for the output {_spelled(path)}, but y_true has no labels for it")
             if several(at(path, y_pred)) and _of_one_array(loss):
                 raise KeyError(_not_found(path, "the model's output, which is nested there: this loss is of one array"))
             if isinstance(loss, str):

@@ -208,7 +208,7 @@ def test_files_keep_how_each_output_is_trained(tmp_path, form, settings):
         ({"loss": ["mse"]}, Y, KeyError, "can't be found.*is nested there: this loss is of one array"),
         ({"loss": "mse", "loss_weights": [1.0, 2.0]}, Y, ValueError, "match the number of losses.*1 losses and 2 weights"),
         ({"loss": {"size": "mse", "kind": SPARSE}}, SIZE, ValueError, "different structures.*for each output"),
-        ({"loss": {"size": "mse", "kind": SPARSE}}, {"size": SIZE}, KeyError, "a loss for the output kind, but y_true has no"),
+        ({"loss": {"size": "mse", "kind": SPARSE}}, {"size": SIZE}, ValueError, "the output kind, but y_true has no"),
         ({"loss": {"size": "mse", "kind": SPARSE}}, {**Y, "more": SIZE}, ValueError, "different structures"),
         ({"loss": "mse", "metrics": ["mae"]}, Y, ValueError, "Invalid `metrics`, which must be nested as the outputs"),
         ({"loss": {"size": "mse"}, "metrics": {"kind": ["mae"]}}, {"size": SIZE}, ValueError, "metrics for the output"),
