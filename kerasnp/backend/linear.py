@@ -28,7 +28,7 @@ def constant(value, n, dtype):
 
 def matmul(a, b, out=None):
     """a @ b over the last two axes."""
-    if a.ndim == 2 == b.ndim and (cut := _cut(a, b)):
+    if a.ndim == 2 == b.ndim and a.size * b.shape[1] >= SHARED_PRODUCT and (cut := _cut(a, b)):
         return _in_parts(cut, a, b, out)
     return _in_one(a, b, out)
 
@@ -50,15 +50,15 @@ def einsum(subscripts, *operands, optimize=False):
 
 
 def _cut(a, b):
-    """How many rows or columns a part of a @ b has, or None for a product that is not worth sharing.
+    """How many rows or columns a part of a large a @ b has, or None for one that BLAS does not do.
 
     By our threads rather than those of BLAS, which go on spinning after a product and take the cores from what follows;
     and by the sizes alone, so that the bits do not depend on the number of threads.
     """
     n = b.shape[1]
-    work = a.size * n
-    if work < SHARED_PRODUCT or a.dtype != b.dtype or a.dtype.kind != "f" or a.dtype.itemsize < 4:
+    if a.dtype != b.dtype or a.dtype.kind != "f" or a.dtype.itemsize < 4:
         return None
+    work = a.size * n
     return 16 * -(-max(len(a), n) // (32 * -(-work // (2 * PART))))
 
 
@@ -104,7 +104,7 @@ def _batch_summed(x):
 
 def dense(x, w, b=None, activation=None, out=None):
     """act(x @ w + b) for x (..., i), w (i, o), b (o,); `activation` is one of `fused`, applied in place."""
-    if x.ndim == 2 and (cut := _cut(x, w)):
+    if x.ndim == 2 and x.size * w.shape[1] >= SHARED_PRODUCT and (cut := _cut(x, w)):
         return _in_parts(cut, x, w, out, lambda z, columns: _finish(z, None if b is None else b[columns], activation))
     return _finish(_in_one(x, w, out), b, activation)
 

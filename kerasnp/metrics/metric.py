@@ -236,6 +236,8 @@ class Metric(Registered, abstract=True):
 
 def array(x):
     """`x` as a bare array, which no tape follows."""
+    if type(x) is K.ndarray:
+        return x
     if isinstance(x, Variable):
         return x.value
     return x if isinstance(x, K.ndarray) else K.tensor(x)
