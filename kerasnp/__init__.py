@@ -29,6 +29,8 @@ _NAMES = {
     "compare": "comparison",
     "gradcheck": "autodiff",
     "StatelessScope": "autodiff",
+    "RematScope": "autodiff",
+    "remat": "autodiff",
     "name_scope": "utils.naming",
     "DTypePolicy": "dtype_policies",
     "FloatDTypePolicy": "dtype_policies",

@@ -372,7 +372,9 @@ relu.fused, tanh.fused, elu.fused = K.fused["relu"], K.fused["tanh"], K.fused["e
 selu.fused, exponential.fused, softplus.fused = K.fused["selu"], K.fused["exponential"], K.fused["softplus"]
 
 # Those that are one operator when they come alone.
-softmax.operator = ops.activation.Softmax
+softmax.operator, log_softmax.operator = ops.activation.Softmax, ops.activation.LogSoftmax
+silu.operator, softsign.operator = ops.activation.Silu, ops.activation.Softsign
+gelu.operator = functools.partial(ops.activation.Gelu, False)
 for _one in (relu, sigmoid, tanh):
     _one.operator = functools.partial(ops.elementwise.Unary, _one.__name__)
 

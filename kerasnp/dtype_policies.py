@@ -29,13 +29,13 @@ class DTypePolicy:
         if not isinstance(self.name, str):
             raise TypeError(f"'name' must be a string that names a policy, 'mixed_float16' say. Received: name={name!r}")
         mixed = self.name in ("mixed_float16", "mixed_bfloat16")
-        if not mixed and self.name not in K.DTYPES:
+        if not mixed and self.name not in (*K.DTYPES, "int"):
             raise ValueError(
                 f"Cannot convert '{self.name}' to a pair of compute and variable types. Expected a dtype name, "
                 f"'mixed_float16' or 'mixed_bfloat16'. Received: name={name!r}"
             )
-        self.compute_dtype = self.name.removeprefix("mixed_")
-        self.variable_dtype = "float32" if mixed else self.name
+        self.compute_dtype = self.name.removeprefix("mixed_") if mixed else K.standardize_dtype(self.name)
+        self.variable_dtype = "float32" if mixed else self.compute_dtype
 
     def convert_input(self, x, autocast, dtype):
         """`x` as a tensor: floats in `dtype` where `autocast` says so, anything else in its own type.
@@ -89,7 +89,8 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     """Policies by the paths of layers: `Dense(3, dtype=policy_map)` takes the one that stands under its path.
 
     A key is a path, or a regular expression that matches whole paths; what no key matches has the default policy. The
-    path of a layer is its name.
+    path of a layer is its name, after those of the layers and the stack around it: `sequential/encoder_1`. A layer whose
+    path no key matches is looked up under its name alone, too.
 
     >>> policies = DTypePolicyMap("float32")
     >>> policies["encoder_.*"] = "mixed_bfloat16"
@@ -131,6 +132,11 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     variable_dtype = property(lambda self: self.default_policy.variable_dtype)
 
     def __getitem__(self, path):
+        found = self.find(path)
+        return self.default_policy if found is None else found
+
+    def find(self, path):
+        """The policy of the key that matches a path, or None."""
         if path in self._policies:
             return self._policies[path]
         matching = [pattern for pattern in self._policies if re.fullmatch(pattern, path)]
@@ -139,7 +145,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
                 f"Path {path!r} matches multiple dtype policy keys, {matching}: change them so that one is left, or add the "
                 "path itself, which comes first."
             )
-        return self._policies[matching[0]] if matching else self.default_policy
+        return self._policies[matching[0]] if matching else None
 
     def __setitem__(self, path, policy):
         if path in self._policies:

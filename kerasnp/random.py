@@ -1,7 +1,7 @@
 """Random arrays with explicit seeds, under the names of `keras.random`."""
 
 from kerasnp import backend as K
-from kerasnp.autodiff.variable import Variable
+from kerasnp.autodiff.variable import Variable, scopes
 from kerasnp.utils import registry
 
 
@@ -37,8 +37,13 @@ class SeedGenerator:
     def next(self, ordered=True):
         """The next pair of the stream, an array (seed, counter)."""
         state = self.state.value
-        # A new array, so that the pair stays what it is.
-        self.state.value = _pair(state[0], int(state[1]) + 1)
+        seed, counter = state.tolist()
+        if scopes:
+            state = state.copy()
+            self.state.assign(_pair(seed, counter + 1))
+        else:
+            # A new array, so that the pair stays what it is.
+            self.state.value = K.array((seed, (counter + 1) % 2**32), K.uint32)
         return state
 
     def generator(self):

@@ -146,13 +146,24 @@ def assert_same_structure(a, b, check_types=None):
     >>> assert_same_structure([(0, 1)], [(2, 3)])
     """
 
-    def same(x, y):
-        if not is_nested(x) or not is_nested(y):
-            return is_nested(x) == is_nested(y)
-        return _alike(x, y) and all(same(p, q) for (_, p), (_, q) in zip(_parts(x), _parts(y)))
+    def difference(x, y, path):
+        """The first place that differs, told in words."""
+        if not is_nested(x) and not is_nested(y):
+            return None
+        if not is_nested(x) or not is_nested(y) or not _alike(x, y):
+            return f"expected {_kind(x)} at {path or 'the top'}, received {_kind(y)}"
+        parts = ((key, p, q) for (key, p), (_, q) in zip(_parts(x), _parts(y)))
+        return next(filter(None, (difference(p, q, (*path, key)) for key, p, q in parts)), None)
 
-    if not same(a, b):
-        raise ValueError(f"The two structures don't have the same nested form. Received: {a!r} and {b!r}")
+    found = difference(a, b, ())
+    if found:
+        raise ValueError(f"The two structures don't have the same nested form: {found}. They are {a!r} and {b!r}")
+
+
+def _kind(node):
+    if not is_nested(node):
+        return "a leaf"
+    return f"a {type(node).__name__} of {sorted(node, key=repr) if isinstance(node, dict) else len(node)}"
 
 
 def assert_same_paths(a, b):

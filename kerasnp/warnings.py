@@ -345,6 +345,18 @@ class Checkup:
             remedy = "the epoch ends there, and the next one begins a new pass; leave steps_per_epoch out for whole passes."
         self._tell(SampleCount, f"the data ran out {wanted} of epoch {epoch}; {remedy}")
 
+    def validation_ran_out(self, epoch, again):
+        """A generator of validation batches that has come to its end before this validation; told once."""
+        if not self.told_of_validation:
+            self.told_of_validation = True
+            self._tell(
+                SampleCount,
+                f"the generator of validation_data ended before epoch {epoch}, so from now on val_ numbers are of its first "
+                f"{again} batches alone; let it run for ever and give validation_steps, or pass arrays or a PyDataset.",
+            )
+
+    told_of_validation = False
+
     def _tell(self, category, sentence):
         if sentence is not None:
             tell(category, sentence)
@@ -363,7 +375,7 @@ class Checkup:
 
     def _units(self):
         shape = getattr(self.model, "_output_shape", None)
-        return shape[-1] if shape is not None and len(shape) == 2 else None
+        return shape[-1] if isinstance(shape, tuple) and len(shape) == 2 else None
 
 
 # -- what the checks know about data, losses and models -----------------------------------------------------------------

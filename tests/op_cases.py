@@ -478,6 +478,15 @@ CASES = {
             twin=lambda x: make("SoftmaxCrossEntropy", LABELS)(x),
         ),
     ],
+    "SoftmaxMeanCrossEntropy": [
+        Case(
+            always("SoftmaxMeanCrossEntropy"),
+            (4, 3),
+            LABELS,
+            mixes=True,
+            twin=lambda x, t: (ops.mean(make("SoftmaxCrossEntropy", t)(x)), ops.softmax(x)),
+        ),
+    ],
     "CrossEntropy": [Case(lambda xs: make("CrossEntropy", LABELS[: len(xs[0])]), positive(4, 3))],
     "CrossEntropyDense": [
         Case(
@@ -587,6 +596,10 @@ CASES |= {
         Case(
             always("CustomGradient", lambda x, y: (x * y * y, lambda dy: (dy * y * y, 2 * dy * x * y))), (3, 4), (3, 4)
         ),
+    ],
+    "Remat": [
+        Case(always("Remat", lambda x, y: ops.sin(x) * y + x), (3, 4), (3, 4)),
+        Case(always("Remat", lambda x, y: (ops.sin(x) * y, y * y)), (3, 4), (3, 4)),
     ],
     # --- linear algebra
     "Cholesky": [Case(always("Cholesky"), spd(2, 3)), Case(always("Cholesky"), spd(3), batched=False)],

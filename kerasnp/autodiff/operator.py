@@ -41,6 +41,8 @@ class Operator:
     grads = None
     # The gradients of leaves found so far, where the tape lends buffers for them.
     leaf_grads = None
+    # Memory for the gradient of each input, where it is known beforehand (models/direct.py).
+    lent = None
 
     def __call__(self, *inputs):
         if self.recorded:
@@ -118,6 +120,8 @@ class Operator:
 
     def out(self, i):
         """Memory that the gradient of input `i` may be written to, or None."""
+        if self.lent is not None:
+            return self.lent[i]
         if self.leaf_grads is None:
             return None
         variable = self.inputs[i]

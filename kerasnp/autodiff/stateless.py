@@ -29,6 +29,9 @@ class StatelessScope:
     Raises: ValueError for a key that is no Variable, or a value of another shape.
     """
 
+    # Whether what happens inside has happened before, so that nothing is to be noted twice.
+    repeats = False
+
     def __init__(self, state_mapping=None, collect_losses=False, initialize_variables=True):
         self.collect_losses, self.initialize_variables = collect_losses, initialize_variables
         self.losses = []

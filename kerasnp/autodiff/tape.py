@@ -223,7 +223,17 @@ def _propagate(op, dys, leaves):
                     f"{type(op).__name__}.backward must return gradients of the shapes of the inputs: "
                     f"expected {x.shape}. Received: {g.shape}"
                 )
-            _accumulate(variable, g if g.dtype is x.dtype or g.dtype == x.dtype else g.astype(x.dtype), leaves)
+            _accumulate(variable, g if g.dtype is x.dtype or g.dtype == x.dtype else _in_type(g, x.dtype, op), leaves)
+
+
+def _in_type(g, dtype, op):
+    """A gradient in the type of its variable."""
+    if g.dtype.kind == "c":
+        raise ValueError(
+            f"{type(op).__name__}: no gradient passes complex numbers. Received: a gradient of type {g.dtype} for a variable "
+            f"of type {dtype}; compute with real and imaginary parts, or put stop_gradient around what needs none."
+        )
+    return g.astype(dtype)
 
 
 def _accumulate(variable, g, leaves):

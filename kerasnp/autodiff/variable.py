@@ -90,6 +90,11 @@ class Variable:
             self.dtype = K.standardize_dtype(dtype)
         own = np.asarray if getattr(initializer, "fresh", False) else np.array
         self.value = own(value, dtype=K.storage_dtype(self.dtype), order="C")
+        if self.trainable and self.value.dtype.kind == "c":
+            raise ValueError(
+                f"Variable {self.name!r}: no gradient passes complex numbers, so a variable of them cannot be trained. "
+                f"Received: dtype={self.dtype}; pass trainable=False, or keep real and imaginary parts apart."
+            )
         if shape is not None and self.value.shape != tuple(shape):
             raise ValueError(
                 f"Variable {self.name!r}: the initial value must have shape {tuple(shape)}. "

@@ -21,13 +21,14 @@ from numpy import (  # noqa: F401
     newaxis, nextafter, nonzero, not_equal, ones, ones_like, pad, partition, pi, power, prod, rad2deg, real, reciprocal,
     repeat, reshape, right_shift, rint, roll, round, searchsorted, shape, sign, signbit, sin, sinh, sort,
     split, sqrt, square, squeeze, stack, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tile,
-    transpose, tril, triu, trunc, uint32, unique, unravel_index, var, where, zeros, zeros_like,
+    transpose, tril, triu, trunc, uint32, uint64, unique, unravel_index, var, where, zeros, zeros_like,
 )  # fmt: skip
 
 from kerasnp.backend import arena, linalg, random, reference, threads
 from kerasnp.backend.activation import (  # noqa: F401
     constant_range, erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax,
-    softmax_cross_entropy, softmax_cross_entropy_grad, softmax_grad, softplus,
+    softmax_cross_entropy, softmax_cross_entropy_grad, softmax_grad, softmax_mean_cross_entropy,
+    softmax_mean_cross_entropy_grad, softplus,
 )  # fmt: skip
 from kerasnp.backend.bfloat16 import bfloat16_bits, round_to_bfloat16  # noqa: F401
 from kerasnp.backend.attention import attention, attention_grad  # noqa: F401

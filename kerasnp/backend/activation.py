@@ -303,6 +303,20 @@ def constant_range(n):
     return _range[:n]
 
 
+def row_starts(n, size):
+    """Where n rows of a size begin in flat memory, 0, size, ..., an array kept for the next call."""
+    starts = _starts.get((n, size))
+    if starts is None:
+        if len(_starts) > 64:
+            _starts.clear()
+        starts = _starts[n, size] = np.arange(0, n * size, size)
+        starts.flags.writeable = False
+    return starts
+
+
+_starts: dict = {}
+
+
 def _last(x, axis):
     return axis == -1 or axis == x.ndim - 1
 
@@ -360,6 +374,32 @@ def softmax_cross_entropy_grad(p, labels, dy):
     """dlogits = (p - onehot(labels)) * dy[:, None]."""
     dx = p * dy[:, None]
     dx[constant_range(len(labels)), labels] -= dy
+    return dx
+
+
+def softmax_mean_cross_entropy(logits, labels):
+    """The mean cross-entropy of integer labels (n,) with p = softmax(logits) (n, classes).
+
+    Returns: the loss, p, and where in p, taken as one row, the labels are.
+    """
+    p = softmax(logits)
+    n, classes = p.shape
+    places = row_starts(n, classes) + labels
+    picked = p.take(places)
+    if n and np.minimum.reduce(picked) < 1e-30:  # p has underflowed, or is about to
+        picked = log_softmax(logits).take(places)
+    else:
+        np.log(picked, out=picked)
+    return np.asarray(np.add.reduce(picked) / picked.dtype.type(-max(n, 1))), p, places
+
+
+def softmax_mean_cross_entropy_grad(p, places, dy):
+    """dlogits = (p - onehot(labels)) * dy / n."""
+    share = p.dtype.type(dy / p.dtype.type(max(len(p), 1)))
+    dx = p * share
+    picked = dx.take(places)
+    picked -= share
+    dx.put(places, picked)
     return dx
 
 

@@ -9,6 +9,8 @@ FLOAT_TYPES = ("float16", "float32", "float64")
 DTYPES = FLOAT_TYPES + (
     "bfloat16", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "bool", "string",
 )  # fmt: skip
+# Those of arrays only: no gradient passes complex numbers, so no weight has such a type.
+COMPLEX_TYPES = ("complex64", "complex128")
 
 
 def floatx():
@@ -107,7 +109,7 @@ def standardize_dtype(dtype):
         name = {int: "int32", float: floatx(), bool: "bool", str: "string"}[dtype]
     else:
         name = getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype).removeprefix("torch."))
-    if name not in DTYPES:
+    if name not in DTYPES and name not in COMPLEX_TYPES:
         raise ValueError(f"Invalid dtype: {dtype!r}. Expected one of {', '.join(DTYPES)}.")
     return name
 

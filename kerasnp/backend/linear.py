@@ -30,6 +30,10 @@ def matmul(a, b, out=None):
     """a @ b over the last two axes."""
     if a.ndim == 2 == b.ndim and (cut := _cut(a, b)):
         return _in_parts(cut, a, b, out)
+    return _in_one(a, b, out)
+
+
+def _in_one(a, b, out=None):
     if threads.is_quiet() or a.size + b.size < SMALL_PRODUCT:
         return np.matmul(a, b, out=out)
     # BLAS would cut a product with a long row by the number of its threads, which changes the bits.
@@ -86,7 +90,7 @@ def sum_rows(x, out=None):
 def _summed(x, out):
     if x.ndim != 2:
         x = _batch_summed(x)
-    return np.dot(constant(1, x.shape[0], x.dtype), x, out=out)
+    return constant(1, x.shape[0], x.dtype).dot(x, out)
 
 
 def _batch_summed(x):
@@ -102,7 +106,7 @@ def dense(x, w, b=None, activation=None, out=None):
     """act(x @ w + b) for x (..., i), w (i, o), b (o,); `activation` is one of `fused`, applied in place."""
     if x.ndim == 2 and (cut := _cut(x, w)):
         return _in_parts(cut, x, w, out, lambda z, columns: _finish(z, None if b is None else b[columns], activation))
-    return _finish(matmul(x, w, out=out), b, activation)
+    return _finish(_in_one(x, w, out), b, activation)
 
 
 def _finish(z, b, activation):

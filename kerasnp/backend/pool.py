@@ -19,8 +19,25 @@ BLOCK = 1 << 17  # elements of x in a block: 512 KB in float32
 
 def max_pool(x, size, strides, padding):
     """y = the maximum of every window; the padding never wins.     x (n, *space, c)   ->   y (n, *positions, c)"""
+    if x.size < BLOCK and tuple(size) == tuple(strides) and not any(map(any, padding)):
+        return _side_by_side(x, size)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     return _pool(x, np.maximum, lowest, size, strides, padding)
+
+
+def _side_by_side(x, size):
+    """The maxima of windows that share no elements and need no padding, all at once."""
+    if set(size) == {1}:
+        return x.copy()
+    for axis, k in enumerate(size, 1):
+        stop = x.shape[axis] // k * k
+        first, *others = (x[(slice(None),) * axis + (slice(i, stop, k),)] for i in range(k))
+        if not others:
+            continue
+        x = np.maximum(first, others.pop(0))
+        for cell in others:
+            np.maximum(x, cell, out=x)
+    return x
 
 
 def avg_pool(x, size, strides, padding):

@@ -45,14 +45,18 @@ def common_type(*dtypes):
     >>> common_type(np.dtype("uint32"), np.dtype("int8")), common_type(np.dtype("int32"), np.dtype("float16"))
     (dtype('int32'), dtype('float16'))
     """
-    if any(t.kind not in "biuf" for t in dtypes):
+    if any(t.kind not in "biufc" for t in dtypes):
         return np.result_type(*dtypes)
+    if any(t.kind == "c" for t in dtypes):
+        return storage_dtype(result_type(*dtypes))
     if any(t.itemsize == 8 for t in dtypes):
         return np.result_type(*([t for t in dtypes if t.kind == "f"] or dtypes))
     return storage_dtype(result_type(*dtypes))
 
 
 def _promoted(strong, weak):
+    if any(t.startswith("complex") for t in strong):
+        return "complex128" if {"complex128", "float64"} & strong else "complex64"
     floats = [t for t in strong if "float" in t]
     if floats:
         if {"float16", "bfloat16"} <= strong:

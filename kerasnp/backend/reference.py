@@ -297,6 +297,19 @@ def softmax_cross_entropy_grad(p, labels, dy):
     return (p - np.eye(p.shape[1], dtype=p.dtype)[labels]) * dy[:, None]
 
 
+def softmax_mean_cross_entropy(logits, labels):
+    """The mean cross-entropy of integer labels (n,) with p = softmax(logits) (n, classes); p; the labels' places in p."""
+    losses, p = softmax_cross_entropy(logits, labels)
+    n, classes = p.shape
+    return losses.sum() / max(n, 1), p, np.arange(n) * classes + labels
+
+
+def softmax_mean_cross_entropy_grad(p, places, dy):
+    """dlogits = (p - onehot(labels)) * dy / n."""
+    onehot = np.isin(np.arange(p.size), places).reshape(p.shape)
+    return (p - onehot) * dy / max(len(p), 1)
+
+
 def sigmoid_cross_entropy(logits, labels):
     """-(z * log(sigmoid(x)) + (1 - z) * log(1 - sigmoid(x))), element by element."""
     return labels * softplus(-logits) + (1 - labels) * softplus(logits)

@@ -5,6 +5,7 @@ import math
 from kerasnp import backend as K
 from kerasnp.callbacks.callback import Callback
 from kerasnp.callbacks.monitor import MonitorCallback
+from kerasnp.utils.calling import calling
 from kerasnp.utils.progress import write_line
 
 
@@ -165,13 +166,8 @@ def origin(model, x, y):
 
         return listen
 
-    for layer in model.layers:
-        object.__setattr__(layer, "call", listening(layer, layer.call))
-    try:
+    with calling(model.layers, listening):
         model(x, training=False)
-    finally:
-        for layer in model.layers:
-            del layer.__dict__["call"]
     if found:
         return f'layer "{found[0]}" is the first to put out values that are not finite'
     return "the outputs of all layers are finite, so the loss itself overflows; a smaller learning rate may help"

@@ -4,6 +4,7 @@ from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp import backend as K
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.ops.activation import activation_operator
 
 
 class _Elementwise(Layer, abstract=True):
@@ -41,6 +42,12 @@ class ReLU(_Elementwise):
 
     def call(self, inputs):
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
+
+    def operators(self, input_shape, training=True):
+        """max(x, 0), where that is all."""
+        if self.max_value is not None or self.negative_slope or self.threshold:
+            return None
+        return [(activation_operator(activations.relu), ())]
 
 
 class LeakyReLU(_Elementwise):
@@ -144,6 +151,10 @@ class Softmax(_Elementwise):
         kept = ops.cast(mask, inputs.dtype)
         lowest = K.finfo(kept.dtype).min / 2
         return ops.softmax(inputs + (1 - kept) * lowest, self.axis) * kept
+
+    def operators(self, input_shape, training=True):
+        """The softmax, without a mask."""
+        return [(ops.activation.Softmax(self.axis), ())]
 
     def _check_mask(self, shape, mask_shape):
         if len(mask_shape) > len(shape):

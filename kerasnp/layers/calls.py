@@ -17,6 +17,11 @@ from kerasnp.utils.masks import get_mask, set_mask
 _training: contextvars.ContextVar = contextvars.ContextVar("kerasnp_training", default=None)
 
 
+def in_training():
+    """Whether a call goes on, and in training."""
+    return bool(_training.get())
+
+
 class Calls:
     """The part of `Layer` that leads from a call to `call`."""
 
@@ -36,6 +41,7 @@ class Calls:
                 check_input(self.input_spec, x, self)
             self.check_shape(shape)
             self._checked = shape[1:]
+            self._called = self.built
         if not self.built:
             self._build_for(args, kwargs)
         mask = None
@@ -120,6 +126,8 @@ class Calls:
                 variable.assign(value)
         return (outputs, changed, losses) if return_losses else (outputs, changed)
 
+    # Whether it has been called with its weights there, so that no others may come from its `call`.
+    _called = False
     # Set by layers whose compute_mask makes a mask out of unmasked inputs.
     _makes_mask = False
 
@@ -268,7 +276,7 @@ class Calls:
                 f"Layer {type(self).__name__}: you forgot to call `super().__init__()` before anything else in `__init__()`."
             )
         self.build(**self._shapes_for(self.build, args, kwargs))
-        self.built = True
+        self.built = self._called = True
 
     def _shapes_for(self, method, args, kwargs):
         """The arguments of `build` or `compute_output_shape`: shapes of the arguments of `call`, matched by name."""

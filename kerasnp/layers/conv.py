@@ -5,6 +5,7 @@ from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.lora import Adaptable, Adapted
 from kerasnp.layers.pooling import MaxPooling1D, MaxPooling2D, MaxPooling3D
 from kerasnp.layers.spatial import WindowLayer
+from kerasnp.ops.conv import conv_operator
 from kerasnp.utils import check
 
 
@@ -137,6 +138,15 @@ class _Conv(Adaptable, ConvLayer, abstract=True):
             self.activation,
             None if pool is None else (pool.pool_size, pool.strides, pool.padding),
         )
+
+    def operators(self, input_shape, training=True, pool=None):
+        """The convolution with its pooling, and the activation where it is not part of that."""
+        if self.lora_enabled or self.data_format == "channels_first":
+            return None
+        pool = None if pool is None else (pool.pool_size, pool.strides, pool.padding)
+        sizes = input_shape, self.kernel.shape, self.strides, self.padding, self.dilation_rate, self.groups
+        variables = (self.kernel,) if self.bias is None else (self.kernel, self.bias)
+        return self._with_activation(lambda fused: conv_operator(*sizes, fused, pool), variables)
 
     def get_config(self):
         return self._without_unused_lora(super().get_config())

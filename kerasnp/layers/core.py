@@ -8,7 +8,7 @@ from kerasnp.autodiff.history import Node
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
-from kerasnp.ops.activation import activation_operator, fused_activation
+from kerasnp.ops.activation import activation_operator
 from kerasnp.layers.lora import Adaptable, Adapted
 from kerasnp.utils import check
 
@@ -247,16 +247,12 @@ class Dense(Adaptable, Layer):
     def call(self, inputs, training=None):
         return ops.dense(inputs, self.kernel, self.bias, self.activation)
 
-    def operators(self, input_shape):
+    def operators(self, input_shape, training=True):
         """The product, and the activation where it is not part of that."""
         if self.lora_enabled:
             return None
-        fused = fused_activation(self.activation)
-        dense = ops.linear.Dense(fused), (self.kernel,) if self.bias is None else (self.kernel, self.bias)
-        if fused is not None or self.activation is activations.linear:
-            return [dense]
-        operator = activation_operator(self.activation)
-        return None if operator is None else [dense, (operator, ())]
+        variables = (self.kernel,) if self.bias is None else (self.kernel, self.bias)
+        return self._with_activation(ops.linear.Dense, variables)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
@@ -284,7 +280,7 @@ class Activation(Layer):
     def call(self, inputs):
         return self.activation(inputs)
 
-    def operators(self, input_shape):
+    def operators(self, input_shape, training=True):
         """The activation, where it is a single operator."""
         operator = activation_operator(self.activation)
         return None if operator is None else [(operator, ())]

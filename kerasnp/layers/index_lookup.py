@@ -401,7 +401,7 @@ class IndexLookup(Layer):
     def get_config(self):
         """The constructor arguments; a vocabulary that came later is not among them."""
         names = ("invert", "max_tokens", "num_oov_indices", "oov_token", "mask_token", "output_mode", "sparse")
-        config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype_policy.serialize()}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self._policy_config()}
         config |= {name: self._config_value(name) for name in (*names, "pad_to_max_tokens", "vocabulary_dtype")}
         config["idf_weights"] = _listed(self.input_idf_weights)
         config["vocabulary"] = _listed(self.input_vocabulary)
@@ -415,9 +415,6 @@ class IndexLookup(Layer):
     def idf_weights(self):
         """The weight of each index for tf-idf, or None."""
         return self._idf
-
-    # The weights of tf-idf stand in the tree of weights under a name of their own.
-    stores_itself = True
 
     def save_own_variables(self, store):
         """Put the weights of tf-idf into `store`."""

@@ -92,7 +92,7 @@ def _check_one(spec, x, layer, index):
     if spec.shape is not None:
         for i, (length, found) in enumerate(zip(spec.shape, shape)):
             if length is not None and found is not None and length != found:
-                refuse(f"shape={spec.shape}, found axis {i} of length {found}")
+                refuse(f"shape={spec.shape}, found shape={shape}, which differs at axis {i}")
     if spec.dtype is not None and x.dtype != spec.dtype:
         refuse(f"dtype={spec.dtype}, found dtype={x.dtype}")
 

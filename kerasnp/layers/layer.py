@@ -4,16 +4,19 @@ import functools
 import inspect
 
 from kerasnp import backend as K
-from kerasnp import dtype_policies, regularizers
+from kerasnp import activations, dtype_policies, regularizers
+from kerasnp.autodiff import rematerialize
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.autodiff.variable import scopes
 from kerasnp.layers.calls import Calls
+from kerasnp.layers.storing import Stored
 from kerasnp.layers.weights import Weights
+from kerasnp.ops.activation import activation_operator, fused_activation
 from kerasnp.saving.config import serialize_value
 from kerasnp.utils import naming, nest
 from kerasnp.utils.registry import Registered, init_parameters
 
-class Layer(Calls, Weights, Registered, abstract=True):
+class Layer(Calls, Weights, Stored, Registered, abstract=True):
     """Base of all layers.
 
     A subclass stores its options in `__init__`, makes weights in `build(input_shape)` with `add_weight`, and computes in
@@ -39,13 +42,15 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     family = "layers"
     supports_masking = False
+    # Whether a RematScope means this object, too.
+    _rematerializes = True
     # Layers of kerasnp that compute with numbers convert integers to their float type; embeddings, lookups and layers of
     # users get them as they are.
     casts_integers = False
 
     # Until `__init__` has run.
     _begun = built = autocast = False
-    _compute_type = input_spec = _checked = None
+    _compute_type = input_spec = _checked = _dtype_policy = _policy = None
     _given: tuple = ((), {})
     _trainable = True
 
@@ -84,6 +89,10 @@ class Layer(Calls, Weights, Registered, abstract=True):
         self._checked = None
         if input_shape is not None:
             self._input_shape_arg = input_shape
+        if rematerialize.current_scope() is not None and self._rematerializes:
+            from kerasnp.layers.rematerialized import Rematerialized
+
+            Rematerialized.install(self)
 
     @staticmethod
     def _input_shape_from(kwargs):
@@ -144,13 +153,22 @@ class Layer(Calls, Weights, Registered, abstract=True):
             "define call(self, inputs) to compute its output."
         )
 
-    def operators(self, input_shape):
-        """The operators that `call` runs in training on inputs of `input_shape`, for steps without a tape (models/direct.py).
+    def operators(self, input_shape, training=True):
+        """The operators that `call` runs on inputs of `input_shape`, for steps without calls (models/direct.py).
 
         Returns: pairs of an operator and the variables it reads beside what the one before it made; None, the default,
             where only `call` itself can tell.
         """
         return None
+
+    def _with_activation(self, make, variables):
+        """For `operators`: `make(activation)` and, where that is left, the layer's activation by itself."""
+        fused = fused_activation(self.activation)
+        first = make(fused), variables
+        if fused is not None or self.activation is activations.linear:
+            return [first]
+        operator = activation_operator(self.activation)
+        return None if operator is None else [first, (operator, ())]
 
     def absorbs(self, layer):
         """Whether this layer can do the work of `layer` in its own step, called as `self(x, pool=layer)`."""
@@ -212,7 +230,8 @@ class Layer(Calls, Weights, Registered, abstract=True):
         [1.0]
         """
         losses = loss if isinstance(loss, (list, tuple)) else [loss]
-        self._losses.extend(losses)
+        if not scopes or not scopes[-1].repeats:
+            self._losses.extend(losses)
         if scopes and scopes[-1].collect_losses:
             scopes[-1].losses.extend(losses)
 
@@ -265,7 +284,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @property
     def dtype_policy(self):
-        """The types of computation and weights.
+        """The types of computation and weights; a DTypePolicyMap gets an entry for this layer where another is assigned.
 
         >>> import kerasnp
         >>> kerasnp.layers.Dense(1, dtype="mixed_float16").dtype_policy
@@ -275,10 +294,33 @@ class Layer(Calls, Weights, Registered, abstract=True):
 
     @dtype_policy.setter
     def dtype_policy(self, value):
-        policy = dtype_policies.get(value)
-        self._dtype_policy = policy[self.path] if isinstance(policy, dtype_policies.DTypePolicyMap) else policy
-        self._compute_type = K.storage_dtype(self._dtype_policy.compute_dtype)
-        self._mixed = self._compute_type != K.storage_dtype(self._dtype_policy.variable_dtype)
+        policy, held = dtype_policies.get(value), self._dtype_policy
+        if isinstance(held, dtype_policies.DTypePolicyMap) and not isinstance(policy, dtype_policies.DTypePolicyMap):
+            if self.path in held:
+                del held[self.path]
+            held[self.path] = policy
+        else:
+            self._dtype_policy = policy
+        self._resolve_policy()
+
+    def _resolve_policy(self):
+        """Look up the policy of this layer, where it shares a DTypePolicyMap with others; the key is its path by now."""
+        policy = self._dtype_policy
+        if isinstance(policy, dtype_policies.DTypePolicyMap):
+            policy = policy.find(self.path) or policy[self.name]
+        self._set_policy(policy)
+
+    def _set_policy(self, policy):
+        self._policy = policy
+        self._compute_type = K.storage_dtype(policy.compute_dtype)
+        self._mixed = self._compute_type != K.storage_dtype(policy.variable_dtype)
+
+    def _policy_config(self):
+        """The policy for a configuration; in a map all policies are named, so that they are the same where it is read."""
+        policy = self._dtype_policy
+        if isinstance(policy, dtype_policies.DTypePolicyMap):
+            policy = dtype_policies.DTypePolicyMap(policy.default_policy, dict(policy))
+        return policy.serialize()
 
     @property
     def dtype(self):
@@ -288,7 +330,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
         >>> kerasnp.layers.Dense(1, dtype="float64").dtype
         'float64'
         """
-        return self._dtype_policy.variable_dtype
+        return self._policy.variable_dtype
 
     variable_dtype = dtype
 
@@ -301,7 +343,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
         >>> layer.compute_dtype, layer.variable_dtype
         ('float16', 'float32')
         """
-        return self._dtype_policy.compute_dtype
+        return self._policy.compute_dtype
 
     @property
     def _who(self):
@@ -315,7 +357,7 @@ class Layer(Calls, Weights, Registered, abstract=True):
         >>> config["name"], config["units"], config["activation"]
         ('hidden', 3, 'relu')
         """
-        config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype_policy.serialize()}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self._policy_config()}
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         owner = self._configured_class()
@@ -332,8 +374,20 @@ class Layer(Calls, Weights, Registered, abstract=True):
         >>> layer = kerasnp.layers.Dense(3, name="hidden")
         >>> kerasnp.layers.Dense.from_config(layer.get_config())
         <Dense name=hidden, built=False>
+
+        Raises: TypeError for arguments that the constructor refuses.
         """
-        return cls(**{k: v for k, v in config.items() if k != "quantization_config" or v is not None})
+        config = {k: v for k, v in config.items() if k != "quantization_config" or v is not None}
+        if isinstance(config.get("dtype"), dict):
+            # A constructor is given what its caller would write.
+            policy = dtype_policies.get(config["dtype"])
+            config["dtype"] = policy if isinstance(policy, dtype_policies.DTypePolicyMap) else policy.name
+        try:
+            return cls(**config)
+        except ValueError as error:
+            if isinstance(error, TypeError):  # of a class inside, which was said to be both
+                raise
+            raise TypeError(str(error)) from error
 
     def _configured_class(self):
         """The class whose constructor arguments `get_config` reads: a user's override adds its own on top of its base."""
@@ -406,6 +460,8 @@ def _wrap_build(build):
                 given = {name: shape for name, shape in given.items() if shape is not None}
                 self._build_shapes = given if len(given) > 1 else None
         self._enter_scope(naming.current_path())
+        if self._policy is not self._dtype_policy:
+            self._resolve_policy()
         try:
             with naming.scope_of(self.path):
                 build(self, *args, **kwargs)
@@ -421,8 +477,6 @@ def _wrap_build(build):
     return wrapper
 
 
-def _tuples(shape):
-    """Lists from JSON as the tuples that `build` expects."""
-    if shape and isinstance(shape[0], (list, tuple)):
-        return [tuple(s) for s in shape]
-    return tuple(shape)
+def _tuples(shapes):
+    """Lists from JSON as the tuples that `build` expects, alone or nested."""
+    return nest.map_shapes(lambda shape: shape, shapes)

@@ -2,6 +2,7 @@
 
 from kerasnp import initializers, ops
 from kerasnp.autodiff.tape import stop_recording
+from kerasnp.autodiff.variable import Variable
 from kerasnp.saving import loading
 from kerasnp.utils import check
 
@@ -82,26 +83,24 @@ class Adaptable:
         kernel, a, b = (getattr(self, n) for n in (f"_{name}", f"lora_{name}_a", f"lora_{name}_b"))
         return kernel, a, b, self.lora_alpha / self.lora_rank
 
-    def _weights_in_files(self):
-        """A file has no A and B."""
-        own = super()._weights_in_files()
-        if not self.lora_enabled:
-            return own
-        _, a, b, _ = self._lora_parts()
-        return [w for w in own if w is not a and w is not b]
-
-    def _value_in_files(self, variable):
-        """A file has the sum in place of the frozen kernel."""
-        if self.lora_enabled and variable is getattr(self, f"_{self._adapted}"):
-            with stop_recording():
-                return getattr(self, self._adapted)
-        return super()._value_in_files(variable)
-
-    def _weights_were_read(self):
-        """The sum has come from a file: add nothing to it, but let training begin again."""
+    def save_own_variables(self, store):
+        """Put the weights into `store`: the sum in place of the frozen kernel, and neither A nor B."""
+        own = self._own_weights()
         if self.lora_enabled:
-            b = self._lora_parts()[2]
-            b.assign(ops.zeros(b.shape))
+            kernel, a, b, _ = self._lora_parts()
+            with stop_recording():
+                whole = Variable(getattr(self, self._adapted), dtype=kernel.dtype, name=kernel.name)
+            own = [whole if w is kernel else w for w in own if w is not a and w is not b]
+        for i, variable in enumerate(own):
+            store[str(i)] = variable
+
+    def load_own_variables(self, store):
+        """Take the weights from `store`: the kernel is the sum, to which nothing is added until training begins again."""
+        if not self.lora_enabled:
+            return super().load_own_variables(store)
+        _, a, b, _ = self._lora_parts()
+        self._take([w for w in self._own_weights() if w is not a and w is not b], store)
+        b.assign(ops.zeros(b.shape))
 
     def _without_unused_lora(self, config):
         """`config` as older versions of Keras 3 read it too, where LoRA is off."""

@@ -6,6 +6,7 @@ from kerasnp import backend as K
 from kerasnp import constraints, initializers, ops, regularizers
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.ops.norm import BatchNorm
 from kerasnp.utils import check
 
 
@@ -185,6 +186,14 @@ class BatchNormalization(_ScaleAndCenter):
                 variance = ops.stop_gradient(variance) * (n / max(n - 1, 1))
             self._move(self.moving_variance, variance)
         return ops.cast(y, self.compute_dtype) if x is not inputs else y
+
+    def operators(self, input_shape, training=True):
+        """The formula with the moving statistics; in training there is more to do."""
+        if (training and self.trainable) or self.compute_dtype == "float16":
+            return None
+        given = [p for p in (self.gamma, self.beta) if p is not None]
+        operator = BatchNorm(self.axis, self.epsilon, self.gamma is not None, self.beta is not None)
+        return [(operator, (self.moving_mean, self.moving_variance, *given))]
 
     def _renormalized(self, x, mask):
         """Batch renormalization (Ioffe, 2017): the batch's statistics, corrected towards the averages, as a constant."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from kerasnp import ops
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.spatial import SpatialLayer, WindowLayer
+from kerasnp.ops.conv import explicit_padding
+from kerasnp.ops.pool import AveragePool, MaxPool
 from kerasnp.utils import check
 
 
@@ -26,6 +28,14 @@ class _Pooling(WindowLayer, abstract=True):
 
     def call(self, inputs):
         return self.operator(inputs, self.pool_size, self.strides, self.padding, self.data_format)
+
+    def operators(self, input_shape, training=True):
+        """The pooling, where channels need not be moved before."""
+        if self.data_format == "channels_first":
+            return None
+        pads = explicit_padding(self.padding, input_shape[1:-1], self.pool_size, self.strides, (1,) * self.rank)
+        make = MaxPool if self.operator is ops.max_pool else AveragePool
+        return [(make(self.pool_size, self.strides, pads), ())]
 
     def compute_output_shape(self, input_shape):
         batch, spatial, channels = self._split(input_shape)

@@ -168,7 +168,7 @@ class Bidirectional(Layer):
         return {
             "name": self.name,
             "trainable": self._trainable,
-            "dtype": self._dtype_policy.serialize(),
+            "dtype": self._policy_config(),
             "merge_mode": self.merge_mode,
             "layer": _unbuilt(serialize_keras_object(self.forward_layer)),
             "backward_layer": _unbuilt(serialize_keras_object(self.backward_layer)),

@@ -22,6 +22,10 @@ class _Noise(Layer, abstract=True):
     def call(self, inputs, training=False):
         return self.disturb(inputs) if training and self._active else inputs
 
+    def operators(self, input_shape, training=True):
+        """None outside of training."""
+        return None if training and self._active else []
+
     def compute_output_shape(self, input_shape):
         return input_shape
 
@@ -56,9 +60,9 @@ class Dropout(_Noise):
         """The inputs with a share dropped."""
         return ops.dropout(inputs, self.rate, self.noise_shape, self.seed_generator)
 
-    def operators(self, input_shape):
-        """One that draws a mask, as `call` does in training."""
-        if not self._active:
+    def operators(self, input_shape, training=True):
+        """One that draws a mask, in training."""
+        if not (training and self._active):
             return []
         shape = ops.noise.noise_dims(self.noise_shape, input_shape)
         return [(ops.noise.Dropout(self.rate, shape, self.seed_generator), ())]

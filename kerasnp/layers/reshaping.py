@@ -36,7 +36,7 @@ class Flatten(Layer):
             inputs = ops.moveaxis(inputs, 1, -1)
         return ops.reshape(inputs, (shape[0], math.prod(shape[1:])))
 
-    def operators(self, input_shape):
+    def operators(self, input_shape, training=True):
         """A reshape, where channels need not be moved before."""
         if self.data_format == "channels_first" and len(input_shape) > 2:
             return None
@@ -76,6 +76,10 @@ class Reshape(Layer):
 
     def call(self, inputs):
         return ops.reshape(inputs, (inputs.shape[0], *self._target(inputs.shape[1:])))
+
+    def operators(self, input_shape, training=True):
+        """A reshape."""
+        return [(ReshapeOperator(self.compute_output_shape(input_shape)), ())]
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *self._target(input_shape[1:]))

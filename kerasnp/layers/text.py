@@ -238,7 +238,7 @@ class TextVectorization(Layer):
         """The constructor arguments; a vocabulary that came later is not among them."""
         lookup = self._lookup_layer.get_config()
         own = ("standardize", "split", "ngrams", "output_mode", "output_sequence_length", "ragged", "encoding")
-        config = {"name": self.name, "trainable": self._trainable, "dtype": self._dtype_policy.serialize()}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self._policy_config()}
         config |= {name: self._config_value(name) for name in own}
         config |= {name: lookup[name] for name in ("max_tokens", "pad_to_max_tokens", "sparse", "vocabulary", "idf_weights")}
         return {**config, "vocabulary_size": self.vocabulary_size()}
@@ -253,8 +253,6 @@ class TextVectorization(Layer):
         if isinstance(config.get("ngrams"), list):
             config["ngrams"] = tuple(config["ngrams"])
         return cls(**config)
-
-    stores_itself = True
 
     def save_own_variables(self, store):
         """Put the weights of tf-idf into `store`."""

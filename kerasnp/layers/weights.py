@@ -3,6 +3,7 @@
 from kerasnp import backend as K
 from kerasnp import constraints, initializers, regularizers
 from kerasnp.autodiff.variable import Variable
+from kerasnp.layers.calls import _training
 from kerasnp.random import SeedGenerator
 from kerasnp.saving import loading
 from kerasnp.utils import check
@@ -12,6 +13,13 @@ _UNTRACKED = {"_weights", "_layers", "_nodes", "_graph", "_plans", "_gates",
               "_seed_generators", "_losses", "_metrics", "_containers", "_build_shape",
               "_build_shapes", "_checked", "_parts", "_compile_config", "_compile_metrics", "_loss_tracker",
               "loss"}  # fmt: skip
+
+_changes = 0
+
+
+def changes():
+    """How often attributes of layers were set so far: what was found out about layers holds while this number stands."""
+    return _changes
 
 
 class Weights:
@@ -91,6 +99,8 @@ class Weights:
         given = {"shape": shape, "initializer": initializer, "dtype": dtype}
         if args:
             given.update(self._positional(args, given))
+        if self._called:
+            self._refuse_in_call(f"the weight {name!r}" if name else "a weight")
         shape, initializer, dtype = given.values()
         dtype = K.standardize_dtype(self.variable_dtype if dtype is None else dtype)
         if initializer is None:
@@ -156,6 +166,14 @@ class Weights:
             for item in value.values() if isinstance(value, dict) else value:
                 self._track(item, (*inside, id(value)))
 
+    def _refuse_in_call(self, value):
+        """Refuse what each call would make anew, so that it would never be trained."""
+        if _training.get() is not None:
+            raise ValueError(
+                f"{self._who}: its `call` cannot add new elements of state, such as {value}; make weights and layers in "
+                "__init__() or build(), which run once."
+            )
+
     # Where the layer is in a model, which its weights tell: its name until it is part of another one.
     path = ""
 
@@ -175,12 +193,17 @@ class Weights:
 
     def _set_path(self, path):
         before, self.path = self.path, path
+        self._resolve_policy()
         for layer in self._layers:
             if layer.path == f"{before}/{layer.name}":
                 layer._set_path(f"{path}/{layer.name}")
 
     def __setattr__(self, name, value):
+        global _changes
+        _changes += 1
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
+            if self._called and isinstance(value, Weights) and not any(value is layer for layer in self._layers):
+                self._refuse_in_call(f"the layer {value.name!r}")
             self._track_containers()  # what was appended before this one comes before it, in `layers` and in `weights`
             self._track(value)
             if isinstance(value, (list, dict)):
@@ -220,17 +243,6 @@ class Weights:
         return [w for w in own if w.__dict__.get("_made_trainable", True)] + [
             w for w in own if not w.__dict__.get("_made_trainable", True)
         ]
-
-    def _weights_in_files(self):
-        """The own weights that a file holds, in its order."""
-        return self._own_weights()
-
-    def _value_in_files(self, variable):
-        """What a file holds for one of them."""
-        return variable.value
-
-    def _weights_were_read(self):
-        """Called when all of them have come from a file."""
 
     @property
     def variables(self):

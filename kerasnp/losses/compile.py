@@ -29,6 +29,15 @@ class CompileLoss:
     >>> {metric.name: float(metric.result()) for metric in compiled.metrics}
     {'a_loss': 9.0, 'b_loss': 3.0}
 
+    A list in the place of one output holds several losses of it, and beside a dictionary, or a tuple, several of all that is
+    in there; a loss of a whole nesting is given labels and predictions nested:
+
+    >>> def gap(y_true, y_pred):
+    ...     return ops.abs((y_pred["a"] - y_pred["b"]) - (y_true["a"] - y_true["b"]))
+    >>> compiled = CompileLoss([gap, {"a": "mse", "b": ["mae", "mse"]}])
+    >>> float(compiled({"a": y_true, "b": y_true}, {"a": y_pred, "b": y_pred}))  # 0 + 9 + 3 + 9
+    21.0
+
     Args:
         loss: a name, a configuration, a Loss, a function `(y_true, y_pred)`, or lists, tuples and dictionaries of these,
             nested as the outputs are, with None for an output without a loss; one alone is for every output.
@@ -105,9 +114,11 @@ class CompileLoss:
         for path, loss, weight in entries:
             if not holds(path, labels) or at(path, labels) is None:
                 raise KeyError(f"compile: there is a loss for the output {_spelled(path)}, but y_true has no labels for it")
+            if several(at(path, y_pred)) and _of_one_array(loss):
+                raise KeyError(_not_found(path, "the model's output, which is nested there: this loss is of one array"))
             if isinstance(loss, str):
                 loss = crossentropy_for(loss, at(path, labels), at(path, y_pred))
-            parts.append((path, loss, weight, f"{_name(path, names.get(path), loss)}_loss"))
+            parts.append((path, loss, weight, f"{_name(path, at(path, y_pred), names, loss)}_loss"))
         # The loss of one output is the total, which is in the logs already.
         self.metrics = [_mean(name) for *_, name in parts] if len(parts) > 1 else []
         means = self.metrics or [None] * len(parts)
@@ -124,7 +135,8 @@ class CompileLoss:
         if isinstance(given, dict) and names and not isinstance(y_pred, dict):
             if set(given) != set(names) or len(names) != len(y_pred):
                 raise ValueError(
-                    f"compile: expected a loss, or None, for each of the outputs {names}. Received: loss for {list(given)}"
+                    f"compile: Expected keys {names}, those of the outputs, each with a loss or None. Received: loss for "
+                    f"{list(given)}"
                 )
             if isinstance(weights, dict) and set(weights) == set(names):
                 weights = [weights[name] for name in names]
@@ -165,11 +177,12 @@ class CompileLoss:
         y_pred = labels_for(y_pred, self._like, self.output_names)
         paths = [path for path, *_ in self._parts]
         labels = labels_for(y_true, y_pred, self.output_names, paths)
-        weights = weights_for(sample_weight, y_pred, self.output_names, paths)
+        shared = sample_weight is None or not several(sample_weight)
+        weights = sample_weight if shared else weights_for(sample_weight, y_pred, self.output_names, paths)
         total = None
         for path, loss, weight, mean in self._parts:
             output = at(path, y_pred)
-            value = loss(at(path, labels), output, None if weights is None else at(path, weights))
+            value = loss(at(path, labels), output, weights if shared else at(path, weights))
             if mean is not None:
                 first = leaves(output)[0][1] if isinstance(output, CONTAINERS) else output
                 mean.update_state(getattr(value, "value", value), sample_weight=len(first))
@@ -211,33 +224,45 @@ def _place(given, node, path, entry, weights, placed):
             for (end, _), (i, part) in zip(below, enumerate(given)):
                 _place(part, at(end, node), path + end, (*entry, i), weights, placed)
             return
-        if not several(node):
-            _only(given, f"loss for the output {_spelled(path)}")
+        if not several(node) or not isinstance(node, type(given)):
+            for i, part in enumerate(given):  # several losses of one output, or of all that is in a dictionary
+                _place(part, node, path, (*entry, i), weights, placed)
+            return
     if not several(node) or isinstance(given, dict) != isinstance(node, dict):
-        raise KeyError(
-            f"compile: the path {_spelled(path)} of the `loss` argument can't be found in the model's output, which is "
-            f"{'nested otherwise' if several(node) else 'one array'} there; nest the losses as the outputs are"
-        )
+        found = "nested otherwise" if several(node) else "one array"
+        raise KeyError(_not_found(path, f"the model's output, which is {found} there"))
     for key, part in given.items() if isinstance(given, dict) else enumerate(given):
         if part is None:
             continue
         if not holds((key,), node):
             known = [k for k, _ in children(node)]
-            raise KeyError(
-                f"compile: the path {_spelled((*path, key))} of the `loss` argument can't be found in the model's output, "
-                f"which has {known} there"
-            )
+            raise KeyError(_not_found((*path, key), f"either the model's output, which has {known} there, or the labels"))
         _place(part, node[key], (*path, key), (*entry, key), weights, placed)
+
+
+def _not_found(path, what):
+    return (
+        f"compile: the path {_spelled(path)} in the `loss` argument, can't be found in {what}; nest the losses as the outputs "
+        "are"
+    )
+
+
+def _of_one_array(loss):
+    """Whether a loss compares two arrays, as all of ours do, and not nestings of them."""
+    made = getattr(loss, "fn", type(loss))
+    return isinstance(loss, str) or getattr(losses, getattr(made, "__name__", ""), None) is made
 
 
 def _spelled(path):
     return "/".join(map(str, path)) or "()"
 
 
-def _name(path, output_name, loss):
-    """The name of an output in logs: its path, where a name stands for the position in a list."""
+def _name(path, output, names, loss):
+    """The name of an output in logs: its path, where a name stands for the position in a list; of all of them their names."""
+    if several(output):
+        return "/".join(map(str, path)) or "_".join(sorted(output) if isinstance(output, dict) else names.values()) or loss.name
     if not path or isinstance(path[-1], int):
-        path = (*path[:-1], output_name or loss.name)
+        path = (*path[:-1], names.get(path) or loss.name)
     return "/".join(map(str, path))
 
 

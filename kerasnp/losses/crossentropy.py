@@ -10,14 +10,13 @@ from kerasnp import backend as K
 from kerasnp import ops
 from kerasnp.autodiff.variable import Variable
 from kerasnp.losses.loss import Loss, aligned, as_float, as_labels, squeeze_or_expand_to_same_rank
-from kerasnp.ops.activation import lent_by
 from kerasnp.ops.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
     SoftmaxCrossEntropyLent,
-    class_numbers,
+    SoftmaxMeanCrossEntropy,
     sparse_rows,
 )
 from kerasnp.utils import check
@@ -124,10 +123,10 @@ class SparseCategoricalCrossentropy(Loss):
     def call(self, y_true, y_pred):
         return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.ignore_class, self.axis)
 
-    def operator(self, y_true, y_pred, last):
-        """The cross-entropy with a softmax that was `last`."""
+    def closing(self, activation):
+        """The mean cross-entropy together with a softmax."""
         plain = type(self) is SparseCategoricalCrossentropy and self.axis == -1 and self.ignore_class is None
-        return _after_softmax(y_true, y_pred, last) if plain and not self.from_logits else None
+        return _closing(activation) if plain and not self.from_logits and self._is_mean() else None
 
 
 @function("losses", "bce")
@@ -207,15 +206,13 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     return loss
 
 
-def _after_softmax(y_true, y_pred, last):
-    if lent_by(last, y_pred.ndim) != "softmax":
-        return None
-    return SoftmaxCrossEntropyLent(class_numbers("sparse_categorical_crossentropy", y_true, y_pred.shape), y_pred)
+def _closing(activation):
+    return SoftmaxMeanCrossEntropy() if activation == "softmax" else None
 
 
 # Tells a Loss made from this function to leave class numbers as they are, and what it is after a softmax.
 sparse_categorical_crossentropy.integer_labels = True
-sparse_categorical_crossentropy.operator = _after_softmax
+sparse_categorical_crossentropy.closing = _closing
 
 
 def _sparse(y_true, y_pred, from_logits, axis):

@@ -3,7 +3,9 @@
 from kerasnp import backend as K
 from kerasnp import dtype_policies, ops
 from kerasnp.autodiff.variable import Variable
+from kerasnp.losses.outputs import each, several
 from kerasnp.ops.losses import Total
+from kerasnp.utils import nest
 from kerasnp.utils.masks import get_mask
 from kerasnp.utils.naming import auto_name, to_snake_case
 from kerasnp.utils.registry import Registered, defaults
@@ -67,18 +69,14 @@ class Loss(Registered, abstract=True):
             f"{type(self).__name__}: write call(self, y_true, y_pred), returning one value per sample."
         )
 
-    def operators(self, y_true, y_pred, last):
-        """The operators that lead from the input of `last`, which made `y_pred`, to the loss (models/direct.py).
+    def closing(self, activation):
+        """One operator for an activation and the mean loss of what that makes, given scores and labels (models/direct.py).
 
-        Returns: a list; None where the tape has to find out.
+        Args:
+            activation: `"softmax"`, `"sigmoid"`, or None.
+
+        Returns: an Operator that gives the loss and the predictions; None, the default, where there is none.
         """
-        if self.reduction not in ("sum_over_batch_size", "mean") or self.dtype != y_pred.dtype or y_pred.ndim != 2:
-            return None
-        operator = self.operator(y_true, y_pred, last)
-        return None if operator is None else [operator, Total(len(y_pred))]
-
-    def operator(self, y_true, y_pred, last):
-        """The one operator that makes a value per sample out of the input of `last`, if there is one."""
         return None
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -91,7 +89,8 @@ class Loss(Registered, abstract=True):
         """
         mask = get_mask(y_pred)
         y_pred = as_float(y_pred, self.dtype)
-        dtype = None if type(y_pred) is dict else (y_pred.value if isinstance(y_pred, Variable) else y_pred).dtype
+        held = y_pred.value if isinstance(y_pred, Variable) else y_pred
+        dtype = held.dtype if hasattr(held, "dtype") else K.storage_dtype(self.dtype)  # of one output, or of several
         y_true = as_labels(y_true, None if self.integer_labels else dtype)
         values = self.call(y_true, y_pred)
         own_mask = get_mask(values)
@@ -102,6 +101,9 @@ class Loss(Registered, abstract=True):
         else:
             loss = reduce_weighted(values, sample_weight, mask, self.reduction)
         return ops.cast(loss, "bfloat16") if self._dtype == "bfloat16" else loss
+
+    def _is_mean(self):
+        return self.reduction in ("sum_over_batch_size", "mean")
 
     def get_config(self):
         """The constructor arguments that rebuild this loss.
@@ -136,14 +138,17 @@ class LossFunctionWrapper(Loss, abstract=True):
         self.integer_labels = getattr(fn, "integer_labels", False)
 
     def call(self, y_true, y_pred):
-        if type(y_pred) is not dict and type(y_true) is not dict:
+        if hasattr(y_pred, "shape"):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
+        else:  # a loss of several outputs
+            y_true = nest.map_structure(lambda p, t: squeeze_or_expand_to_same_rank(t, p)[0], y_pred, y_true)
+            y_pred = nest.map_structure(lambda p, t: squeeze_or_expand_to_same_rank(t, p)[1], y_pred, y_true)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
-    def operator(self, y_true, y_pred, last):
+    def closing(self, activation):
         """That of the function, if it has no options and tells one."""
-        find = None if self._fn_kwargs else getattr(self.fn, "operator", None)
-        return None if find is None else find(y_true, y_pred, last)
+        find = None if self._fn_kwargs or not self._is_mean() else getattr(self.fn, "closing", None)
+        return None if find is None else find(activation)
 
     def get_config(self):
         from kerasnp.saving.config import serialize_keras_object, serialize_value
@@ -164,8 +169,8 @@ def as_float(x, dtype=None):
         held = x.value.dtype
     elif isinstance(x, K.ndarray):
         held = x.dtype
-    elif isinstance(x, dict):
-        return {k: as_float(v, dtype) for k, v in x.items()}
+    elif several(x):
+        return each(lambda v: as_float(v, dtype), x)
     else:
         x = K.tensor(x)
         held = x.dtype
@@ -179,9 +184,9 @@ def as_float(x, dtype=None):
 
 def as_labels(y, dtype=None):
     """Labels as a tensor, in `dtype` if one is given."""
-    if isinstance(y, dict):
-        return {k: as_labels(v, dtype) for k, v in y.items()}
     if not isinstance(y, (K.ndarray, Variable)):
+        if several(y):
+            return each(lambda v: as_labels(v, dtype), y)
         y = K.tensor(y)
     if dtype is None or (y.value if isinstance(y, Variable) else y).dtype == dtype:
         return y

@@ -104,6 +104,15 @@ def _packed(like, rest):
     return type(like)(*parts) if hasattr(like, "_fields") else type(like)(parts)
 
 
+def each(function, structure):
+    """`function` of each array, in the same nesting.
+
+    >>> each(len, {"a": [1.0, 2.0]})
+    {'a': 2}
+    """
+    return _packed(structure, iter([function(leaf) for _, leaf in leaves(structure)]))
+
+
 def at(path, structure):
     """What lies at the end of a path.
 

@@ -254,8 +254,8 @@ def per_output(given, y_pred, paths, names, argument, output_names):
         else:
             called = f" or have the names {output_names}" if output_names else ""
             raise ValueError(
-                f"compile: {argument} must be nested as the outputs of the model, {places(y_pred)}{called}, with a list, a "
-                f"metric or None for each. Received: {argument}={given!r}"
+                f"compile: Invalid `{argument}`, which must be nested as the outputs of the model, {places(y_pred)}{called}, "
+                f"with a list, a metric or None for each. Received: {argument}={given!r}"
             )
         for key, part in pairs:
             walk(part, parts[key], (*path, key))

@@ -78,9 +78,8 @@ class Mean(Metric):
         elif not shape:
             self.add(values, 1)
         elif values.size:
-            total = values.sum(
-                dtype=None if values.dtype.itemsize > 2 or values.dtype == bool else self.total.value.dtype
-            )
+            whole = values.dtype.itemsize > 2 or values.dtype == bool
+            total = K.add.reduce(values, axis=None, dtype=None if whole else self.total.value.dtype)
             self.add(total if len(shape) == 1 else total * (shape[0] / values.size), shape[0])
 
     def _update_weighted(self, values, sample_weight):

@@ -21,6 +21,8 @@ def as_array(name, value, who):
         return value
     if _in_file(value):
         return FileRows(name, value, who)
+    if is_sparse(value):
+        return FileRows(name, SparseRows(value), who)
     if hasattr(value, "to_numpy"):
         value = _from_frame(name, value, who)
     return _numeric(name, np.asarray(getattr(value, "value", value) if hasattr(value, "creator") else value), who)
@@ -84,6 +86,8 @@ def _numeric(name, array, who):
         return array if array.dtype == K.floatx() else array.astype(K.floatx())
     if array.dtype.kind in "iub" or (name == "x" and is_text(array)):
         return array
+    if array.dtype.name.startswith(("bfloat16", "float8")):  # types that JAX adds to those of NumPy
+        return array.astype(K.floatx())
     if array.dtype.kind == "O":
         raise ValueError(
             f"{who}: {name} must be an array of numbers. Received: an object array of shape {array.shape}; "
@@ -118,6 +122,25 @@ def _numbers(column):
 def _in_file(value):
     """Whether an array lies in a file (a memmap, an HDF5 or Zarr dataset) and should be read piece by piece."""
     return isinstance(value, np.memmap) or type(value).__module__.split(".")[0] in ("h5py", "zarr") and hasattr(value, "shape")
+
+
+def is_sparse(value):
+    """Whether `value` is a matrix of SciPy that holds only what is not 0."""
+    return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
+
+
+class SparseRows:
+    """A sparse matrix, whose rows are dense when they are asked for: a block of batches at a time, never all of it."""
+
+    def __init__(self, matrix):
+        self.matrix = matrix.tocsr()
+        self.shape, self.dtype = self.matrix.shape, self.matrix.dtype
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        return self.matrix[rows].toarray()
 
 
 class FileRows:
@@ -191,14 +214,20 @@ def one_output(y, who):
 
 
 def weigh_classes(y, class_weight, sample_weight, who):
-    """Sample weights from a {class: weight} dictionary, times those given."""
+    """Sample weights from a {class: weight} dictionary, 1 for other classes.
+
+    Raises: ValueError beside sample weights, since either of them could be meant, or without labels.
+    """
     if y is None or not isinstance(class_weight, dict):
         raise ValueError(
             f"{who}: class_weight must be a dictionary {{class: weight}} and needs labels y. Received: {class_weight!r}"
         )
-    labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y)).astype(np.int64)
-    table = np.ones(max([int(labels.max(initial=0)), *map(int, class_weight)]) + 1, K.floatx())
-    for label, weight in class_weight.items():
-        table[int(label)] = weight
-    weights = table[labels]
-    return weights if sample_weight is None else weights * sample_weight
+    if sample_weight is not None:
+        raise ValueError(
+            f"{who}: `sample_weight` and `class_weight` cannot be specified at the same time; multiply the sample weights by "
+            f"those of the classes. Received: class_weight={class_weight!r} and sample weights of {_shapes(sample_weight)}"
+        )
+    labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else np.round(y.reshape(len(y)))
+    classes, places = np.unique(labels, return_inverse=True)
+    by_class = {int(label): weight for label, weight in class_weight.items()}
+    return np.array([by_class.get(int(c), 1.0) for c in classes], K.floatx())[places.reshape(labels.shape)]

@@ -6,12 +6,14 @@ from kerasnp import backend as K
 from kerasnp.autodiff.gradcheck import GradientError, Part, examine
 from kerasnp.autodiff.tape import current, stop_recording
 from kerasnp.autodiff.variable import Variable
+from kerasnp.dtype_policies import DTypePolicy
 from kerasnp.layers.recurrent_cells import GRUCell, LSTMCell
 from kerasnp.layers.rnn import RNN, flatten
 from kerasnp.losses.outputs import several
 from kerasnp.models.probe import snapshot
 from kerasnp.ops.recurrent import GATES
 from kerasnp.utils import nest
+from kerasnp.utils.calling import calling
 
 # For inputs that are not given: samples, and entries along an axis of any length.
 SAMPLES, LENGTH = 5, 4
@@ -108,7 +110,7 @@ def _random_input(layer, rng):
 def _in_float64(layer):
     """Inside, the layer keeps its weights and computes in float64."""
     layers = list(layer._flatten_layers())
-    policies = [(inner, inner.dtype_policy) for inner in layers]
+    policies = [(inner, inner._policy) for inner in layers]
     held = list(layer.variables)
     for inner in layers:
         held += [s for s in flatten([getattr(inner, "states", None)]) if isinstance(s, Variable)]
@@ -117,35 +119,16 @@ def _in_float64(layer):
     try:
         K.set_floatx("float64")
         for inner in layers:
-            inner.dtype_policy = "float64"
+            inner._set_policy(DTypePolicy("float64"))
         for v, value, _ in held:
             v.value, v.dtype = value.astype(K.float64), "float64"
         yield
     finally:
         K.set_floatx(floatx)
         for inner, policy in policies:
-            inner.dtype_policy = policy
+            inner._set_policy(policy)
         for v, value, dtype in held:
             v.value, v.dtype = value, dtype
-
-
-@contextlib.contextmanager
-def calling(layers, make):
-    """Inside, each layer's `call` is what `make(layer, call)` returns; None leaves it."""
-    replaced = []
-    try:
-        for inner in layers:
-            call = make(inner, inner.call)
-            if call is not None:
-                replaced.append((inner, inner.__dict__.get("call")))
-                object.__setattr__(inner, "call", call)
-        yield
-    finally:
-        for inner, own in reversed(replaced):
-            if own is None:
-                del inner.__dict__["call"]
-            else:
-                object.__setattr__(inner, "call", own)
 
 
 @contextlib.contextmanager

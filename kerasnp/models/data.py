@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasnp.data.loading import read_ahead
 from kerasnp.data.py_dataset import in_order
-from kerasnp.models.arrays import FileRows, as_input, as_labels, one_output, rows, weigh_classes, weights_beside
+from kerasnp.models.arrays import FileRows, as_input, as_labels, is_sparse, one_output, rows, weigh_classes, weights_beside
 from kerasnp.utils import check, nest
 
 
@@ -46,13 +46,13 @@ class ArrayData:
     """Batches of arrays, shuffled anew each epoch on request.
 
     What lies in a file is read in its order, a block of batches at a time and one block ahead; shuffled, the blocks come in
-    random order and so do the rows within each.
+    random order and so do the rows within each. `shuffle="batch"` leaves the batches where they are and mixes each.
     """
 
     BLOCK = 64  # batches that are shuffled together,
     BLOCK_BYTES = 1 << 25  # but no more than this
 
-    def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, who="fit"):
+    def __init__(self, x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, who="fit", steps=None):
         self.x = as_input(x, who)
         self.y = None if y is None else as_labels("y", y, who)
         self.sample_weight = weights_beside(self.y, sample_weight, who)
@@ -64,7 +64,9 @@ class ArrayData:
             given.update({f"{name} {i}" if i else name: a for i, a in enumerate(nest.flatten(value))})
         check.same_length(who, **{k: v for k, v in given.items() if v is not None})
         self.size = rows(self.x)
-        self.batch_size = check.positive_int("batch_size", 32 if batch_size is None else batch_size, who)
+        if batch_size is None:
+            batch_size = max(-(-self.size // steps), 1) if steps else 32  # so that the steps are a whole pass, as in Keras
+        self.batch_size = check.positive_int("batch_size", batch_size, who)
         self.shuffle = shuffle
         self.num_batches = -(-self.size // self.batch_size)
         if class_weight is not None:
@@ -85,31 +87,29 @@ class ArrayData:
         if self._files:
             yield from itertools.islice(self._file_batches(rng), first, None)
             return
-        order = None if rng is None else self._order(rng)
+        order = None if rng is None else self._order(rng, self.size)
         for start in range(first * self.batch_size, self.size, self.batch_size):
             stop = min(start + self.batch_size, self.size)
             chosen = slice(start, stop) if order is None else order[start:stop]
             yield self._take(self.x, chosen), self._take(self.y, chosen), self._take(self.sample_weight, chosen)
 
-    def _order(self, rng):
-        if self.shuffle != "batch":
-            return rng.permutation(self.size)
-        # Whole batches in random order, the incomplete one last.
-        whole = self.size // self.batch_size
-        rows = np.arange(whole * self.batch_size).reshape(whole, self.batch_size)
-        return np.concatenate([rng.permutation(rows).reshape(-1), np.arange(whole * self.batch_size, self.size)])
+    def _order(self, rng, size):
+        if self.shuffle != "batch" or not size:
+            return rng.permutation(size)
+        starts = range(0, size, self.batch_size)
+        return np.concatenate([start + rng.permutation(min(self.batch_size, size - start)) for start in starts])
 
     def _file_batches(self, rng):
         most = self.BLOCK_BYTES // max(sum(a.row_bytes for a in self._files) * self.batch_size, 1)
-        block = self.batch_size * (1 if self.shuffle == "batch" and rng is not None else max(1, min(self.BLOCK, most)))
+        block = self.batch_size * max(1, min(self.BLOCK, most))
         starts = np.arange(0, self.size, block)
-        if rng is not None:
+        if rng is not None and self.shuffle != "batch":
             rng.shuffle(starts)
         blocks = read_ahead(lambda start: self._read(start, min(start + block, self.size)), map(int, starts), 1, 1)
         with contextlib.closing(blocks):
             for parts in blocks:
                 n = rows(parts[0])
-                order = None if rng is None or self.shuffle == "batch" else rng.permutation(n)
+                order = None if rng is None else self._order(rng, n)
                 for start in range(0, n, self.batch_size):
                     chosen = slice(start, min(start + self.batch_size, n))
                     yield tuple(self._take(a, chosen if order is None else order[chosen]) for a in parts)
@@ -133,22 +133,38 @@ class ArrayData:
 
 
 class IterableData:
-    """Batches from a generator, a list of batches, or any other iterable of them."""
+    """Batches from a generator, a list of batches, or any other iterable of them.
+
+    A generator goes on where it stopped, from pass to pass.
+
+    Args:
+        again: how many of the first batches of a generator begin every pass.
+    """
 
     shuffle = in_memory = False
     size = None
+    again = 0
+    used_up = False  # whether a generator has come to its end
 
-    def __init__(self, source, class_weight=None, who="fit", steps=None):
-        self.source, self.class_weight, self.who = source, class_weight, who
-        self.num_batches = len(source) if hasattr(source, "__len__") else steps
+    def __init__(self, source, class_weight=None, who="fit", steps=None, again=0):
+        self.source, self.class_weight, self.who, self.again = source, class_weight, who, again
+        self.num_batches = steps
+        with contextlib.suppress(TypeError):  # there is no length, or nobody knows it, such as a torch DataLoader of a stream
+            self.num_batches = len(source)
+        self._firsts = None
 
     def batches(self, epoch=0, rng=None, first=0):
-        """Yield (x, y, sample_weight) batch by batch; a generator goes on where it stopped."""
+        """Yield (x, y, sample_weight) batch by batch."""
         one_shot = hasattr(self.source, "__next__")
         iterator = self.source if one_shot else iter(self.source)
+        if one_shot and self.again:
+            if self._firsts is None:
+                self._firsts = list(itertools.islice(self.source, self.again))
+            iterator = itertools.chain(self._firsts, self.source)
         try:
             for item in itertools.islice(iterator, first, None):
                 yield self._batch(item)
+            self.used_up = one_shot
         finally:
             if not one_shot and hasattr(iterator, "close"):
                 iterator.close()
@@ -156,6 +172,8 @@ class IterableData:
     def _batch(self, item):
         x, y, weight = unpack_x_y_sample_weight(item)
         x = as_input(x, self.who)
+        if any(a is not None and a.ndim == 0 for a in nest.flatten(x)):
+            raise ValueError(f"{self.who}: each batch begins with x, an array with a batch axis. Received: {item!r}")
         y = None if y is None else as_labels("y", y, self.who)
         weight = weights_beside(y, weight, self.who)
         if self.class_weight is not None:
@@ -204,13 +222,10 @@ class IndexedData(IterableData):
 
 def make_data(x, y=None, sample_weight=None, batch_size=None, shuffle=False, class_weight=None, steps=None, who="fit"):
     """The adapter for `x`: ArrayData, IndexedData or IterableData."""
-    arrays = isinstance(x, (np.ndarray, list, tuple, dict, FileRows)) or hasattr(x, "__array__") or hasattr(x, "creator")
-    if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], (tuple,)) and not np.isscalar(x[0][0]):
-        arrays = False
     if x is None:
         raise ValueError(f"{who}: no data were given; pass x, an array whose first axis counts the samples.")
-    if arrays:
-        return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight, who)
+    if _holds_arrays(x):
+        return ArrayData(x, y, sample_weight, batch_size, shuffle, class_weight, who, steps)
     if isinstance(x, (str, bytes)) or not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
         raise ValueError(f"{who}: Unrecognized data type: x must be an array or an iterable of batches. Received: {x!r}")
     for name, value in (("y", y), ("sample_weight", sample_weight)):
@@ -224,10 +239,23 @@ def make_data(x, y=None, sample_weight=None, batch_size=None, shuffle=False, cla
     return IterableData(x, class_weight, who, steps)
 
 
+def _holds_arrays(x):
+    """Whether `x` is an array, or arrays in a list or dictionary, and not something that yields batches."""
+    if isinstance(x, (list, tuple)) and len(x) and isinstance(x[0], tuple) and not np.isscalar(x[0][0]):
+        return False
+    given = isinstance(x, (np.ndarray, list, tuple, dict, FileRows)) or hasattr(x, "__array__") or hasattr(x, "creator")
+    return given or is_sparse(x)
+
+
 def split_validation(x, y, sample_weight, validation_split):
     """The first part for training, the last `validation_split` of the samples for validation, as Keras cuts them."""
     if not 0 < validation_split < 1:
         raise ValueError(f"`validation_split` must be between 0 and 1. Received: validation_split={validation_split}")
+    if not _holds_arrays(x):
+        raise ValueError(
+            f"fit: `validation_split` is only supported for arrays. Received: x={x!r}; give `validation_data`, as an iterable "
+            "of batches."
+        )
     arrays = [None if a is None else as_labels(n, a, "fit") for n, a in (("y", y), ("sample_weight", sample_weight))]
     arrays = [as_input(x, "fit"), *arrays]
     firsts = [next((part for part in nest.flatten(a) if part is not None), None) for a in arrays]

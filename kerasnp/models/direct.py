@@ -1,52 +1,122 @@
-"""Direct steps: how a stack of small layers trains where Python, not NumPy, would take most of the time.
+"""Direct steps: how a stack of layers is trained and asked where Python, not NumPy, would take most of the time.
 
-Calling layers on Variables under a tape costs some 25 us a layer and step, whatever it computes. All of that finds out
-what is the same in every step of a plain stack: which operator follows which, and who wants a gradient. A direct step
-runs the same operators on the same arrays in the same order, so it gives the same bits (tests/models/test_direct.py),
-and leaves everything else to the tape.
+Calling layers, on Variables and under a tape, costs some 25 us a layer, whatever it computes. All of that finds out what
+is the same in every step of a plain stack: which operator follows which, and who wants a gradient. A direct step runs
+the same operators on the same arrays in the same order, so it gives the same bits (tests/models/test_direct.py), and
+leaves everything else to calls and tape.
 """
 
 from kerasnp import backend as K
 from kerasnp.autodiff.tape import Tape, current
 from kerasnp.autodiff.variable import Variable
+from kerasnp.layers.calls import in_training
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
+from kerasnp.layers.weights import changes
 from kerasnp.ops.activation import lent_by
 from kerasnp.utils.masks import get_mask
+
+
+def paired(layers, fuse=True):
+    """Each layer with the options of its call; a max-pooling may be done within the convolution below it."""
+    layers = list(layers)
+    while layers:
+        layer = layers.pop(0)
+        absorbing = layers and fuse and layer.absorbs(layers[0])
+        yield layer, {"pool": layers.pop(0)} if absorbing else {}
+
+
+def operators_of(calls, shape, dtype, training):
+    """What `calls`, pairs of a layer and options, run in turn on inputs of `shape` and `dtype`.
+
+    Returns: pairs of an operator and the variables it reads beside what the one before it made, and the shape of the
+        outputs; None where there is more to a call than its operators.
+    """
+    found = []
+    for layer, options in calls:
+        if isinstance(layer, InputLayer):
+            continue
+        own = layer.operators(shape, training, **options) if _is_plain(layer, dtype) else None
+        if own is None:
+            return None
+        found += own
+        shape = layer.compute_output_shape(shape)
+        if options:
+            shape = options["pool"].compute_output_shape(shape)
+    return found, shape
+
+
+class DirectCalls:
+    """What a stack makes of arrays, outside of training."""
+
+    SHAPES = 8  # whose operators are remembered
+
+    def __init__(self):
+        self._found, self._stand = {}, None
+
+    def __call__(self, model, x, training, mask):
+        """The output for an input; None where only the layers themselves can tell."""
+        if type(x) is not K.ndarray or training or mask is not None or in_training() or current() is not None:
+            return None
+        if self._stand != changes():
+            # This once by the layers: some change with each call, and then there would be something to find each time.
+            self._found, self._stand = {}, changes()
+            return None
+        key = x.shape, x.dtype
+        operators = self._found.get(key, False)
+        if operators is False:
+            if len(self._found) >= self.SHAPES:
+                self._found.clear()
+            operators = self._found[key] = self._operators(model, x)
+        if operators is None or get_mask(x) is not None:
+            return None
+        with K.threads.quiet_blas():
+            for operator, variables in operators:
+                x = operator.forward(x, *[v.value for v in variables])
+        return x
+
+    @staticmethod
+    def _operators(model, x):
+        calls = model._calls_in_turn()
+        dtype = K.storage_dtype(model.compute_dtype)
+        if calls is None or not model.built or not len(x) or x.dtype != dtype or x.shape[1:] != model.input_shape[1:]:
+            return None
+        found = operators_of(calls, x.shape, model.compute_dtype, False)
+        return found and found[0]
+
+    def __getstate__(self):
+        return {"_found": {}, "_stand": None}
 
 
 class Direct:
     """The training steps of one stack.
 
     Args:
-        layers: layers that tell the `operators` of a call.
+        calls: pairs of a layer and the options of its call.
         loss: the Loss.
         weights: the trainable variables, in the order in which their gradients are asked for.
         shape, dtype: of the inputs, without the batch axis.
     """
 
-    def __init__(self, layers, loss, weights, shape, dtype):
-        self.layers, self.loss, self.weights, self.shape, self.dtype = layers, loss, weights, shape, dtype
+    def __init__(self, calls, loss, weights, shape, dtype):
+        self.calls, self.loss, self.weights, self.shape, self.dtype = calls, loss, weights, shape, dtype
+        self._storage = K.storage_dtype(dtype)
+        self._plan = self._planned_for = None
 
     @classmethod
     def of(cls, model, weights):
         """The direct steps of a stack that is built and compiled, or None where there is more to a step."""
-        loss = getattr(model._compile_loss, "alone", None)
-        if loss is None or model.optimizer.loss_scale_factor is not None:
+        calls, loss = model._calls_in_turn(), getattr(model._compile_loss, "alone", None)
+        if calls is None or loss is None or model.optimizer is None or model.optimizer.loss_scale_factor is not None:
             return None
-        if not weights or any(w.regularizer is not None for w in weights):
+        if not weights or any(w.regularizer is not None for w in weights) or None in model.input_shape[1:]:
             return None
-        shape = (1, *model.input_shape[1:])
-        layers = [layer for layer in model.layers if not isinstance(layer, InputLayer)]
-        for layer in layers:
-            if not _is_plain(layer, model.compute_dtype) or layer.operators(shape) is None:
-                return None
-            shape = layer.compute_output_shape(shape)
-        return cls(layers, loss, weights, model.input_shape[1:], K.storage_dtype(model.compute_dtype))
+        direct = cls(calls, loss, weights, model.input_shape[1:], model.compute_dtype)
+        return None if _Plan.of(direct, (1, *direct.shape)) is None else direct
 
     def takes(self, x, y):
         """Whether a batch is as it was expected."""
-        expected = type(x) is K.ndarray is type(y) and x.shape[1:] == self.shape and x.dtype == self.dtype and len(x) > 0
+        expected = type(x) is K.ndarray is type(y) and x.shape[1:] == self.shape and x.dtype == self._storage and len(x) > 0
         return expected and current() is None and get_mask(x) is None
 
     def step(self, x, y):
@@ -54,74 +124,98 @@ class Direct:
 
         None where a layer has changed so that only a tape can tell.
         """
+        situation = x.shape, changes()
+        if situation != self._planned_for:
+            self._plan, self._planned_for = _Plan.of(self, x.shape), situation
+        if self._plan is None:
+            return None
         with K.threads.quiet_blas():
-            passed, found, wanted = [], {}, False
-            for layer in self.layers:
-                operators = layer.operators(x.shape)
-                if operators is None:
-                    return None
-                for operator, variables in operators:
-                    flags = [wanted]
-                    arrays = [x]
-                    for variable in variables:
-                        flags.append(variable.trainable)
-                        arrays.append(variable.value)
-                    wanted = True in flags
-                    # What a tape tells an operator before its forward.
-                    operator.recorded, operator.inputs, operator.wanted = True, (None, *variables), flags
-                    operator.leaf_grads = found
-                    passed.append((operator, x))
-                    x = operator.forward(*arrays)
-            loss, dy = self._end(passed, x, y)
-            for operator, _ in reversed(passed):
-                if True not in operator.wanted:
-                    break
-                gradients = operator.backward(dy)
-                if type(gradients) is tuple:
-                    dy, *own = gradients
-                    for variable, gradient in zip(operator.inputs[1:], own):
-                        found[id(variable)] = gradient
-                else:
-                    dy = gradients
-            return loss, x, [found.get(id(w)) for w in self.weights]
+            return self._plan.run(x, y)
 
-    def _end(self, passed, y_pred, y):
-        """The loss and the gradient of what the operators `passed` make; the last is taken off if that is done here."""
-        last, before = passed[-1]
-        operators = self.loss.operators(y, y_pred, last)
-        if operators is None:
-            return self._end_on_tape(passed, y_pred, y)
-        passed.pop()
-        loss = before
-        for operator in operators:
-            operator.recorded, operator.wanted = True, (True,)
-            loss = operator.forward(loss)
-        dy = K.array(1, loss.dtype)
-        for operator in reversed(operators):
-            dy = operator.backward(dy)
-        return loss, dy
+    def __getstate__(self):
+        return {**self.__dict__, "_plan": None, "_planned_for": None}
 
-    def _end_on_tape(self, passed, y_pred, y):
-        """The same for any loss; a softmax or sigmoid is recorded with it, since the loss may look at its input."""
-        last, before = passed[-1]
-        with Tape() as tape:
-            if lent_by(last, y_pred.ndim) is None:
-                x = y_pred = Variable(y_pred)
+
+class _Plan:
+    """The operators of a step for batches of one shape, used again in each step until a layer changes.
+
+    Attributes:
+        stages: for each operator, the variables it reads and where in the list of weights these are, None for elsewhere.
+        last: a softmax or sigmoid at the end, which the loss has to see, or None.
+        closing: the operator that does `last` and the loss at once, or None where the loss is left to a tape.
+    """
+
+    @classmethod
+    def of(cls, direct, shape):
+        """None where a layer does not tell its operators, or a variable is read twice."""
+        found = operators_of(direct.calls, shape, direct.dtype, True)
+        if found is None:
+            return None
+        self = cls()
+        self.loss, self.stages = direct.loss, []
+        places = {id(w): i for i, w in enumerate(direct.weights)}
+        wanted, seen = False, []
+        for operator, variables in found[0]:
+            # What a tape tells an operator before its forward.
+            operator.recorded, operator.inputs = True, (None, *variables)
+            operator.wanted = [wanted, *[v.trainable for v in variables]]
+            operator.lent = (None, *[v.grad_buffer for v in variables])
+            wanted = True in operator.wanted
+            self.stages.append((operator, variables, [places.get(id(v)) for v in variables]))
+            seen += map(id, variables)
+        if not wanted or len(set(seen)) < len(seen):
+            return None
+        rank = len(found[1])
+        lent = lent_by(self.stages[-1][0], rank)
+        self.last = None if lent is None else self.stages.pop()[0]
+        self.closing = self.loss.closing(lent) if rank == 2 and self.loss.dtype == direct.dtype else None
+        if self.closing is not None:
+            self.closing.recorded, self.closing.wanted = True, (True, False)
+        self.size = len(direct.weights)
+        return self
+
+    def run(self, x, y):
+        for operator, variables, _ in self.stages:
+            x = operator.forward(x, *[v.value for v in variables])
+        loss, y_pred, dy = self._end(x, y)
+        gradients = [None] * self.size
+        for operator, _, places in reversed(self.stages):
+            if True not in operator.wanted:
+                break
+            found = operator.backward(dy)
+            operator.saved = ()
+            if type(found) is tuple:
+                dy, *own = found
+                for place, gradient in zip(places, own):
+                    if place is not None:
+                        gradients[place] = gradient
             else:
-                passed.pop()
+                dy = found
+        return loss, y_pred, gradients
+
+    def _end(self, x, y):
+        """The loss, the predictions, and the gradient of `x`."""
+        closing, last = self.closing, self.last
+        if closing is not None:
+            loss, y_pred = closing.forward(x, y)
+            return loss, y_pred, closing.backward(loss.dtype.type(1))[0]
+        with Tape() as tape:
+            x = y_pred = Variable(x)
+            if last is not None:
                 last.release()
-                x = Variable(before)
                 y_pred = last(x)
             loss = self.loss(y, y_pred)
-        return loss.value, tape.gradient(loss, x)
+        return loss.value, y_pred.value, tape.gradient(loss, x)
 
 
 def _is_plain(layer, dtype):
-    """Whether a call of the layer in training runs its `operators` and nothing else."""
+    """Whether a call of the layer runs its `operators` and nothing else."""
     owner = {name: next(cls for cls in type(layer).__mro__ if name in vars(cls)) for name in ("call", "operators")}
     return (
         issubclass(owner["operators"], owner["call"])  # a subclass may have replaced call alone
         and type(layer).__call__ is Layer.__call__
+        and "call" not in vars(layer)  # such as that of a layer made in a RematScope
+        and layer.built
         and layer.activity_regularizer is None
         and layer.compute_dtype == layer.variable_dtype == dtype
     )

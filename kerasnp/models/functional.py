@@ -10,7 +10,7 @@ from kerasnp.autodiff.tape import stop_recording
 from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.calls import _training
 from kerasnp.models import graph_config
-from kerasnp.models.direct import Direct
+from kerasnp.models.direct import paired
 from kerasnp.models.entrance import Entrance
 from kerasnp.models.graph import Graph, is_layer
 from kerasnp.models.model import Model
@@ -188,6 +188,10 @@ class Functional(Entrance, Model):
     # -- calls ------------------------------------------------------------------------------------------------------
 
     def __call__(self, *args, **kwargs):
+        if len(args) == 1 and not kwargs.keys() - {"training", "mask"}:
+            y = self._direct_calls(self, args[0], kwargs.get("training"), kwargs.get("mask"))
+            if y is not None:
+                return y
         if self._graph.keeps_training and kwargs.get("training") is None and _training.get() is None:
             token = _open.set(True)
             try:
@@ -291,13 +295,13 @@ class Functional(Entrance, Model):
         """The layer or function of every step."""
         return [node.operation for node in self._graph.nodes if node.inputs]
 
-    def _direct(self, weights):
-        if type(self) is not Functional or self.optimizer is None or not self.is_stack() or self._graph.calls_with_options():
+    def _calls_in_turn(self):
+        if type(self) is not Functional or not self.is_stack() or self._graph.calls_with_options():
             return None
-        (x,) = self._graph.flat_inputs
-        if None in x.shape[1:] or x.dtype != self.compute_dtype:
+        outputs, (x,) = self._graph.outputs, self._graph.flat_inputs
+        if isinstance(outputs, dict) or None in x.shape[1:] or x.dtype != self.compute_dtype:
             return None
-        return Direct.of(self, weights)
+        return list(paired(self.walked(), self.fuse))
 
     def is_stack(self):
         """Whether the layers follow one another in a row, without branches, functions or second calls."""

@@ -107,7 +107,7 @@ class Graph:
             root = missing.get(id(x), x)
             at = ".".join(map(str, path))
             raise ValueError(
-                f"{self.who}: Output at path `{at}` is not connected to `inputs`: it is computed from {_source(root)}, which "
+                f"{self.who}: Output with path `{at}` is not connected to `inputs`: it is computed from {_source(root)}, which "
                 f"is not among the inputs {[i.name for i in self.flat_inputs]}. Add it to them, or leave this output out."
             )
 

@@ -11,6 +11,7 @@ from kerasnp.models.state_tree import assign as assign_state_tree
 from kerasnp.models.summary import summarize
 from kerasnp.models.trainer import Trainer
 from kerasnp.utils import nest
+from kerasnp.utils.calling import calling
 
 
 class Model(Trainer, Layer):
@@ -38,6 +39,7 @@ class Model(Trainer, Layer):
     """
 
     public_family = "models"
+    _rematerializes = False
 
     def __new__(cls, *args, **kwargs):
         if cls is Model and _of_graph(args, kwargs):
@@ -291,22 +293,23 @@ class Model(Trainer, Layer):
         if not isinstance(layer, Layer):
             layer = self.get_layer(index=layer) if isinstance(layer, int) else self.get_layer(layer)
         caught = []
-        call = layer.call
 
-        def listening(*args, **kwargs):
-            y = call(*args, **kwargs)
-            caught.append(K.array(getattr(y, "value", y)))
-            return y
+        def listening(layer, call):
+            def listen(*args, **kwargs):
+                y = call(*args, **kwargs)
+                caught.append(K.array(getattr(y, "value", y)))
+                return y
+
+            return listen
 
         # A layer whose work another one does in its own step would never be called.
         stacks = [m for m in self._flatten_layers() if getattr(m, "fuse", False)]
         for stack in stacks:
             stack.fuse = False
-        object.__setattr__(layer, "call", listening)
         try:
-            self.predict(x, batch_size=batch_size, verbose=0)
+            with calling([layer], listening):
+                self.predict(x, batch_size=batch_size, verbose=0)
         finally:
-            del layer.__dict__["call"]
             for stack in stacks:
                 stack.fuse = True
         return K.concatenate(caught)

@@ -7,7 +7,7 @@ from kerasnp import ops
 from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
-from kerasnp.models.direct import Direct
+from kerasnp.models.direct import paired
 from kerasnp.models.model import Model
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import nest
@@ -22,7 +22,12 @@ class Sequential(Model):
     >>> model.output_shape
     (None, 1)
 
-    Without an `Input` the weights are made at the first call or `fit`, from the shape of the data.
+    Without an `Input` the weights are made at the first call or `fit`, from the shape of the data. The first layer may take
+    several arrays then, in a list or a dictionary:
+
+    >>> model = Sequential([kerasnp.layers.Add(), kerasnp.layers.Dense(1)])
+    >>> model([kerasnp.ops.ones((2, 3)), kerasnp.ops.ones((2, 3))]).shape
+    (2, 1)
 
     Args:
         layers: the layers, an `Input` first if the shape is known.
@@ -163,12 +168,15 @@ class Sequential(Model):
 
         Raises: ValueError without a shape, without layers, or where a layer cannot take its input.
         """
-        if not self._layers:
+        if not self._layers and self._input_layer is None:
             raise ValueError(
                 f"Sequential model '{self.name}' has no layers to build. Call `model.add(layer)`."
             )
         if input_shape is None:
             raise ValueError(f"Sequential model '{self.name}' needs an input shape to be built: call build(input_shape).")
+        if self._input_layer is None and not nest.is_shape(input_shape):
+            self._build_for_several(input_shape)
+            return
         shape = tuple(input_shape)
         if self._input_layer is not None and not self._shape_seen and len(shape) == len(self._build_shape):
             if any(None not in (d, n) and d != n for d, n in zip(self._build_shape, shape)):
@@ -184,6 +192,21 @@ class Sequential(Model):
             object.__setattr__(self, "_input_layer", layer)
             object.__setattr__(self, "_shape_seen", True)
 
+    def _build_for_several(self, shapes):
+        """Build the layers for a list or dictionary of inputs, to whose shapes the stack is not tied."""
+        shapes = nest.map_shapes(lambda s: (None, *s[1:]), shapes)
+        try:
+            output_shape = self._walk(shapes)
+        except (ValueError, TypeError) as error:
+            if self._layers[0].built:
+                raise
+            raise ValueError(
+                f"Sequential model '{self.name}' was given several inputs, of shapes {shapes}, and its first layer takes one "
+                f"({error}). Join them into one array, begin with a layer that merges them, or write a functional model."
+            ) from error
+        object.__setattr__(self, "_build_shape", shapes)
+        self._output_shape = output_shape
+
     # Whether the input shape was read off the first data: then the layers say what else they can take.
     _shape_seen = False
 
@@ -196,28 +219,22 @@ class Sequential(Model):
         array([[1.5, 1.5]], dtype=float32)
         """
         x = inputs
-        if self._steps is None:
-            object.__setattr__(self, "_steps", list(self._pair_up()))
-        for layer, options in self._steps:
+        for layer, options in self._in_turn():
             x = layer(x, mask=mask, **options) if mask is not None and layer._takes_mask else layer(x, **options)
             mask = None
         return x
 
-    def _direct(self, weights):
-        if type(self) is not Sequential or self.optimizer is None or None in self._build_shape[1:]:
-            return None
-        return Direct.of(self, weights)
+    def _calls_in_turn(self):
+        return self._in_turn() if type(self) is Sequential and self._input_layer is not None else None
 
-    # The calls that make up `call`; None until it runs, and again when the layers change.
-    _steps = None
 
-    def _pair_up(self):
-        """Each layer with the options of its call; a max-pooling may be done within the convolution below it."""
-        layers = list(self._layers)
-        while layers:
-            layer = layers.pop(0)
-            paired = layers and self.fuse and layer.absorbs(layers[0])
-            yield layer, {"pool": layers.pop(0)} if paired else {}
+    def _in_turn(self):
+        """The calls that make up `call`: pairs of a layer and options."""
+        if self._steps is None:
+            object.__setattr__(self, "_steps", list(paired(self._layers, self.fuse)))
+        return self._steps
+
+    _steps = None  # those calls; found anew when the layers change
 
     @property
     def fuse(self):
@@ -242,17 +259,22 @@ class Sequential(Model):
         object.__setattr__(self, "_symbols", None)
 
     def __call__(self, inputs, training=None, mask=None):
-        if not self._layers:
+        if not self._layers and self._input_layer is None:
             raise ValueError(f"Sequential model '{self.name}' has no layers: add some before calling it.")
+        y = self._direct_calls(self, inputs, training, mask)
+        if y is not None:
+            return y
         kwargs = {} if mask is None else {"mask": mask}
         if self._build_shape is not None and self._input_layer is not None:
             inputs = self._fit_rank(inputs)
         return super().__call__(inputs, training=training, **kwargs)
 
     def only_input(self, x):
-        """`x`, or the one input in a list; a structure of several is refused, since a stack cannot take it."""
+        """`x`, or the one input in a list; several are refused by a stack that was built for one."""
         if isinstance(x, (list, tuple)) and len(x) == 1 and len(getattr(x[0], "shape", ())) > 1:
             return x[0]
+        if self._input_layer is None:
+            return x
         if isinstance(x, dict) or (isinstance(x, (list, tuple)) and len(x) > 1 and all(getattr(v, "shape", ()) for v in x)):
             raise ValueError(
                 f"Sequential model '{self.name}' takes one input. Received: {len(x)} of them, as a {type(x).__name__}; "
@@ -300,7 +322,7 @@ class Sequential(Model):
         >>> model.compute_output_shape((None, 5, 5, 1))
         (None, 72)
         """
-        shape = tuple(input_shape)
+        shape = tuple(input_shape) if nest.is_shape(input_shape) else input_shape
         for layer in self._layers:
             shape = layer.compute_output_shape(shape)
         return shape
@@ -315,7 +337,7 @@ class Sequential(Model):
 
         Raises: AttributeError before the model is built.
         """
-        if self._build_shape is None:
+        if self._input_layer is None:
             raise AttributeError(
                 f"Sequential model '{self.name}' has no defined input shape before it is called or begins with an Input."
             )
@@ -423,10 +445,10 @@ class Sequential(Model):
         config = {
             "name": self.name,
             "trainable": self._trainable,
-            "dtype": self._dtype_policy.serialize(),
+            "dtype": self._policy_config(),
             "layers": [serialize_keras_object(layer) for layer in layers],
         }
-        if self._build_shape is not None:
+        if self._input_layer is not None:
             config["build_input_shape"] = self._build_shape
         return config
 

@@ -13,6 +13,7 @@ from kerasnp.losses import CompileLoss
 from kerasnp.metrics import CompileMetrics, Mean
 from kerasnp.models.arrays import rows
 from kerasnp.models.data import unpack_x_y_sample_weight
+from kerasnp.models.direct import Direct, DirectCalls
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import check, nest
 
@@ -31,6 +32,7 @@ class Steps:
         self._compile_config = None
         self._loss_tracker = None
         self._parts = None
+        self._direct_calls = DirectCalls()
         self._run = None  # the run of fit at hand
         self._checkup = None  # looks over the run's shoulder for mistakes, see kerasnp/warnings.py
         self._loss_guard = None  # TerminateOnNaN looks at the loss before a step changes anything
@@ -60,7 +62,9 @@ class Steps:
         >>> model.metrics_names
         ['loss', 'mae', 'root_mean_squared_error']
         >>> model.layers[0].trainable = False  # freeze a layer, then compile again
-        >>> model.compile(adam, "mse")
+        >>> model.compile(adam)  # loss and metrics stay what they were, as in Keras; metrics=[] for none
+        >>> model.metrics_names
+        ['loss', 'mae', 'root_mean_squared_error']
 
         A model whose `call` returns `{"size": ..., "kind": ...}` has a loss and metrics for each:
 
@@ -79,8 +83,9 @@ class Steps:
 
         Args:
             optimizer: a name, a configuration or an Optimizer.
-            loss: a name, a Loss or a function `(y_true, y_pred) -> values`; may be None if layers add losses. For several
-                outputs one for all, or a list, tuple or dictionary nested as the outputs are, None where there is none.
+            loss: a name, a Loss or a function `(y_true, y_pred) -> values`; may be None if layers add losses, or an earlier
+                `compile` gave one. For several outputs one for all, or a list, tuple or dictionary nested as the outputs
+                are, None where there is none.
             loss_weights: a number that multiplies the loss, or numbers in the nesting of `loss`.
             metrics: names, Metrics or functions; `"accuracy"` is resolved by the loss and the labels. For several outputs a
                 list or None for each, nested as they are.
@@ -93,8 +98,15 @@ class Steps:
         """
         optimizer = optimizers.get(optimizer)
         steps_per_execution = check.positive_int("steps_per_execution", steps_per_execution, "compile")
+        before = self._compile_config or {}
+        if loss is None:
+            loss, loss_weights = before.get("loss"), before.get("loss_weights")
+        if metrics is None and weighted_metrics is None:
+            metrics, weighted_metrics = before.get("metrics"), before.get("weighted_metrics")
         names = self._known_outputs()
-        compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names=names)
+        # A compute_loss of the user's may take the one output apart.
+        known = names if type(self).compute_loss is Steps.compute_loss or len(names or ()) != 1 else None
+        compile_loss = None if loss is None else CompileLoss(loss, loss_weights, output_names=known)
         compile_metrics = CompileMetrics(metrics, weighted_metrics, output_names=names)
         self.optimizer = optimizer
         self.loss = loss
@@ -392,15 +404,15 @@ class Steps:
                 weights,
                 [w for w in weights if w.regularizer is not None],
                 list(self._flatten_layers()),
-                self._direct(weights) if self.built else None,
+                Direct.of(self, weights) if self.built else None,
             )
             if not self.built:
                 return parts
             self._parts = parts
         return self._parts
 
-    def _direct(self, weights):
-        """A way to train without a tape that gives the same bits, or None."""
+    def _calls_in_turn(self):
+        """The calls that a stack makes in turn, pairs of a layer and options; None for a model of another kind."""
         return None
 
     def _added_losses(self):
@@ -440,7 +452,7 @@ class Steps:
         Returns: the outputs as symbolic tensors, None where they are not known.
         """
         if type(self).__name__ == "Sequential" or hasattr(self, "_output_shape"):
-            self.build(self.only_input(x).shape)
+            self.build(nest.map_structure(lambda a: a.shape, self.only_input(x)))
             return None
         self._build_shape = nest.map_structure(lambda a: (None, *a.shape[1:]), x)
         outputs = None

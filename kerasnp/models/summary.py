@@ -2,6 +2,7 @@
 
 import sys
 
+from kerasnp.utils import nest
 from kerasnp.utils.io_utils import print_msg
 
 
@@ -49,7 +50,7 @@ def _rows(model, expand_nested, show_trainable, connected, depth=0):
         is_layer = hasattr(layer, "count_params")
         count = "0" if not is_layer else f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
         trainable = "-" if not is_layer else "Y" if layer.trainable else "N"
-        row = [f"{indent}{layer.name} ({type(layer).__name__})", "?" if shape is None else _shape(shape), count]
+        row = [f"{indent}{layer.name} ({type(layer).__name__})", "?" if shape is None else nest.shapes_in_words(shape), count]
         yield row + [", ".join(sources) or "-"] * connected + [trainable] * show_trainable
         if expand_nested and hasattr(layer, "layers"):
             yield from _rows(layer, expand_nested, show_trainable, connected, depth + 1)
@@ -77,12 +78,6 @@ def _of_layers(model):
         except Exception:
             shape = None
         yield layer, shape, []
-
-
-def _shape(shape):
-    if isinstance(shape, list):
-        return ", ".join(str(tuple(s)) for s in shape)
-    return str(tuple(shape))
 
 
 def _of_any_batch(shape):

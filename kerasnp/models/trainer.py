@@ -15,6 +15,10 @@ from kerasnp.utils.interrupt import Interruptible
 from kerasnp.warnings import Checkup
 
 
+# A generator of validation batches cannot begin anew for each validation; as in Keras its first two batches do.
+FIRST_AGAIN = 2
+
+
 class Trainer(Steps):
     """What a model needs to learn: the steps of `Steps`, repeated over data."""
 
@@ -58,15 +62,15 @@ class Trainer(Steps):
                 order and shuffled in blocks; lists, tuples or dictionaries of them for several inputs or outputs; or as x
                 alone an iterable of `(x, y)` or `(x, y, sample_weight)` batches: a generator, a list, a
                 `kerasnp.utils.PyDataset`.
-            batch_size: samples per update, 32 by default.
+            batch_size: samples per update, 32 by default; with `steps_per_epoch`, what makes those steps a pass.
             epochs: the last epoch; `initial_epoch` is the first.
             verbose: 0 silent, 1 a bar, 2 a line per epoch, `"auto"` a bar on a terminal.
             callbacks: a list of `kerasnp.callbacks.Callback`.
             validation_split: the share of samples, from the end, kept for validation.
             validation_data: `(x, y)` or `(x, y, sample_weight)`, or an iterable of batches.
-            shuffle: draw the samples, or the batches of a PyDataset, in a new order each epoch; `"batch"` keeps together
-                what makes a batch.
-            class_weight: {class: weight} in the loss of a model with one output.
+            shuffle: draw the samples, or the batches of a PyDataset, in a new order each epoch; `"batch"` shuffles the
+                samples within each batch only.
+            class_weight: {class: weight} in the loss of a model with one output, in the place of `sample_weight`.
             sample_weight: one weight per sample, for all outputs or nested as y is, None for outputs without.
             steps_per_epoch, validation_steps: how many batches make an epoch, or a validation.
             validation_batch_size: default `batch_size`.
@@ -80,10 +84,11 @@ class Trainer(Steps):
             epochs = min(epochs, K.max_epochs())
         if not isinstance(validation_freq, (list, tuple, set, range)):
             validation_freq = check.positive_int("validation_freq", validation_freq, "fit")
-        steps_per_epoch = self._whole_executions(_limited(steps_per_epoch))
+        steps = _limited(steps_per_epoch)
+        steps_per_epoch = self._whole_executions(steps)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
-        data = make_data(x, y, sample_weight, batch_size, shuffle, class_weight, steps_per_epoch, "fit")
+        data = make_data(x, y, sample_weight, batch_size, shuffle, class_weight, steps, "fit")
         validation = None
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
@@ -126,6 +131,8 @@ class Trainer(Steps):
                             break
                         logs = latest
                         if validation is not None and _due(epoch, validation_freq):
+                            if getattr(validation, "used_up", False):
+                                checkup.validation_ran_out(epoch + 1, FIRST_AGAIN)
                             values = self._evaluate(validation, validation_steps, hooks)
                             logs = {**logs, **{f"val_{name}": value for name, value in values.items()}}
                         whole = samples is not None and not self.stop_training
@@ -223,8 +230,14 @@ class Trainer(Steps):
 
     def _validation(self, validation_data, batch_size, steps):
         if isinstance(validation_data, (tuple, list)):
-            return make_data(*unpack_x_y_sample_weight(validation_data), batch_size, who="fit (validation_data)")
-        return make_data(validation_data, who="fit (validation_data)", steps=steps)
+            validation_data = unpack_x_y_sample_weight(validation_data)
+            data = make_data(*validation_data, batch_size, steps=_limited(steps), who="fit (validation_data)")
+        else:
+            data = make_data(validation_data, who="fit (validation_data)", steps=steps)
+            data.again = FIRST_AGAIN
+        if data.size == 0:
+            raise ValueError("fit: validation_data hold no samples; leave them out, or pass some.")
+        return data
 
     # -- evaluate and predict ---------------------------------------------------------------------------------------
 
@@ -253,7 +266,7 @@ class Trainer(Steps):
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         self._begin("evaluate")
-        data = make_data(x, y, sample_weight, batch_size, steps=steps, who="evaluate")
+        data = make_data(x, y, sample_weight, batch_size, steps=_limited(steps), who="evaluate")
         hooks = callbacks_module.CallbackList(
             callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1, steps=steps or data.num_batches
         )
@@ -275,7 +288,7 @@ class Trainer(Steps):
         hooks.on_test_begin()
         watched = hooks.wants_test_batch
         hooked = _Grouped(self.steps_per_execution, hooks.on_test_batch_begin, hooks.on_test_batch_end)
-        logs = None
+        logs = step = None
         with contextlib.closing(_in_turn(data, self._whole_executions(_limited(steps)))) as batches:
             for step, batch in enumerate(batches):
                 if not self.built:
@@ -293,6 +306,8 @@ class Trainer(Steps):
                 if self.stop_evaluating:
                     break
         hooked.close()
+        if step is None:
+            raise ValueError("evaluate: the data hold no samples; pass at least one batch.")
         logs = numbers(logs) if custom else self.get_metrics_result()
         hooks.on_test_end(logs)
         return logs
@@ -308,14 +323,14 @@ class Trainer(Steps):
 
         Args:
             x: an array, in memory or in a file, or an iterable of batches.
-            batch_size: samples per call, 32 by default.
+            batch_size: samples per call, 32 by default; with `steps`, what makes those steps a pass.
             steps: how many batches to take.
             out: where to write the outputs: an array, a memmap or an HDF5 dataset with a row for each sample. With x in a
                 file too, memory does not grow with the number of samples.
 
         Raises: ValueError for an input that does not fit the model, or an `out` that does not fit the outputs.
         """
-        data = make_data(x, batch_size=batch_size, steps=steps, who="predict")
+        data = make_data(x, batch_size=batch_size, steps=_limited(steps), who="predict")
         hooks = callbacks_module.CallbackList(
             callbacks, add_progbar=verbose != 0, model=self, verbose=verbose, epochs=1, steps=steps or data.num_batches
         )
@@ -338,7 +353,7 @@ class Trainer(Steps):
         Args:
             x, batch_size, steps: as in `predict`.
         """
-        data = make_data(x, batch_size=batch_size, steps=steps, who="predict_batches")
+        data = make_data(x, batch_size=batch_size, steps=_limited(steps), who="predict_batches")
         hooks = callbacks_module.CallbackList(None, model=self, epochs=1, steps=steps or data.num_batches)
         yield from self._predictions(data, steps, hooks)
 
@@ -388,8 +403,10 @@ class Trainer(Steps):
     def _on_batch(self, who, step, x, y, sample_weight, class_weight, return_dict):
         self._begin(who)
         x = as_input(x, who)
-        data = make_data(x, y, sample_weight, max(rows(x), 1), class_weight=class_weight, who=who)
-        batch = next(data.batches(), (data.x, data.y, data.sample_weight))
+        if not rows(x):
+            raise ValueError(f"{who}: the batch holds no samples; pass at least one.")
+        data = make_data(x, y, sample_weight, rows(x), class_weight=class_weight, who=who)
+        batch = next(data.batches())
         custom = getattr(type(self), step.__name__) is not getattr(Trainer, step.__name__)
         self._begin(who, batch[0], None if custom else batch[1])
         self.reset_metrics()

@@ -1,4 +1,7 @@
-"""Complex numbers: arrays in, arrays out; no gradient passes but through the pairs of ops/fourier.py."""
+"""Complex numbers: arrays in, arrays out; no gradient passes but through the pairs of ops/fourier.py.
+
+Arithmetic of other files keeps complex arrays complex; a tape that would have to differentiate them says so.
+"""
 
 from kerasnp import backend as K
 from kerasnp.ops.elementwise import floating, operands, stop_gradient

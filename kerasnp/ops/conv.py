@@ -82,6 +82,21 @@ def explicit_padding(padding, sizes, kernel, strides, dilation):
     return tuple(K.same_padding(*a) for a in zip(sizes, kernel, strides, dilation))
 
 
+def conv_operator(x_shape, kernel_shape, strides, padding, dilation, groups, activation, max_pool=None):
+    """The operator of a convolution of such shapes, channels last; `activation` is a kernel of `fused_activation`.
+
+    The options are tuples with a number for each spatial axis, and those of `conv`.
+    """
+    space, window = x_shape[1:-1], kernel_shape[:-2]
+    pads = explicit_padding(padding, space, window, strides, dilation)
+    if max_pool is None:
+        return Conv(strides, pads, dilation, groups, activation)
+    size, pool_strides, pool_padding = max_pool
+    sizes = [K.output_size(*a) for a in zip(space, window, strides, dilation, pads)]
+    pool_pads = explicit_padding(pool_padding, sizes, size, pool_strides, (1,) * len(space))
+    return ConvMaxPool(strides, pads, dilation, groups, activation, (size, pool_strides, pool_pads))
+
+
 def conv(
     inputs,
     kernel,
@@ -132,15 +147,8 @@ def conv(
         )
     strides = check.int_tuple("strides", strides, rank)
     dilation = check.int_tuple("dilation_rate", dilation_rate, rank)
-    pads = explicit_padding(padding, x.shape[1:-1], kernel.shape[:rank], strides, dilation)
     fused = fused_activation(activation)
-    if max_pool is None:
-        op = Conv(strides, pads, dilation, groups, fused)
-    else:
-        size, pool_strides, pool_padding = max_pool
-        sizes = [K.output_size(*a) for a in zip(x.shape[1:-1], kernel.shape[:rank], strides, dilation, pads)]
-        pool_pads = explicit_padding(pool_padding, sizes, size, pool_strides, (1,) * rank)
-        op = ConvMaxPool(strides, pads, dilation, groups, fused, (size, pool_strides, pool_pads))
+    op = conv_operator(x.shape, kernel.shape, strides, padding, dilation, groups, fused, max_pool)
     y = op(x, kernel) if bias is None else op(x, kernel, bias)
     y = y if fused is not None else activate(activation, y)
     return move_channels(y, last=False) if channels_first else y

@@ -11,9 +11,9 @@ def convert(x):
 
 
 def floating(x):
-    """`x` as an operator input of a float type."""
+    """`x` as an operator input of a float type, or a complex one."""
     x = convert(x)
-    if (x.value if isinstance(x, Variable) else x).dtype.kind == "f":
+    if (x.value if isinstance(x, Variable) else x).dtype.kind in "fc":
         return x
     return stop_gradient(x).astype(K.storage_dtype(K.floatx()))
 
@@ -95,7 +95,7 @@ def _operand(x):
 def _beside(x, array, number):
     """x, whose array is given, next to a Python number."""
     kind = array.dtype.kind
-    if kind == "f":
+    if kind in "fc":
         return x
     if isinstance(number, float):
         return array.astype(K.floatx())

@@ -47,6 +47,23 @@ class SoftmaxCrossEntropyLent(Operator):
         return dx
 
 
+class SoftmaxMeanCrossEntropy(Operator):
+    """p = softmax(x), loss = mean(-log(p[label])).     x (n, classes)   labels (n,)   ->   loss (), p (n, classes)"""
+
+    def forward(self, x, labels):
+        labels = class_numbers("sparse_categorical_crossentropy", labels, x.shape)
+        loss, p, places = K.softmax_mean_cross_entropy(x, labels)
+        self.save(p, places)
+        return loss, p
+
+    def backward(self, dloss, dp=None):
+        p, places = self.saved
+        dx = K.softmax_mean_cross_entropy_grad(p, places, dloss)
+        if dp is not None:
+            dx += K.softmax_grad(p, dp)
+        return dx, None
+
+
 class SoftmaxCrossEntropyDense(Operator):
     """loss = sum(t) * log(sum(exp(x))) - sum(t * x).     x and t (..., classes)   ->   loss (...)"""
 
@@ -210,7 +227,7 @@ def class_numbers(who, target, shape):
         target = _without_last_axis(who, target, shape)
     labels = K.asarray(target, K.int64, order="C")
     # Read as unsigned, a negative label is a huge one: a single pass finds both kinds of stray.
-    if labels.size and labels.view("u8").max() >= shape[-1]:
+    if labels.size and K.maximum.reduce(labels.view(K.uint64), axis=None) >= shape[-1]:
         stray = labels[(labels < 0) | (labels >= shape[-1])][0]
         raise ValueError(
             f"{who}: labels must be integers from 0 to {shape[-1] - 1}, since the output has {shape[-1]} classes "

@@ -117,11 +117,14 @@ class RmsNorm(Operator):
         self.axes, self.epsilon = axes, epsilon
 
     def forward(self, x, scale=None):
+        kind = x.dtype
+        if kind.char == "e":
+            x = x.astype(K.float32)  # squares of half precision overflow from 256 on
         inverse = 1 / K.sqrt(K.mean(x * x, axis=self.axes, keepdims=True) + x.dtype.type(self.epsilon))
         x_hat = x * inverse
         self.save(x_hat, inverse, scale)
         y = x_hat if scale is None else x_hat * scale
-        return y if y.dtype is x.dtype else y.astype(x.dtype, copy=False)
+        return y if y.dtype is kind else y.astype(kind, copy=False)
 
     def backward(self, dy):
         x_hat, inverse, scale = self.saved

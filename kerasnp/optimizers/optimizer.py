@@ -1,6 +1,7 @@
 """Optimizer: everything but the rule. Blocks, threads, clipping, decay, averaging, accumulation, saving."""
 
 import warnings
+from functools import partial
 from itertools import repeat
 from operator import attrgetter, is_
 
@@ -286,18 +287,13 @@ class Optimizer(State, abstract=True):
             rate = float(real(lr * p.multiplier))
             step = self.step(rate, t, lambda x: float(real(x)))  # noqa: B023
             decay, update = self.decay_of(p), self.rule_of(p)
-            keep = 1 - rate * decay if decay is not None and p.decays else 1
-
-            def rule(w, g, *slots):
-                if keep != 1:  # noqa: B023
-                    w *= keep  # noqa: B023
-                update(w, g, *slots, step)  # noqa: B023
-
+            if decay is not None and p.decays:
+                update = partial(_after_decay, update, 1 - rate * decay)
             arrays = [p.w, p.g, *[p.slots[n] for n in self._names]]
             if self.blockwise:
-                for_blocks(rule, arrays)
+                for_blocks(update, arrays, step)
             else:
-                rule(*arrays)
+                update(*arrays, step)
             if t % 64 == 0 and p.w.itemsize >= 4:
                 for slot in arrays[2:]:
                     for_blocks(_drop_denormals, [slot])
@@ -400,6 +396,11 @@ class Optimizer(State, abstract=True):
     def __getstate__(self):
         # Copies have arrays of their own: they lay them out anew.
         return {**self.__dict__, "_storages": None, "_index": None}
+
+
+def _after_decay(update, keep, w, *rest):
+    w *= keep
+    update(w, *rest)
 
 
 def _drop_denormals(slot):

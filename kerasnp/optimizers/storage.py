@@ -147,13 +147,13 @@ def _with_axis(array):
     return array if array.ndim else array.reshape(1)
 
 
-def for_blocks(fn, arrays):
-    """Call `fn(*blocks)` over cache-sized blocks of flat arrays; small arrays and those of other ranks come whole."""
+def for_blocks(fn, arrays, *options):
+    """Call `fn(*blocks, *options)` over cache-sized blocks of flat arrays; small arrays and those of other ranks come whole."""
     first = arrays[0]
-    if first.ndim != 1 or first.size <= K.SMALL_UPDATE:
-        fn(*arrays)
+    if first.size <= K.SMALL_UPDATE or first.ndim != 1:
+        fn(*arrays, *options)
     else:
-        K.for_blocks(first.size, lambda i, j: fn(*[a[i:j] for a in arrays]))
+        K.for_blocks(first.size, lambda i, j: fn(*[a[i:j] for a in arrays], *options))
 
 
 def norm(x):

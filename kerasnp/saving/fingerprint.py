@@ -12,6 +12,7 @@ import numpy as np
 
 from kerasnp import backend as K
 from kerasnp.saving import limits
+from kerasnp.utils import nest
 
 MEMBER = "kerasnp_fingerprint.json"
 ATTRIBUTE = "kerasnp_fingerprint"
@@ -32,7 +33,7 @@ def members(model):
 
 def text(model):
     """The fingerprint of a model as JSON, or None."""
-    if not getattr(model, "built", False) or getattr(model, "_build_shape", None) is None:
+    if not getattr(model, "built", False) or not (is_graph(model) or nest.is_shape(getattr(model, "_build_shape", None))):
         return None
     for length in OPEN_LENGTHS:
         shape = of_inputs(model, lambda declared, n=length: [n if d is None else d for d in declared[1:]])

@@ -56,6 +56,9 @@ def place(where):
         what = "more memory than there is" if isinstance(e, MemoryError) else "too many levels of nesting"
         raise ValueError(f"{where}: it asks for {what}; the file is damaged or made to do harm.") from None
     except Exception as e:
+        refused = e.__cause__  # what `from_config` says of arguments is the sentence of the constructor
+        if isinstance(e, TypeError) and type(refused) is ValueError and str(refused) == str(e):
+            raise ValueError(str(e) if str(e).startswith(where) else f"{where}: {e}") from refused
         raise ValueError(f"{where}: {_sentence(e)}") from e
 
 

@@ -155,11 +155,8 @@ def finish(model, plan, state, compile_config, optimizer_state):
     if compile_config:
         training.restore(model, compile_config, optimizer_state, state.name)
     plan.read_in_place()
-    for variable, _ in plan.pairs:
+    for variable in plan.variables():
         state.fill(variable)
-    for layer, _ in plan.custom:
-        for variable in layer.variables:
-            state.fill(variable)
     left = [v.path for v in model.variables if id(v) in state.waiting]
     if left:
         raise ValueError(f"the file has no values for {', '.join(map(repr, left))}.")

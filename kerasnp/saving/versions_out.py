@@ -3,6 +3,7 @@
 import warnings
 
 from kerasnp.saving import functional
+from kerasnp.saving.config import deserialize_keras_object
 from kerasnp.saving.training import COMPILE_KEYS
 from kerasnp.saving.versions import ACTIVATION_KEYS
 
@@ -93,6 +94,9 @@ def plain(value, listed=True):
         stack = name != "Pipeline"  # whose layers are arguments: Keras finds them by their modules
         if "input_layers" in config:
             config = functional.classic(config)
+        if isinstance(config.get("dtype"), dict) and config["dtype"].get("class_name") == "DTypePolicyMap":
+            policies = deserialize_keras_object(config["dtype"])
+            config = {**config, "dtype": policies[config["name"]].name}
         config = {
             renamed.get(k, k): plain(v, stack and k == "layers") for k, v in config.items() if not left_out(name, k, v)
         }

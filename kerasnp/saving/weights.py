@@ -5,6 +5,7 @@ those of the cell of an LSTM. Class names in snake case are numbered per contain
 """
 
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -161,18 +162,12 @@ def plan_tree(model, root, skip=()):
     plan = Plan()
     used = {path for path, _ in walk(model)} if skip else set()
     for path, layer in by_other_names(walk(model, skip), groups):
-        own = layer._weights_in_files()
         group = groups.get(path)
         used.add(path)
-        datasets = numbered(group)
         where = f"group {join(path, 'vars')!r}"
         if group is not None and isinstance(group.attributes.get("name"), str):
             where += f' of layer "{group.attributes["name"]}"'
-        if not loads_itself(layer):
-            plan.layer(layer, own, datasets, where)
-            plan.layers.append(layer)
-        elif group is not None:
-            plan.custom.append((layer, {k: d for k, d in group.children.items() if isinstance(d, Dataset)}))
+        plan.stored(layer, group, where)
     for path, group in groups.items():
         if path not in used and numbered(group) and not path.startswith(("optimizer", "metrics")):
             if path.rpartition("/")[2].startswith("seed_generator"):
@@ -182,45 +177,90 @@ def plan_tree(model, root, skip=()):
 
 
 def loads_itself(layer):
-    """Whether a class reads its own part of the file, as Keras allows: a user's, or one that says so."""
-    built_in = type(layer).__module__.startswith("kerasnp.")
-    return hasattr(layer, "load_own_variables") and (not built_in or getattr(layer, "stores_itself", False))
+    """Whether a class of a user judges its own part of the file."""
+    return not type(layer).load_own_variables.__module__.startswith("kerasnp.")
+
+
+def to_store(layer):
+    """{name: value} of what a file holds for a layer."""
+    store: dict = {}
+    layer.save_own_variables(store)
+    return {str(name): value for name, value in store.items()}
+
+
+class Entries(Mapping):
+    """What a file holds for a layer, read when it is asked for: the `store` of `load_own_variables`."""
+
+    def __init__(self, datasets):
+        self.datasets = datasets
+
+    def __getitem__(self, name):
+        return self.datasets[name].read()
+
+    def __iter__(self):
+        return iter(self.datasets)
+
+    def __len__(self):
+        return len(self.datasets)
+
+    def read_into(self, name, variable):
+        """Read the array `name` into the memory of a variable."""
+        dataset = self.datasets[name]
+        if dataset.shape != variable.shape:
+            raise ValueError(f"{variable.path!r}: expected the shape {variable.shape}. Received: {dataset.shape}")
+        dataset.read(out=variable.value)
 
 
 class Plan:
     """What will be read into which weight. Nothing changes before `check` has passed."""
 
     def __init__(self):
-        self.pairs, self.custom = [], []
+        self.pairs, self.stores = [], []
         self.missing, self.misfits, self.extra = [], [], []
-        self.layers = []  # those to be told that their weights have been read
-        self.filled = 0
 
     def layer(self, layer, own, datasets, where, convert=None):
         """Match the weights of a layer with the datasets found for it, by position."""
+        values = [
+            Converted(d, convert[id(w)], w) if convert and id(w) in convert else d for w, d in zip(own, datasets)
+        ]
+        values += datasets[len(values) :]
+        if self._fits(layer, own, values, where):
+            self.pairs += zip(own, values)
+
+    def stored(self, layer, group, where):
+        """Match what the layer would put into a file with the group of the tree that was found for it, or None."""
+        found = {k: d for k, d in group.children.items() if isinstance(d, Dataset)} if group is not None else {}
+        if not loads_itself(layer):
+            expected = to_store(layer)
+            own = [expected[k] for k in sorted((k for k in expected if k.isdecimal()), key=int)]
+            if not self._fits(layer, own, numbered(group), where):
+                return
+        if found or (group is not None and loads_itself(layer)):
+            self.stores.append((layer, found))
+
+    def _fits(self, layer, own, datasets, where):
+        """Whether the weights of a layer and the datasets found for it agree; else that is noted."""
         who = f'{type(layer).__name__} "{layer.name}"'
         if own and not datasets:
             self.missing.append(f"{who} needs {len(own)} variables {shapes(own)} and received 0 variables from {where}")
-        elif len(own) != len(datasets):
+            return False
+        if len(own) != len(datasets):
             self.misfits.append(
                 f"{who} has {len(own)} weights {shapes(own)}, {where} has {len(datasets)} {shapes(datasets)}"
             )
-        else:
-            pairs = []
-            for variable, dataset in zip(own, datasets):
-                change = convert.get(id(variable)) if convert else None
-                value = Converted(dataset, change, variable) if change else dataset
-                if variable.shape != value.shape:
-                    self.misfits.append(
-                        f"{who} {variable.name!r} has the shape {variable.shape}, {where} has {value.shape}; they must match"
-                    )
-                    return
-                if not np.can_cast(value.dtype, variable.value.dtype, "same_kind") and not value.bfloat16:
-                    self.misfits.append(f"{who} {variable.name!r} is {variable.dtype}, {where} has {value.dtype}")
-                    return
-                pairs.append((variable, value))
-            self.pairs += pairs
-            self.filled += bool(pairs)
+            return False
+        for i, (variable, dataset) in enumerate(zip(own, datasets)):
+            name = getattr(variable, "name", i)
+            if np.shape(variable) != dataset.shape:
+                self.misfits.append(
+                    f"{who} {name!r} has the shape {np.shape(variable)}, {where} has {dataset.shape}; they must match"
+                )
+                return False
+            kind = getattr(variable, "value", variable)
+            if not np.can_cast(dataset.dtype, np.asarray(kind).dtype, "same_kind") and not dataset.bfloat16:
+                self.misfits.append(f"{who} {name!r} is {variable.dtype}, {where} has {dataset.dtype}")
+                return False
+        return True
 
     def check(self, file, skip_mismatch=False):
         """Raise one error that lists everything that does not fit, or warn of it and go on without.
@@ -241,30 +281,33 @@ class Plan:
             extra = f"not used, because the model has no layer for it: {listing(self.extra)}" if self.extra else ""
             warnings.warn(f"{file}: {' '.join(filter(None, [skipped, extra]))}", stacklevel=2)
 
+    @property
+    def empty(self):
+        """Whether nothing would be read."""
+        return not self.pairs and not self.stores
+
     def read_in_place(self):
         """Read every value straight into its weight: for a new model that nobody has seen yet."""
         for variable, dataset in self.pairs:
             dataset.read(out=variable.value)
-        self._custom()
-        self._done()
+        for layer, found in self.stores:
+            layer.load_own_variables(Entries(found))
 
     def read_and_assign(self):
         """Read every value, and only then change the model."""
         values = [(variable, dataset.read()) for variable, dataset in self.pairs]
-        stores = [(layer, {k: d.read() for k, d in store.items()}) for layer, store in self.custom]
+        stores = [(layer, {k: d.read() for k, d in found.items()}) for layer, found in self.stores]
         for variable, value in values:
             variable.assign(value)
         for layer, store in stores:
             layer.load_own_variables(store)
-        self._done()
 
-    def _done(self):
-        for layer in self.layers:
-            layer._weights_were_read()
-
-    def _custom(self):
-        for layer, store in self.custom:
-            layer.load_own_variables({k: d.read() for k, d in store.items()})
+    def variables(self):
+        """Every variable that is read."""
+        for variable, _ in self.pairs:
+            yield variable
+        for layer, _ in self.stores:
+            yield from layer.variables if loads_itself(layer) else layer._own_weights()
 
 
 class Converted:
@@ -303,21 +346,15 @@ def put_tree(model, node, include_optimizer=True, skip=()):
     for path, layer in walk(model, skip):
         group = node.group(join(path, "vars"))
         group.attributes["name"] = layer.name
-        if hasattr(layer, "save_own_variables") and loads_itself(layer):
-            store = {}
-            layer.save_own_variables(store)
-            for name, value in store.items():
-                group.put(str(name), np.asarray(value))
-        else:
-            put_variables(group, layer._weights_in_files(), layer._value_in_files)
+        put_variables(group, to_store(layer))
     optimizer = getattr(model, "optimizer", None)
     if include_optimizer and optimizer is not None and getattr(model, "compiled", False):
         group = node.group("optimizer/vars")
         group.attributes["name"] = optimizer.name
-        put_variables(group, optimizer.variables)
+        put_variables(group, {str(i): v for i, v in enumerate(optimizer.variables)})
 
 
-def put_variables(group, variables, value=lambda variable: variable.value):
-    for i, variable in enumerate(variables):
-        extra = {"dtype": "bfloat16"} if variable.dtype == "bfloat16" else {}
-        group.put(str(i), value(variable), **extra)
+def put_variables(group, store):
+    for name, value in store.items():
+        extra = {"dtype": "bfloat16"} if getattr(value, "dtype", None) == "bfloat16" else {}
+        group.put(name, getattr(value, "value", value), **extra)

@@ -117,7 +117,7 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=False, **kwargs):
         else:
             plan = weights.plan_tree(model, root, skip)
             state = ([], weights.optimizer_datasets(root))
-            if not plan.pairs and not plan.custom and model.weights and "layers" not in root and not plan.extra:
+            if plan.empty and model.weights and "layers" not in root and not plan.extra:
                 raise ValueError("it holds no weights of a Keras model.")
         plan.check(name, skip_mismatch)
         plan.read_and_assign()

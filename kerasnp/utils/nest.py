@@ -55,3 +55,14 @@ def map_shapes(function, shapes):
     if isinstance(shapes, (list, tuple)):
         return type(shapes)([map_shapes(function, v) for v in shapes])
     return shapes
+
+
+def shapes_in_words(shapes):
+    """One shape, or those in a nesting one after another.
+
+    >>> shapes_in_words({"a": (None, 2), "b": [(3,)]})
+    '(None, 2), (3,)'
+    """
+    found = []
+    map_shapes(lambda shape: found.append(str(shape)), shapes)
+    return ", ".join(found)

@@ -9,6 +9,7 @@ from kerasnp.layers.layer import Layer
 from kerasnp.models import Sequential
 from kerasnp.models.checking import calling
 from kerasnp.models.probe import undisturbed
+from kerasnp.utils import nest
 from kerasnp.viz.diagram import Diagram, Node
 
 KINDS = (
@@ -281,9 +282,7 @@ def _node(name, what, shape, layer, kind, shown, dtype=None):
 def _shape(shape):
     if shape is None:
         return "?"
-    if isinstance(shape, list):
-        return ", ".join(str(tuple(s)) for s in shape)
-    return str(tuple(shape))
+    return nest.shapes_in_words(shape)
 
 
 def _traced(model, x, shown, expand):

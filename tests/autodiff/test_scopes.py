@@ -147,3 +147,18 @@ def test_mappings_are_checked():
 def test_compute_output_spec():
     y = kerasnp.backend.compute_output_spec(lambda x, n: [x[:, :n], x * 2], kerasnp.KerasTensor((None, 3)), n=2)
     assert [t.shape for t in y] == [(None, 2), (None, 3)]
+
+
+def test_chance_inside_a_scope_leaves_the_seed_outside():
+    generator = kerasnp.random.SeedGenerator(4)
+    with kerasnp.StatelessScope() as scope:
+        pairs = [generator.next().tolist() for _ in range(3)]
+    assert pairs == [[4, 0], [4, 1], [4, 2]]
+    assert generator.state.numpy().tolist() == [4, 0] and scope.get_current_value(generator.state).tolist() == [4, 3]
+    assert generator.next().tolist() == [4, 0]
+
+
+def test_the_counter_of_seeds_ends_where_its_bits_do():
+    generator = kerasnp.random.SeedGenerator(4)
+    generator.state.assign([4, 2**32 - 1])
+    assert [generator.next().tolist() for _ in range(2)] == [[4, 2**32 - 1], [4, 0]]

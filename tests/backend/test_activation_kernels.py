@@ -132,9 +132,28 @@ def test_softmax_cross_entropy(n):
     )
 
 
+@pytest.mark.parametrize("n", [0, 1, 32, 300])
+@pytest.mark.parametrize("order", "CF")
+def test_softmax_mean_cross_entropy(n, order):
+    x = np.asarray(normal((n, 10)), order=order)
+    labels = np.random.default_rng(2).integers(0, 10, n)
+    loss, p, places = K.softmax_mean_cross_entropy(x, labels)
+    expected_loss, expected_p, expected_places = reference.softmax_mean_cross_entropy(x, labels)
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-12)
+    np.testing.assert_allclose(p, expected_p, rtol=1e-12)
+    np.testing.assert_array_equal(places, expected_places)
+    np.testing.assert_allclose(
+        K.softmax_mean_cross_entropy_grad(p, places, np.float64(0.7)),
+        reference.softmax_mean_cross_entropy_grad(p, places, np.float64(0.7)),
+        rtol=1e-12,
+        atol=1e-15,
+    )
+
+
 def test_softmax_cross_entropy_is_exact_where_the_probability_underflows():
-    loss, _ = K.softmax_cross_entropy(np.array([[0.0, 500.0]], "float32"), np.array([0]))
-    assert loss == 500
+    x, labels = np.array([[0.0, 500.0]], "float32"), np.array([0])
+    assert K.softmax_cross_entropy(x, labels)[0] == 500
+    assert K.softmax_mean_cross_entropy(x, labels)[0] == 500
 
 
 def test_sigmoid_cross_entropy():

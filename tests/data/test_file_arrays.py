@@ -76,11 +76,11 @@ def test_a_block_is_no_larger_than_allowed(files, monkeypatch):
 
 
 @pytest.mark.parametrize("in_file", [True, False])
-def test_shuffle_batch_keeps_batches_together(files, in_file):
+def test_shuffle_batch_mixes_each_batch_by_itself(files, in_file):
     arrays = files if in_file else tuple(np.array(a) for a in files)
     batches = [y for _, y, _ in make_data(*arrays, batch_size=32, shuffle="batch").batches(rng=np.random.default_rng(0))]
-    assert all((np.diff(y) == 1).all() for y in batches)
-    assert sorted(np.concatenate(batches)) == list(range(N)) and [y[0] for y in batches] != sorted(y[0] for y in batches)
+    assert [sorted(y) for y in batches] == [list(range(i, min(i + 32, N))) for i in range(0, N, 32)]
+    assert not any((np.diff(y) == 1).all() for y in batches)
 
 
 def test_fit_evaluate_predict_equal_those_in_memory(files):
@@ -102,9 +102,10 @@ def test_fit_evaluate_predict_equal_those_in_memory(files):
 
 def test_class_weights_and_sample_weights_from_files(files):
     x, y = files
-    data = make_data(x, np.arange(N) % 2, sample_weight=y, batch_size=50, class_weight={0: 1.0, 1: 2.0})
-    _, _, weight = next(data.batches())
-    np.testing.assert_array_equal(weight, np.arange(50) * (1 + np.arange(50) % 2))
+    _, _, weight = next(make_data(x, np.arange(N) % 2, sample_weight=y, batch_size=50).batches())
+    np.testing.assert_array_equal(weight, np.arange(50))
+    _, _, weight = next(make_data(x, y, batch_size=50, class_weight={0: 3.0, 49: 2.0}).batches())
+    np.testing.assert_array_equal(weight, [3.0] + 48 * [1.0] + [2.0])
 
 
 def test_train_on_batch_of_a_file(files):
@@ -239,3 +240,21 @@ class TestFrames:
             m.predict(frame.assign(d=["x", "y", "z", "u"]), verbose=0)
         nullable = frame.astype({"a": "Int64"})
         np.testing.assert_array_equal(m.predict(nullable, verbose=0), m.predict(frame, verbose=0))
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_matrix", "coo_array"])
+def test_sparse_matrices_become_dense_batch_by_batch(form):
+    sparse = pytest.importorskip("scipy.sparse")
+    dense = np.random.default_rng(1).standard_normal((50, 3)).astype("float32")
+    dense[dense < 0.5] = 0
+    x, y = getattr(sparse, form)(dense), dense.sum(1, keepdims=True)
+    a, b, c = model(), model(), model()
+    b.set_weights(a.get_weights()), c.set_weights(a.get_weights())
+    options = {"shuffle": False, "verbose": 0, "validation_split": 0.2}
+    expected = a.fit(dense, y, **options).history
+    assert b.fit(x, y, **options).history == expected
+    np.testing.assert_array_equal(b.predict(x, verbose=0), a.predict(dense, verbose=0))
+    assert b.evaluate(x, y, verbose=0) == a.evaluate(dense, y, verbose=0)
+    batches = ((sparse.csr_matrix(dense[i : i + 32]), y[i : i + 32]) for i in (0, 32))
+    c.fit(batches, verbose=0)
+    assert c.test_on_batch(x, y) == c.test_on_batch(dense, y)

@@ -13,6 +13,12 @@ N, FEATURES, HIDDEN, CLASSES = 20, 4, 5, 3
 SHAPES = [(FEATURES, HIDDEN), (HIDDEN,), (HIDDEN, 1), (1,), (HIDDEN, CLASSES), (CLASSES,)]
 SPARSE = "sparse_categorical_crossentropy"
 
+
+def doubtful_size(y_true, y_pred):
+    """The error of the size counts where the first kind is likely."""
+    return (y_pred["size"] - y_true["size"])[:, 0] ** 2 * y_pred["kind"][:, 0]
+
+
 # How the outputs are nested, and what goes with them; None stands where an output has nothing.
 CASES = {
     "dictionary": {
@@ -47,6 +53,21 @@ CASES = {
             "metrics": {"both": [["mae"], ["accuracy"]], "size": ["mae"]},
         },
         "weights": None,
+    },
+    # Several losses of one output, and one of both outputs beside those of each.
+    "together": {
+        "outputs": {"size": 0, "kind": 1},
+        "compile": {
+            "loss": [doubtful_size, {"size": ["mse", "mae"], "kind": SPARSE}],
+            "loss_weights": [0.3, {"size": [1.0, 0.5], "kind": 2.0}],
+        },
+        "weights": None,
+    },
+    "named, several": {
+        "outputs": [0, 1],
+        "names": ["size_head", "kind_head"],
+        "compile": {"loss": [["mse", "huber"], SPARSE]},
+        "weights": [0, 1],
     },
     # Outputs of a functional model, which have the names of their layers.
     "named": {

@@ -134,3 +134,75 @@ def test_misplaced_arguments_of_add_weight(args, options, error, match):
         layer.add_weight(*args, **options)
     assert layer.weights == []
     assert layer.add_weight((3, 4), "ones", "float64", name="w").dtype == "float64"
+
+
+def test_weights_and_layers_are_not_made_in_call():
+    class Weights(layers.Layer):
+        def call(self, x):
+            self.w = self.add_weight((), "zeros")
+            return x * self.w
+
+    class Inside(layers.Layer):
+        def call(self, x):
+            self.dense = layers.Dense(2)
+            return self.dense(x)
+
+    class Known(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+
+        def call(self, x):
+            self.last = self.dense
+            return self.last(x)
+
+    class Outer(layers.Layer):
+        """Its `build` makes a layer that has its weights from the beginning, while another layer is being called."""
+
+        def build(self, shape):
+            self.scale = Scale()
+
+        def call(self, x):
+            return self.scale(x)
+
+    class Scale(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.w = self.add_weight((), "ones")
+
+        def call(self, x):
+            return x * self.w
+
+    class More(layers.Dense):
+        """Adds to what its base builds."""
+
+        def build(self, shape):
+            super().build(shape)
+            self.more = self.add_weight((), "ones")
+            self.scale = Scale()
+
+    class Around(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.more = More(2)
+
+        def call(self, x):
+            return self.more(x)
+
+    x = np.ones((2, 3), "float32")
+    for layer in (Weights(), Inside()):
+        with pytest.raises(ValueError, match="cannot add new elements of state"):
+            layer(x)
+        assert not layer.weights
+    for layer, n in ((Known(), 2), (Outer(), 1), (Around(), 4)):
+        layer(x), layer(x)
+        assert len(layer.weights) == n
+    later = Known()
+    later(x)
+    later.extra = later.add_weight((), "zeros")  # between calls, as by enable_lora
+    assert len(later.weights) == 3
+
+
+def test_a_configuration_that_a_constructor_refuses():
+    with pytest.raises(TypeError, match="Embedding.*input_dim.*3.7"):
+        layers.Embedding.from_config({"input_dim": 3.7, "output_dim": 8})

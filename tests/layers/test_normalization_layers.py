@@ -221,3 +221,18 @@ class TestRenormalization:
         y = layer(x, training=True, mask=np.array([[True, True, False]]))
         expected = other(x[:, :2], training=True)
         np.testing.assert_allclose(y[:, :2], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_root_mean_square_of_large_halves():
+    x = (20_000 + 3000 * data(6, 4)).astype("float16")
+    half, single = layers.RMSNormalization(dtype="float16"), layers.RMSNormalization()
+    v, w = kerasnp.Variable(x), kerasnp.Variable(x.astype("float32"))
+    with kerasnp.Tape(persistent=True) as tape:
+        y, expected = half(v), single(w)
+    assert y.value.dtype == np.float16
+    np.testing.assert_allclose(y.value, expected.value, rtol=1e-3)
+    dy = 100 * data(6, 4)
+    got, wanted = tape.gradient(y, [v, half.scale], dy), tape.gradient(expected, [w, single.scale], dy)
+    for a, b in zip(got, wanted):
+        assert a.dtype == np.float16
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-4)

@@ -1,11 +1,14 @@
 """What `compile(loss=...)` accepts."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 import kerasnp
 from kerasnp import losses, ops
 from kerasnp.losses import CompileLoss
+from kerasnp.losses.outputs import leaves
 
 Y, P = np.zeros((2, 1)), np.full((2, 1), 2.0)
 
@@ -100,6 +103,38 @@ def test_nested_outputs():
     assert float(compiled(labels, outputs, weights)) == 20 + 100
 
 
+def gap(y_true, y_pred):
+    """Whether the two outputs are as far from each other as they should be."""
+    one, other = y_pred.values() if isinstance(y_pred, dict) else y_pred
+    a, b = y_true.values() if isinstance(y_true, dict) else y_true
+    return ops.abs((one - other) - (a - b))[:, 0]
+
+
+class Pair(NamedTuple):
+    a: object
+    b: object
+
+
+@pytest.mark.parametrize(
+    "loss, labels, outputs, total, means",
+    [
+        # Several losses of one output: both count, the log shows the last.
+        ({"a": "mse", "b": ["mae", squares]}, A, B, 4 + 1 + 1, {"a_loss": 4, "b_loss": 1}),
+        ([gap, {"a": "mse", "b": "mae"}], A, B, 1 + 4 + 1, {"a_b_loss": 1, "a_loss": 4, "b_loss": 1}),
+        ([gap, ("mse", "mae")], (Y, Y + 1), (P, P), 1 + 4 + 1, {"x_y_loss": 1, "x_loss": 4, "y_loss": 1}),
+        ([gap, Pair("mse", "mae")], Pair(Y, Y + 1), Pair(P, P), 1 + 4 + 1, {"x_y_loss": 1, "x_loss": 4, "y_loss": 1}),
+        (["mse", [gap, ("mse", None)]], [Y, (Y, Y + 1)], [P, (P, P)], 4 + 1 + 4, {"x_loss": 4, "1_loss": 1, "1/y_loss": 4}),
+    ],
+)
+def test_several_losses_of_an_output_or_of_a_nesting(loss, labels, outputs, total, means):
+    names = ["x", "y", "z"][: len(leaves(outputs))]
+    compiled = CompileLoss(loss, output_names=names)
+    assert float(compiled(labels, outputs)) == total
+    assert {m.name: float(m.result()) for m in compiled.metrics} == means
+    halves = 0.75 * total  # the losses are the same for both samples
+    assert float(compiled(labels, outputs, np.array([1.0, 0.5]))) == halves
+
+
 def test_a_loss_may_see_all_arrays_of_a_branch():
     class Sum(losses.Loss):
         def __call__(self, y_true, y_pred, sample_weight=None):
@@ -127,9 +162,10 @@ def test_shapes_choose_the_crossentropy_of_each_output():
 @pytest.mark.parametrize(
     "arguments, labels, error, message",
     [
-        (({"a": "mse", "c": "mse"},), A, KeyError, "path c of the `loss` argument can't be found"),
-        (({"a": {"b": "mse"}},), A, KeyError, "path a of the `loss` argument can't be found.*which is one array there"),
-        (({"a": ["mse", "mae"]},), A, ValueError, "loss for the output a must hold one entry"),
+        (({"a": "mse", "c": "mse"},), A, KeyError, "path c in the `loss` argument, can't be found"),
+        (({"a": {"b": "mse"}},), A, KeyError, "path a in the `loss` argument, can't be found.*which is one array there"),
+        (([["mse"]],), A, KeyError, r"path \(\) in the `loss` .* is nested there: this loss is of one array"),
+        (({"a": {"x": "mse"}},), {"a": {"x": Y}, "b": Y}, KeyError, "path a in the `loss`"),
         (("mse", [1.0, 2.0]), A, ValueError, "loss_weights must match the number of losses"),
         (({"a": "mse", "b": "mse"}, 2.0), A, ValueError, "loss_weights must match the number of losses"),
         (("mse",), Y, ValueError, "y_true and y_pred have different structures"),

@@ -154,8 +154,8 @@ def test_masks_of_outputs_are_heeded():
 @pytest.mark.parametrize(
     "given, labels, message",
     [
-        (["mae"], LABELS, r"metrics must be nested as the outputs of the model, \{'b': \*, 'a': \*\}"),
-        ({"c": ["mae"]}, LABELS, "metrics must be nested as the outputs of the model"),
+        (["mae"], LABELS, r"Invalid `metrics`, which must be nested as the outputs of the model, \{'b': \*, 'a': \*\}"),
+        ({"c": ["mae"]}, LABELS, "Invalid `metrics`, which must be nested as the outputs of the model"),
         ({"a": ["accuracy"]}, {"b": BINARY[0]}, "metrics for the output .'a',., but y_true has no labels"),
         ({"a": ["accuracy"], "b": "mae"}, [[0.0], [1.0]], "one array for each output"),
     ],

@@ -1,5 +1,8 @@
 """Direct steps give the bits of the tape, and stand back where there is more to a step."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -32,13 +35,15 @@ STACKS = {
         lambda: [layers.Dense(5, activation="softmax")], kerasnp.losses.SparseCategoricalCrossentropy(reduction="sum"), CLASSES,
     ),
     "layers of activations": (
-        lambda: [layers.Dense(9), layers.Activation("relu"), layers.Dense(5), layers.Activation("softmax")],
+        lambda: [layers.Dense(9), layers.Activation("relu"), layers.ReLU(), layers.Dense(5), layers.Activation("softmax")],
         "categorical_crossentropy", ONE_HOT,
     ),
     "sigmoid": (
         lambda: [layers.Dense(9, activation="sigmoid"), layers.Dense(5, activation="sigmoid")], "binary_crossentropy", ONE_HOT,
     ),
-    "regression": (lambda: [layers.Dense(4, activation="selu"), layers.Dense(2)], "huber", REAL),
+    "regression": (
+        lambda: [layers.Dense(4, activation="gelu"), layers.Dense(4, activation="softsign"), layers.Dense(2)], "huber", REAL,
+    ),
     "frozen": (
         lambda: [layers.Dense(9, activation="relu", trainable=False), layers.Dense(5, activation="softmax")],
         "sparse_categorical_crossentropy", CLASSES,
@@ -98,6 +103,139 @@ def test_images_and_sequences(monkeypatch):
     ):
         arguments = make, "sparse_categorical_crossentropy", CLASSES[:40], monkeypatch
         assert_same_bits(trained(*arguments, True, x), trained(*arguments, False, x))
+
+
+def test_convolutions(monkeypatch):
+    x = RNG.normal(size=(40, 9, 8, 2)).astype("float32")
+    for make in (
+        lambda: [
+            *[layers.Conv2D(4, 3, padding="same", activation="relu"), layers.MaxPooling2D(), layers.Conv2D(6, 2)],
+            *[layers.Activation("tanh"), layers.AveragePooling2D(2, padding="same"), layers.Flatten()],
+            *[layers.Dropout(0.2), layers.Dense(5, activation="softmax")],
+        ],
+        lambda: [
+            *[layers.Reshape((18, 8)), layers.Conv1D(3, 3, strides=2, activation="sigmoid", use_bias=False)],
+            *[layers.MaxPooling1D(2), layers.Flatten(), layers.Dense(5, activation="softmax")],
+        ],
+    ):
+        arguments = make, "sparse_categorical_crossentropy", CLASSES[:40], monkeypatch
+        assert_same_bits(trained(*arguments, True, x), trained(*arguments, False, x))
+
+
+CALLED = {
+    "dense": lambda: [layers.Dense(9, activation="gelu"), layers.Dropout(0.5), layers.Dense(5, activation="softmax")],
+    "images": lambda: [
+        *[layers.Reshape((2, 6, 1)), layers.Conv2D(4, 2, padding="same", activation="relu"), layers.MaxPooling2D()],
+        *[layers.BatchNormalization(), layers.ReLU(), layers.GaussianNoise(0.3), layers.SpatialDropout2D(0.5)],
+        layers.Flatten(),
+        *[layers.BatchNormalization(scale=False), layers.Dense(5), layers.Softmax()],
+    ],
+    "steps": lambda: [
+        *[layers.Reshape((12, 1)), layers.Conv1D(4, 3, padding="causal", activation="silu"), layers.AveragePooling1D(3)],
+        *[layers.AlphaDropout(0.2), layers.Activation("sigmoid"), layers.Flatten()],
+    ],
+}  # fmt: skip
+
+
+def stack(name):
+    kerasnp.utils.set_random_seed(3)
+    model = kerasnp.Sequential([kerasnp.Input((12,)), *CALLED[name]()])
+    for v in model.non_trainable_variables:
+        if "moving" in v.path:
+            v.assign(np.linspace(0.5, 1.5, v.size))
+    return model
+
+
+def one_by_one(model, x):
+    """The output by calling each layer."""
+    model.fuse = True
+    for layer, options in model._in_turn():
+        x = layer(x, **options)
+    return x
+
+
+def remembered(model):
+    """The shapes whose operators a model keeps, and whether there are any."""
+    return {shape: operators is not None for (shape, _), operators in model._direct_calls._found.items()}
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_calls_give_the_bits_of_the_layers(name):
+    model = stack(name)
+    graph = kerasnp.Model(model.inputs, model.outputs)
+    expected = one_by_one(model, X), one_by_one(model, X[:1])
+    for called in (model, graph):
+        assert [called(X) for _ in range(2)]  # as long as something changes, the layers are called
+        np.testing.assert_array_equal(called(X), expected[0])
+        np.testing.assert_array_equal(called(X[:1]), expected[1])
+        assert remembered(called) == {(70, 12): True, (1, 12): True}
+    np.testing.assert_array_equal(model.predict(X, batch_size=70, verbose=0), expected[0])
+
+
+def test_a_call_sees_what_has_changed():
+    model = stack("dense")
+
+    def called():
+        return [model(X) for _ in range(3)][-1]
+
+    before = called()
+    model.layers[0].kernel.assign(model.layers[0].kernel * 2)
+    assert (model(X) != before).any()
+    model.layers[0].activation = kerasnp.activations.tanh
+    np.testing.assert_array_equal(called(), one_by_one(model, X))
+    model.add(layers.Dense(2))
+    assert called().shape == (70, 2)
+    model.pop()
+    model.layers[-1].call = lambda inputs, training=None: inputs
+    assert called().shape == (70, 9)
+
+
+@pytest.mark.parametrize("how", ["training", "tape", "inside a call", "float64", "list", "mask"])
+def test_the_layers_are_called_where_there_is_more_to_it(how):
+    model = stack("dense")
+    expected = [model(X) for _ in range(3)][-1]
+    if how == "training":
+        assert (model(X, training=True) != expected).any()
+    elif how == "tape":
+        with kerasnp.Tape() as tape:
+            loss = kerasnp.ops.sum(kerasnp.ops.square(model(X)))
+        assert all(g is not None and g.any() for g in tape.gradient(loss, model.trainable_weights))
+    elif how == "inside a call":
+        outer = kerasnp.Sequential([model])
+        for _ in range(3):
+            assert (outer(X, training=True) != expected).any()
+    elif how == "float64":
+        np.testing.assert_array_equal(model(X.astype("float64")), expected)
+    elif how == "list":
+        np.testing.assert_array_equal(model(X.tolist()), expected)
+    else:
+        x = kerasnp.layers.Masking()(np.zeros((70, 3, 12), "float32"))
+        model = kerasnp.Sequential([kerasnp.Input((3, 12)), layers.Dense(4)])
+        assert kerasnp.utils.masks.get_mask(model(x)) is not None
+
+
+def test_a_wrong_input_of_a_stack_that_was_called():
+    model = stack("dense")
+    assert [model(X) for _ in range(3)]
+    with pytest.raises(ValueError, match="expected shape"):
+        model(X[:, :5])
+
+
+def test_copies_have_operators_of_their_own():
+    model = stack("images")
+    expected = [model(X) for _ in range(3)][-1]
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        np.testing.assert_array_equal(twin(X), expected)
+        twin.layers[-2].kernel.assign(twin.layers[-2].kernel * 2)
+        assert (twin(X) != expected).any()
+        np.testing.assert_array_equal(model(X), expected)
+
+
+def test_few_shapes_are_remembered():
+    model = stack("dense")
+    for n in range(1, 40):
+        assert model(X[:n]).shape == (n, 5)
+    assert len(remembered(model)) <= 8
 
 
 class Doubled(layers.Dense):

@@ -239,7 +239,7 @@ class TestPoolingInsideTheConvolution:
         two.set_weights(one.get_weights())
         two.fuse = False
         absorbed = activation not in ("sigmoid", "gelu")
-        assert len(list(one._pair_up())) == (4 if absorbed else 6) and len(list(two._pair_up())) == 6
+        assert len(one._in_turn()) == (4 if absorbed else 6) and len(two._in_turn()) == 6
         np.testing.assert_array_equal(one(x), two(x))
         for m in (one, two):
             m.compile(kerasnp.optimizers.SGD(0.01), "mse")

@@ -120,5 +120,52 @@ def test_errors():
         model().fit([A, B[:10]], Y, verbose=0)
     stack = kerasnp.Sequential([layers.Dense(1)])
     stack.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="takes one input. Received: 2"):
+    with pytest.raises(ValueError, match="was given several inputs.*its first layer takes one"):
         stack.fit([A, B], Y, verbose=0)
+
+
+class Branches(layers.Layer):
+    def call(self, x):
+        return {"sum": x["a"] + x["b"], "a": x["a"]}
+
+
+class Product(layers.Layer):
+    def call(self, x):
+        return x["sum"] * x["a"]
+
+
+def test_the_first_layer_of_a_stack_may_merge_several_inputs():
+    stack = kerasnp.Sequential([layers.Concatenate(), layers.Dense(4), layers.Dense(1)])
+    assert not stack.built
+    stack.compile("sgd", "mse")
+    losses = stack.fit([A, B], Y, epochs=3, verbose=0).history["loss"]
+    assert losses[2] < losses[0] and len(stack.weights) == 4
+    x = stack.layers[1](np.concatenate([A, B], 1))
+    np.testing.assert_allclose(stack.predict([A, B], verbose=0), stack.layers[2](x), rtol=1e-5)
+    assert stack.compute_output_shape([(None, 3), (None, 2)]) == (None, 1)
+    assert not hasattr(stack, "input_shape") and "build_input_shape" not in stack.get_config()  # as in Keras
+    assert "(None, 5)" in stack.summary(print_fn=lambda text: None)
+    stack.pop()
+    assert stack([A, B]).shape == (24, 4)
+
+
+def test_a_stack_may_pass_dictionaries_from_layer_to_layer(tmp_path):
+    stack = kerasnp.Sequential([Branches(), Product(), layers.Dense(1)])
+    stack.compile("sgd", "mse")
+    data = {"a": A, "b": 2 * A}
+    stack.fit(data, Y, verbose=0)
+    np.testing.assert_allclose(stack.predict(data, verbose=0), stack.layers[2](3 * A * A), rtol=1e-5)
+    assert "(None, 3), (None, 3)" in stack.summary(print_fn=lambda text: None)
+    stack.save(tmp_path / "stack.keras")
+    custom = {"Branches": Branches, "Product": Product}
+    loaded = kerasnp.models.load_model(tmp_path / "stack.keras", custom_objects=custom)
+    np.testing.assert_array_equal(loaded.predict(data, verbose=0), stack.predict(data, verbose=0))
+    only = kerasnp.Sequential([Branches()])
+    assert {k: v.shape for k, v in only.predict(data, verbose=0).items()} == {"a": (24, 3), "sum": (24, 3)}
+
+
+def test_a_stack_with_nothing_but_its_input_goes_into_another():
+    inner = kerasnp.Sequential([kerasnp.Input((3,))])
+    outer = kerasnp.Sequential([inner, layers.Dense(2)])
+    assert outer.output_shape == (None, 2)
+    np.testing.assert_array_equal(outer(A), outer.layers[1](A))

@@ -78,7 +78,7 @@ def test_the_names_of_outputs_stand_for_positions():
     logs = m.fit(X, y, sample_weight=weights, verbose=0).history
     assert set(logs) == {"loss", "size_head_loss", "kind_head_loss", "kind_head_accuracy"}
     assert logs["size_head_loss"] == [0.0] and logs["kind_head_loss"][0] > 0
-    with pytest.raises(ValueError, match="a loss, or None, for each of the outputs .*Received: loss for .'size_head'"):
+    with pytest.raises(ValueError, match="Expected keys .*each with a loss or None. Received: loss for .'size_head'"):
         m.compile("sgd", {"size_head": "mse"})
         m.fit(X, y, verbose=0)
 
@@ -204,13 +204,13 @@ def test_files_keep_how_each_output_is_trained(tmp_path, form, settings):
 @pytest.mark.parametrize(
     "settings, y, error, message",
     [
-        ({"loss": {"size": "mse", "sort": SPARSE}}, Y, KeyError, r"sort of the `loss` argument.*which has \['kind', 'size'\]"),
-        ({"loss": ["mse"]}, Y, KeyError, "can't be found in the model's output, which is nested otherwise"),
+        ({"loss": {"size": "mse", "sort": SPARSE}}, Y, KeyError, r"sort in the `loss` argument.*which has \['kind', 'size'\]"),
+        ({"loss": ["mse"]}, Y, KeyError, "can't be found.*is nested there: this loss is of one array"),
         ({"loss": "mse", "loss_weights": [1.0, 2.0]}, Y, ValueError, "match the number of losses.*1 losses and 2 weights"),
         ({"loss": {"size": "mse", "kind": SPARSE}}, SIZE, ValueError, "different structures.*for each output"),
         ({"loss": {"size": "mse", "kind": SPARSE}}, {"size": SIZE}, KeyError, "a loss for the output kind, but y_true has no"),
         ({"loss": {"size": "mse", "kind": SPARSE}}, {**Y, "more": SIZE}, ValueError, "different structures"),
-        ({"loss": "mse", "metrics": ["mae"]}, Y, ValueError, "metrics must be nested as the outputs of the model"),
+        ({"loss": "mse", "metrics": ["mae"]}, Y, ValueError, "Invalid `metrics`, which must be nested as the outputs"),
         ({"loss": {"size": "mse"}, "metrics": {"kind": ["mae"]}}, {"size": SIZE}, ValueError, "metrics for the output"),
     ],
 )

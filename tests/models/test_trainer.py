@@ -9,6 +9,7 @@ import pytest
 
 import kerasnp
 from kerasnp import layers, ops
+from kerasnp.models.arrays import weigh_classes
 
 
 def data(n=64, classes=3, seed=0):
@@ -108,6 +109,131 @@ def test_sample_and_class_weights_agree():
     b.fit(x, y, shuffle=False, verbose=0)
     for u, v in zip(c.get_weights(), b.get_weights()):
         np.testing.assert_allclose(u, v, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("labels", [[0, -1, 2, 7], [[0.0], [-1.0], [1.9999], [7.0]], np.eye(8)[[0, 5, 2, 7]]])
+def test_classes_without_a_weight_count_once(labels):
+    weights = weigh_classes(np.asarray(labels), {0: 3.0, 2: 0.5}, None, "fit")
+    np.testing.assert_array_equal(weights, [3.0, 1.0, 0.5, 1.0])
+
+
+def test_class_weights_and_sample_weights_exclude_each_other():
+    x, y = data(32)
+    batches = [(x, y, np.ones(32))]
+    m, kwargs = model(), {"class_weight": {0: 2.0}}
+    before = m.get_weights()
+    for call in (
+        lambda: m.fit(x, y, sample_weight=np.ones(32), verbose=0, **kwargs),
+        lambda: m.fit((batch for batch in batches), verbose=0, **kwargs),
+        lambda: m.train_on_batch(x, y, sample_weight=np.ones(32), **kwargs),
+    ):
+        with pytest.raises(ValueError, match="`sample_weight` and `class_weight` cannot be specified at the same time"):
+            call()
+    for u, v in zip(before, m.get_weights()):
+        np.testing.assert_array_equal(u, v)
+
+
+def test_a_number_of_steps_makes_the_batch_size():
+    m, (x, y) = model(), data(50)
+    sizes = []
+
+    class Watch(kerasnp.Sequential):
+        def train_step(self, batch):
+            sizes.append(len(batch[0]))
+            return super().train_step(batch)
+
+        def test_step(self, batch):
+            sizes.append(-len(batch[0]))
+            return super().test_step(batch)
+
+        def predict_step(self, batch):
+            sizes.append(1000 * len(batch[0]))
+            return super().predict_step(batch)
+
+    m = Watch(m.layers)
+    m.compile("sgd", "sparse_categorical_crossentropy")
+    m.fit(x, y, steps_per_epoch=3, validation_data=(x[:8], y[:8]), validation_steps=2, verbose=0)
+    m.evaluate(x, y, steps=1, verbose=0)
+    m.predict(x, steps=2, verbose=0)
+    m.fit(x, y, steps_per_epoch=2, batch_size=5, verbose=0)
+    assert sizes == [17, 17, 16, -4, -4, -50, 25000, 25000, 5, 5]
+
+
+def test_a_generator_of_validation_batches_begins_with_its_first_two_again():
+    """As in Keras, which holds on to two batches of a generator; without them nothing might be left."""
+    m, (x, y) = model(), (data(12)[0], np.zeros((12, 3)))
+    seen = []
+
+    class Watch(kerasnp.Sequential):
+        def test_step(self, batch):
+            seen.append(int(batch[1][0, 0]))
+            return super().test_step(batch)
+
+    m = Watch(m.layers)
+    m.compile("sgd", "mse")
+
+    def endless():
+        for i in range(1000):
+            yield x[:4], np.full((4, 3), i)
+
+    m.fit(x, y, epochs=3, validation_data=endless(), validation_steps=3, verbose=0)
+    assert seen == [0, 1, 2, 0, 1, 3, 0, 1, 4]
+    seen.clear()
+    three = ((x[:4], np.full((4, 3), i)) for i in range(3))
+    with pytest.warns(kerasnp.warnings.SampleCount, match="ended before epoch 2.*its first 2 batches alone") as told:
+        m.fit(x, y, epochs=3, validation_data=three, verbose=0)
+    assert seen == [0, 1, 2, 0, 1, 0, 1] and sum(w.category is kerasnp.warnings.SampleCount for w in told) == 1
+
+
+def test_a_second_compile_keeps_loss_and_metrics_that_it_does_not_name(tmp_path):
+    """As in Keras: the metrics go if `metrics` or `weighted_metrics` are given, the loss and its weight if `loss` is."""
+    x, y = data(12)
+    m = model()
+    m.compile("sgd", "sparse_categorical_crossentropy", loss_weights=2.0, metrics=["accuracy"])
+    before = m.evaluate(x, y, verbose=0, return_dict=True)
+    m.compile("adam", loss_weights=5.0)
+    assert m.evaluate(x, y, verbose=0, return_dict=True) == before and set(before) == {"loss", "accuracy"}
+    m.save(tmp_path / "m.keras")
+    assert kerasnp.models.load_model(tmp_path / "m.keras").evaluate(x, y, verbose=0, return_dict=True) == before
+    m.compile("adam", metrics=[])
+    assert m.evaluate(x, y, verbose=0) == before["loss"]
+    m.compile("adam", "sparse_categorical_crossentropy")
+    np.testing.assert_allclose(m.evaluate(x, y, verbose=0), before["loss"] / 2, rtol=1e-6)
+
+
+def test_no_samples_have_no_loss():
+    m, (x, y) = model(), data(8)
+    for call in (
+        lambda: m.evaluate(x[:0], y[:0], verbose=0),
+        lambda: m.evaluate((batch for batch in ()), verbose=0),
+        lambda: m.fit(x, y, validation_data=(x[:0], y[:0]), verbose=0),
+        lambda: m.train_on_batch(x[:0], y[:0]),
+    ):
+        with pytest.raises(ValueError, match="holds? no samples"):
+            call()
+
+
+def test_an_iterable_whose_length_nobody_knows():
+    class Loader:  # as torch's DataLoader over an IterableDataset
+        def __len__(self):
+            raise TypeError("object of type 'Stream' has no len()")
+
+        def __iter__(self):
+            x, y = data(12)
+            return zip(np.split(x, 3), np.split(y, 3))
+
+    m = model()
+    assert len(m.fit(Loader(), epochs=2, verbose=0).history["loss"]) == 2 and int(m.optimizer.iterations) == 6
+
+
+def test_a_batch_of_something_else_is_told():
+    with pytest.raises(ValueError, match="each batch begins with x, an array with a batch axis. Received: 3"):
+        model().fit((batch for batch in [3]), verbose=0)
+
+
+def test_only_arrays_can_be_split():
+    with pytest.raises(ValueError, match="`validation_split` is only supported for arrays. Received: x=<generator"):
+        model().fit((batch for batch in [data(4)]), validation_split=0.5, verbose=0)
 
 
 def test_generator_and_steps():
@@ -230,6 +356,7 @@ def test_ctrl_c_stops_after_the_step_and_keeps_the_history():
 import os, signal, sys
 import numpy as np, kerasnp
 from kerasnp import layers
+from kerasnp.models.arrays import weigh_classes
 m = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(1)])
 m.compile("adam", "mse")
 class Kill(kerasnp.callbacks.Callback):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import kerasnp
 from kerasnp import backend as K
 from kerasnp import gradcheck, ops
 
@@ -94,6 +95,31 @@ def test_complex_numbers():
     np.testing.assert_allclose(ops.angle(z), [np.pi / 2, 1.0])
     np.testing.assert_allclose(ops.conj(z), np.conj(z))
     assert ops.angle(np.array([-1, 1])).dtype == np.float32
+
+
+def test_complex_numbers_stay_complex():
+    z = ops.cast(np.array([[1.0, 2.0], [0.0, -3.0]], "float32"), "complex64") * np.array(1 + 2j, "complex64")
+    assert z.dtype == ops.zeros((2,), "complex64").dtype == np.complex64
+    for f, g in (
+        (lambda z: ops.multiply(2.0, z), lambda z: z * 2), (lambda z: ops.multiply(z, 3), lambda z: 3 * z), (ops.exp, np.exp),
+        (ops.sqrt, np.sqrt), (ops.mean, np.mean), (lambda z: ops.matmul(z, z), lambda z: z @ z),
+        (lambda z: ops.divide(z, ops.array([1, 2])), lambda z: z / [1, 2]), (lambda z: ops.add(z, 1.5), lambda z: z + 1.5),
+    ):  # fmt: skip
+        assert f(z).dtype == np.complex64
+        np.testing.assert_allclose(f(z), g(z), rtol=1e-6)
+    assert kerasnp.backend.result_type("complex64", "int32") == "complex64"
+    assert kerasnp.backend.result_type("complex64", "float64") == "complex128"
+
+
+def test_no_gradient_passes_complex_numbers():
+    with pytest.raises(ValueError, match="cannot be trained"):
+        kerasnp.Variable(np.array([1j]))
+    assert kerasnp.Variable(np.array([1j]), trainable=False).dtype == "complex128"
+    x = kerasnp.Variable([1.0, 2.0])
+    with kerasnp.Tape() as tape:
+        y = x * np.array([1j, 1], "complex64")
+    with pytest.raises(ValueError, match="Binary: no gradient passes complex numbers"):
+        tape.gradient(y, x)
 
 
 def test_namespaces_hold_the_same_functions():

@@ -3,6 +3,7 @@
 import json
 import zipfile
 
+import h5py
 import pytest
 
 import kerasnp
@@ -81,6 +82,74 @@ def test_layers_take_the_policy_under_their_names(tmp_path):
     assert [layer.dtype for layer in model.layers] == ["float64", "float32"]
     model.save(tmp_path / "m.keras")
     assert [layer.dtype for layer in saving.load_model(tmp_path / "m.keras").layers] == ["float64", "float32"]
+
+
+def test_layers_inside_have_paths_of_their_own(tmp_path):
+    policies = DTypePolicyMap("float32", {"mha/query": "mixed_float16", "mha/key": "float64", "outer/d": "float64"})
+    mha = layers.MultiHeadAttention(2, 4, dtype=policies, name="mha")
+    twin = layers.MultiHeadAttention.from_config(json.loads(json.dumps(mha.get_config())))
+    for layer in (mha, twin):
+        layer.build((1, 3, 4), (1, 3, 4))
+        found = {inner.path: inner.compute_dtype for inner in layer._flatten_layers()}
+        assert (found["mha/query"], found["mha/key"], found["mha/value"]) == ("float16", "float64", "float32")
+
+    class Outer(layers.Layer):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.dense = layers.Dense(2, dtype=self.dtype_policy, name="d")
+            self.late = layers.Activation("relu", dtype=self.dtype_policy, name="d")
+
+        def call(self, x):
+            return self.late(self.dense(x))
+
+    outer = Outer(name="outer", dtype=policies)
+    assert outer([[1.0]]).dtype == "float64" and outer.dense.kernel.dtype == "float64" and outer.compute_dtype == "float32"
+
+
+def test_a_policy_assigned_to_a_layer_stands_in_its_map():
+    policies = DTypePolicyMap("float32")
+    first, second = (layers.Dense(2, dtype=policies, name=name) for name in ("first", "second"))
+    first.dtype_policy = "mixed_bfloat16"
+    assert dict(policies) == {"first": DTypePolicy("mixed_bfloat16")}
+    assert (first.compute_dtype, second.compute_dtype) == ("bfloat16", "float32")
+    first.dtype_policy = "float64"
+    assert policies["first"].name == first.dtype == "float64"
+    first.dtype_policy = DTypePolicyMap("float16")
+    assert first.dtype == "float16" and policies["first"].name == "float64"
+
+
+def test_maps_without_a_default_and_classic_files(tmp_path):
+    policies = DTypePolicyMap(policy_map={"wide": "float64"})
+    model = kerasnp.Sequential([
+        kerasnp.Input((2,)), layers.Dense(1, dtype=policies, name="wide"), layers.Dense(1, dtype=policies, name="plain"),
+    ])  # fmt: skip
+    for name in ("m.keras", "m.h5"):
+        model.save(tmp_path / name)
+        assert [layer.dtype for layer in saving.load_model(tmp_path / name).layers] == ["float64", "float32"]
+    with h5py.File(tmp_path / "m.h5") as file:
+        entries = json.loads(file.attrs["model_config"])["config"]["layers"]
+    assert [entry["config"]["dtype"] for entry in entries[1:]] == ["float64", "float32"]
+
+
+def test_constructors_of_users_get_a_name(tmp_path):
+    given = []
+
+    class Own(layers.Dense):
+        def __init__(self, *args, dtype=None, **kwargs):
+            given.append(dtype)
+            super().__init__(*args, dtype=dtype, **kwargs)
+
+    Own.from_config(Own(1, dtype="bfloat16").get_config())
+    Own.from_config(Own(1, dtype=some()).get_config())
+    assert given[1] == "bfloat16" and given[3] == some()
+
+
+def test_the_check_of_gradients_leaves_the_map_alone():
+    policies = DTypePolicyMap("float32", {"other": "float64"})
+    layer = layers.Dense(1, dtype=policies)
+    layer.build((None, 2))
+    kerasnp.gradcheck(layer)
+    assert list(policies) == ["other"] and layer.compute_dtype == "float32"
 
 
 @pytest.mark.parametrize(
