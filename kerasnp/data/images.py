@@ -59,7 +59,7 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
     x = x.transpose(1, 2, 0) if first else x
     if scale:
         x = x - x.min()
-        x = x * (255 / x.max()) if x.max() else x
+        x = x / x.max() * 255 if x.max() else x  # in this order, so that the brightest is 255 exactly
     channels = x.shape[2]
     if channels not in (1, 3, 4):
         raise ValueError(f"array_to_img: an image has 1, 3 or 4 channels. Received: {channels} channels")

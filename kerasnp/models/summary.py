@@ -19,14 +19,15 @@ def summarize(model, line_length=None, print_fn=None, expand_nested=False, show_
     lines = [f'Model: "{model.name}"', table]
     if model.built:
         trainable, frozen = _count(model.trainable_weights), _count(model.non_trainable_weights)
+        optimizer = getattr(model, "optimizer", None)
+        of_optimizer = _count(optimizer.variables) if getattr(optimizer, "built", False) else []
         lines += [
-            f" Total params: {_amount(trainable, frozen)}",
+            f" Total params: {_amount(trainable, frozen, of_optimizer)}",
             f" Trainable params: {_amount(trainable)}",
             f" Non-trainable params: {_amount(frozen)}",
         ]
-        optimizer = getattr(model, "optimizer", None)
-        if optimizer is not None and getattr(optimizer, "built", False):
-            lines.append(f" Optimizer params: {_amount(_count(optimizer.variables))}")
+        if of_optimizer:
+            lines.append(f" Optimizer params: {_amount(of_optimizer)}")
     else:
         lines.append(" The model is not built yet: give it an Input, call build(input_shape), or fit it to see its weights.")
     text = "\n".join(lines)
@@ -46,17 +47,19 @@ def _knows_boxes(stream):
 def _rows(model, expand_nested, show_trainable, connected, depth=0):
     for layer, shape, sources in _of_graph(model) if hasattr(model, "_graph") else _of_layers(model):
         indent = "   " * depth
-        count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+        is_layer = hasattr(layer, "count_params")
+        count = "0" if not is_layer else f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+        trainable = "-" if not is_layer else "Y" if layer.trainable else "N"
         row = [f"{indent}{layer.name} ({type(layer).__name__})", "?" if shape is None else nest.shapes_in_words(shape), count]
-        yield row + [", ".join(sources) or "-"] * connected + (["Y" if layer.trainable else "N"] if show_trainable else [])
+        yield row + [", ".join(sources) or "-"] * connected + [trainable] * show_trainable
         if expand_nested and hasattr(layer, "layers"):
             yield from _rows(layer, expand_nested, show_trainable, connected, depth + 1)
 
 
 def _of_graph(model):
-    """(layer, shape of its outputs, what it is connected to) of a graph; functions are seen where layers are fed by them."""
+    """(layer or function, shape of its outputs, what it is connected to) of a graph."""
     graph = model._graph
-    for layer in model.layers:
+    for layer in model.operations:
         calls = graph.calls_of(layer)
         shapes = [y.shape for y in calls[0].outputs]
         sources = ["{}[{}][{}]".format(*graph.history(x)) for node in calls for x in node.inputs]
@@ -68,14 +71,17 @@ def _of_layers(model):
     stack = hasattr(model, "_output_shape")
     shape = model._build_shape
     for layer in model.layers:
-        if not stack:
-            shape = layer._build_shape
-            shape = (None, *shape[1:]) if isinstance(shape, tuple) and shape else shape
+        # Of a layer that takes several tensors, by name.
+        shapes = [shape] if stack else [_of_any_batch(s) for s in (layer._build_shapes or {"x": layer._build_shape}).values()]
         try:
-            shape = layer.compute_output_shape(shape) if shape is not None else None
+            shape = layer.compute_output_shape(*shapes) if shapes[0] is not None else None
         except Exception:
             shape = None
         yield layer, shape, []
+
+
+def _of_any_batch(shape):
+    return (None, *shape[1:]) if isinstance(shape, tuple) and shape else shape
 
 
 def _count(weights):

@@ -45,7 +45,8 @@ def opened(source):
     if not os.path.exists(path):
         strange = "" if path.endswith((".keras", ".h5", ".hdf5")) else " File format not supported by this name either."
         raise MissingFile(
-            f"File not found: filepath={path}. Check the path; the current folder is {os.getcwd()}.{strange}"
+            f"File not found: filepath={path}. Please ensure the file is an accessible one; the current folder is "
+            f"{os.getcwd()}.{strange}"
         )
     with open(path, "rb") as stream:
         yield stream, path

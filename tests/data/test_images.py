@@ -85,3 +85,9 @@ def test_the_older_namespaces():
     assert kerasnp.version() == kerasnp.__version__
     code = "import kerasnp.utils as u, sys; u.load_img; assert 'PIL' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_brightest_number_is_white_and_the_least_black():
+    for seed in range(30):
+        pixels = np.asarray(utils.array_to_img(np.random.default_rng(seed).normal(size=(5, 6, 1))))
+        assert pixels.min() == 0 and pixels.max() == 255

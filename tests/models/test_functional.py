@@ -61,6 +61,17 @@ def test_the_summary_of_a_graph_tells_connections():
     assert rows["a"].rstrip("│ Y").endswith("-") and "Total params: 34" in text
 
 
+def test_the_table_shows_functions_and_counts_what_the_optimizer_keeps():
+    x = kerasnp.Input((2,))
+    model = kerasnp.Model(x, kerasnp.ops.mean(kerasnp.layers.Dense(4)(x), axis=-1, keepdims=True))
+    rows = [line for line in model.summary(print_fn=lambda line: None, show_trainable=True).split("\n") if "mean" in line]
+    assert len(rows) == 1 and "(None, 1)" in rows[0] and "dense" in rows[0]
+    model.compile("adam", "mse")
+    model.fit(np.zeros((4, 2)), np.zeros((4, 1)), verbose=0)
+    text = model.summary(print_fn=lambda line: None)
+    assert "Total params: 38" in text and "Trainable params: 12" in text and "Optimizer params: 26" in text
+
+
 def test_layers_tell_their_first_ends():
     model = forked()
     shared = model.get_layer("shared")

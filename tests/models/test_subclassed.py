@@ -64,6 +64,20 @@ def test_the_table_shows_the_shape_that_each_layer_saw():
     assert lines[0].count("(None, 3)") == 2 and lines[0].count("(None, 2)") == 2
 
 
+def test_the_table_shows_the_shape_of_layers_of_several_inputs():
+    class Attending(kerasnp.Model):
+        def __init__(self):
+            super().__init__()
+            self.attention = layers.MultiHeadAttention(2, 2, output_shape=(4,))
+
+        def call(self, x):
+            return self.attention(x, x, x)
+
+    model = Attending()
+    model(np.ones((1, 2, 2)))
+    assert "(None, 2, 4)" in model.summary(print_fn=lambda text: None)
+
+
 def test_a_layer_kept_as_an_attribute_is_no_part_of_a_stack(tmp_path):
     class Stack(kerasnp.Sequential):
         def __init__(self):
