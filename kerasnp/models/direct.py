@@ -46,6 +46,12 @@ def operators_of(calls, shape, dtype, training):
     return found, shape
 
 
+def _run(operators, x):
+    for operator, variables in operators:
+        x = operator.forward(x, *[v.value for v in variables])
+    return x
+
+
 class DirectCalls:
     """What a stack makes of arrays, outside of training."""
 
@@ -54,8 +60,29 @@ class DirectCalls:
     def __init__(self):
         self._found, self._stand = {}, None
 
-    def __call__(self, model, x, training, mask):
+    def __call__(self, model, x, training=None, mask=None):
         """The output for an input; None where only the layers themselves can tell."""
+        operators = self._ready(model, x, training, mask)
+        if operators is None:
+            return None
+        with K.threads.quiet_blas():
+            return _run(operators, x)
+
+    def together(self, model, inputs):
+        """The outputs for several inputs, each from one thread; None where that of one would be None."""
+        operators = [self._ready(model, x) for x in inputs]
+        if any(own is None for own in operators):
+            return None
+        outputs = [None] * len(inputs)
+
+        def piece(start, stop):
+            for i in range(start, stop):
+                outputs[i] = _run(operators[i], inputs[i])
+
+        K.threads.parallel(piece, len(inputs), -(-len(inputs) // K.threads.get_num_threads()))
+        return outputs
+
+    def _ready(self, model, x, training=None, mask=None):
         if type(x) is not K.ndarray or training or mask is not None or in_training() or current() is not None:
             return None
         if self._stand != changes():
@@ -68,12 +95,7 @@ class DirectCalls:
             if len(self._found) >= self.SHAPES:
                 self._found.clear()
             operators = self._found[key] = self._operators(model, x)
-        if operators is None or get_mask(x) is not None:
-            return None
-        with K.threads.quiet_blas():
-            for operator, variables in operators:
-                x = operator.forward(x, *[v.value for v in variables])
-        return x
+        return None if get_mask(x) is not None else operators
 
     @staticmethod
     def _operators(model, x):

@@ -8,7 +8,7 @@ import pytest
 
 import kerasnp
 from kerasnp import layers
-from kerasnp.models.direct import Direct
+from kerasnp.models.direct import Direct, DirectCalls
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(70, 12)).astype("float32")
@@ -323,3 +323,52 @@ def test_a_stray_label_changes_nothing():
         model.fit(X, CLASSES + 1, verbose=0)
     for a, b in zip(model.get_weights(), before):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def two_threads():
+    before = kerasnp.config.get_num_threads()
+    kerasnp.config.set_num_threads(2)
+    yield
+    kerasnp.config.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_predict_makes_several_batches_at_a_time(name, two_threads, monkeypatch):
+    model = stack(name)
+    x = RNG.normal(size=(331, 12)).astype("float32")
+    expected = np.concatenate([one_by_one(model, x[i : i + 10]) for i in range(0, 331, 10)])
+    groups, together = [], DirectCalls.together
+
+    def counted(self, model, inputs):
+        outputs = together(self, model, inputs)
+        groups.append(len(inputs) if outputs is not None else 0)
+        return outputs
+
+    monkeypatch.setattr(DirectCalls, "together", counted)
+    np.testing.assert_array_equal(model.predict(x, batch_size=10, verbose=0), expected)
+    assert max(groups) > 1 and all(n % 2 == 0 or n == 1 for n in groups[:-1])
+    np.testing.assert_array_equal(np.concatenate(list(model.predict_batches(x, 10))), expected)
+    np.testing.assert_array_equal(model.predict(x, batch_size=10, verbose=0, steps=7), expected[:70])
+
+
+def test_predict_batch_by_batch_where_somebody_watches(two_threads, monkeypatch):
+    model, seen = stack("dense"), []
+    expected = model.predict(X, batch_size=7, verbose=0)
+
+    class Watch(kerasnp.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append(logs["outputs"])
+            self.model.stop_predicting = batch == 4
+
+    monkeypatch.setattr(DirectCalls, "together", None)
+    np.testing.assert_array_equal(model.predict(X, batch_size=7, verbose=0, callbacks=[Watch()]), expected[:35])
+    np.testing.assert_array_equal(np.concatenate(seen), expected[:35])
+
+
+def test_predict_tells_the_error_of_any_batch(two_threads):
+    model = stack("dense")
+    assert model.predict(X, batch_size=7, verbose=0).shape == (70, 5)
+    model.layers[0].kernel.value = model.layers[0].kernel.value[:5]  # no longer fits
+    with pytest.raises(ValueError):
+        model.predict(X, batch_size=7, verbose=0)
