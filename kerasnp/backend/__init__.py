@@ -12,7 +12,8 @@ from numpy import result_type as wider  # noqa: F401
 from numpy import (  # noqa: F401
     abs, add, angle, arange, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argpartition,
     argsort, array, asarray, ascontiguousarray, bincount, bitwise_and, bitwise_or, bitwise_xor, broadcast_shapes,
-    broadcast_to, cbrt, ceil, clip, complex64, concatenate, conj, copysign, copyto, cos, cosh, cumprod, cumsum, deg2rad,
+    broadcast_to, cbrt, ceil, clip, complex64, concatenate, conj, copysign, copyto, cos, cosh, count_nonzero, cumprod,
+    cumsum, deg2rad,
     diag, digitize, divide, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip, float32,
     float64, floor, floor_divide, fmax, fmin, fmod, full, full_like, gcd, geomspace, greater, greater_equal, histogram, hypot,
     iinfo, imag, inf, int8, int32, int64, interp, invert, isclose, isfinite, isin, isinf, isnan, lcm, left_shift, less,

@@ -55,9 +55,12 @@ def sparse_categorical_accuracy(y_true, y_pred):
 
     Raises: ValueError where the shapes do not fit.
     """
-    y_true, y_pred = array(y_true), array(y_pred)
-    y_true = _labels("sparse_categorical_accuracy", y_true, y_pred)
-    return (y_pred.argmax(axis=-1) == y_true).astype(K.floatx())
+    return _named_by_label(array(y_true), array(y_pred)).astype(K.floatx())
+
+
+def _named_by_label(y_true, y_pred):
+    """Whether the largest score has the place that the label names."""
+    return y_pred.argmax(axis=-1) == _labels("sparse_categorical_accuracy", y_true, y_pred)
 
 
 def top_k_categorical_accuracy(y_true, y_pred, k=5):
@@ -157,7 +160,7 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
     """
 
     def __init__(self, name="sparse_categorical_accuracy", dtype=None):
-        super().__init__(sparse_categorical_accuracy, name, dtype)
+        super().__init__(_named_by_label, name, dtype)
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):

@@ -78,8 +78,10 @@ class Mean(Metric):
         elif not shape:
             self.add(values, 1)
         elif values.size:
-            whole = values.dtype.itemsize > 2 or values.dtype == bool
-            total = K.add.reduce(values, axis=None, dtype=None if whole else self.total.value.dtype)
+            if values.dtype.kind == "b":
+                total = K.count_nonzero(values)
+            else:
+                total = K.add.reduce(values, axis=None, dtype=None if values.dtype.itemsize > 2 else self.total.value.dtype)
             self.add(total if len(shape) == 1 else total * (shape[0] / values.size), shape[0])
 
     def _update_weighted(self, values, sample_weight):
