@@ -66,7 +66,7 @@ def examine():
             "kernel set": "fast (with kerasnp.backend.using('reference'): the definitions)",
         },
         "environment": {
-            name: os.environ[name] for name in (*LIMITS, *SLOWING, "KERASNP_HOME") if name in os.environ
+            name: os.environ[name] for name in (*LIMITS, *SLOWING, "KERASNP_HOME") if os.environ.get(name)
         } or {"variables": "none that matter are set"},
         "data": {"folder": _folder(file_utils.home()), "mnist": _mnist()},
         "extras": {name: _version(name) or f"not installed: {use}" for name, use in OPTIONAL.items()},
