@@ -6,7 +6,6 @@ are a message `Event` of tensorflow/core/util/event.proto; only what callbacks w
 
 import itertools
 import os
-import socket
 import struct
 import time
 import zlib
@@ -142,6 +141,8 @@ class EventFile:
 
     def __init__(self, folder):
         os.makedirs(folder, exist_ok=True)
+        import socket  # here, for the sake of those who only import
+
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}.{next(_counter)}.v2"
         self.path = os.path.join(folder, name)
         self._file = open(self.path, "xb")

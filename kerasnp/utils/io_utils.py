@@ -1,6 +1,5 @@
 """Messages of callbacks and models: on the screen, or in Python's log."""
 
-import logging
 import sys
 
 _interactive = True
@@ -47,6 +46,8 @@ def print_msg(message, line_break=True):
     epoch 1
     """
     if not _interactive:
+        import logging  # here, for the sake of those who only import
+
         logging.getLogger("kerasnp").info(message)
         return
     if sys.stdout is None:  # a program without a console
@@ -71,6 +72,8 @@ def set_logging_verbosity(level):
     levels = ("FATAL", "ERROR", "WARNING", "INFO", "DEBUG")
     if level not in levels:
         raise ValueError(f"set_logging_verbosity: expected one of {', '.join(levels)}. Received: verbosity={level!r}")
+    import logging
+
     logging.getLogger("kerasnp").setLevel(level)
 
 
