@@ -31,6 +31,8 @@ class Operator:
     """
 
     consumes_dy = False
+    # Whether forward is so many short calls of NumPy that two threads with one each would wait for each other.
+    short_calls = False
     recorded = False
     saved = ()
     inputs = ()

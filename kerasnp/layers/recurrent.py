@@ -1,6 +1,7 @@
 """The recurrent layers: SimpleRNN, LSTM, GRU."""
 
 from kerasnp import ops  # noqa: F401  (the examples use it)
+from kerasnp.autodiff.variable import Variable
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell
 from kerasnp.layers.rnn import RNN
@@ -44,6 +45,19 @@ class Recurrent(RNN, abstract=True):
     bias_constraint = _of_the_cell("bias_constraint")
     dropout, recurrent_dropout = _of_the_cell("dropout"), _of_the_cell("recurrent_dropout")
     reset_after, seed = _of_the_cell("reset_after"), _of_the_cell("seed")
+
+    def operators(self, input_shape, training=True):
+        """The one that runs whole sequences, where nothing is dropped and no states are kept."""
+        cell, (batch, steps, _) = self.cell, input_shape
+        drops = training and (cell.dropout or cell.recurrent_dropout)
+        if drops or self.stateful or self.return_state or not steps or not cell.runs_sequences:
+            return None
+        operator = cell.operator(
+            cell.kernels, sequences=self.return_sequences, zero_masked=self.zero_output_for_mask, backwards=self.go_backwards
+        )
+        states = [Variable(s, trainable=False) for s in self.get_initial_state(batch)]
+        biases = () if cell.bias is None else (cell.bias,)
+        return [(operator, (cell.kernel, cell.recurrent_kernel, *states, *biases))]
 
     def get_config(self):
         """The constructor arguments, without the cell, which they describe."""

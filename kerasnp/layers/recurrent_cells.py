@@ -34,16 +34,17 @@ class DroppingCell(Layer, abstract=True):
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
-        self.reset_dropout_mask()
-        self.reset_recurrent_dropout_mask()
+        self._drop_x = self._drop_h = None
 
     def reset_dropout_mask(self):
         """Draw what is dropped of the inputs anew at the next step."""
-        self._drop_x = None
+        if self._drop_x is not None:
+            self._drop_x = None
 
     def reset_recurrent_dropout_mask(self):
         """Draw what is dropped of the states anew at the next step."""
-        self._drop_h = None
+        if self._drop_h is not None:
+            self._drop_h = None
 
     def _draw(self, rate, shape):
         shape, dtype = (self.gates, *shape), K.storage_dtype(self.compute_dtype)

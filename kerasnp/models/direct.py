@@ -69,9 +69,9 @@ class DirectCalls:
             return _run(operators, x)
 
     def together(self, model, inputs):
-        """The outputs for several inputs, each from one thread; None where that of one would be None."""
+        """The outputs for several inputs, each from one thread; None where one would be None, or threads would not pay."""
         operators = [self._ready(model, x) for x in inputs]
-        if any(own is None for own in operators):
+        if any(own is None or any(operator.short_calls for operator, _ in own) for own in operators):
             return None
         outputs = [None] * len(inputs)
 

@@ -22,6 +22,7 @@ class Recurrent(Operator):
 
     cell = ""
     states = 1
+    short_calls = True
 
     def __init__(self, activations, with_states=False, **options):
         self.activations, self.with_states, self.options = activations, with_states, options
