@@ -44,7 +44,10 @@ def check_layer(layer, inputs, training, rng, **options):
         # The optimizer lays out the weights at its first step, and must see them in their own type.
         layer._training_parts()
     with _in_float64(layer):
-        arguments = [Variable(a, dtype="float64", trainable=False) if a.dtype.kind == "f" else a for a in arrays]
+        arguments = nest.map_structure(
+            lambda a: Variable(a, dtype="float64", trainable=False) if a.dtype.kind == "f" else a, arrays
+        )
+        flat = nest.flatten(arguments)
         targets = nest.map_structure(lambda a: a.astype(K.float64) if a.dtype.kind == "f" else a, targets)
         restore = snapshot(layer)
 
@@ -54,17 +57,17 @@ def check_layer(layer, inputs, training, rng, **options):
             if targets:
                 y = layer.compute_loss(arguments if count > 1 else arguments[0], targets[0], y, *targets[1:], training=training)
             # What hands its input on leaves no step to differentiate.
-            return [v * 1.0 if any(v is a for a in arguments) else v for v in nest.flatten(y)]
+            return [v * 1.0 if any(v is a for a in flat) else v for v in nest.flatten(y)]
 
         owners: dict = {}
         with _steps_of(layer, evaluate) as shifts, _owning(layer, owners):
             parts = [*_weight_parts(layer), *_step_parts(shifts)]
-            names = ["x"] if len(arguments) == 1 else [f"input {i}" for i in range(len(arguments))]
+            names = ["x"] if len(flat) == 1 else [f"input {i}" for i in range(len(flat))]
             if not shifts or layer not in [owner for owner, _ in shifts]:
-                parts += [Part(name, v) for name, v in zip(names, arguments) if isinstance(v, Variable)]
+                parts += [Part(name, v) for name, v in zip(names, flat) if isinstance(v, Variable)]
             if not parts:
                 raise ValueError(f"gradcheck: '{layer.name}' has neither trainable weights nor float inputs to check.")
-            options = {"batch": len(arrays[0]), "owners": owners, **options}
+            options = {"batch": len(nest.flatten(arrays)[0]), "owners": owners, **options}
             try:
                 return examine(evaluate, parts, rng, causes=False, **options)
             except GradientError as error:
@@ -80,7 +83,7 @@ def check_layer(layer, inputs, training, rng, **options):
 
 
 def _arrays(x):
-    """An array, or the labels or weights of several outputs as arrays."""
+    """An array, or several inputs, or the labels or weights of several outputs, as arrays."""
     if several(x):
         return nest.map_structure(K.asarray, x)
     return K.asarray(getattr(x, "value", x))

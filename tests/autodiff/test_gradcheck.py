@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import kerasnp
 from kerasnp import Operator, Variable, gradcheck, ops
 from kerasnp.autodiff.gradcheck import GradientError
 
@@ -104,3 +105,22 @@ def test_wrong_use():
     noise = np.random.default_rng(1)
     with pytest.raises(ValueError, match="the same each time"):
         gradcheck(lambda x: x * noise.standard_normal(), A)
+
+
+class Lossy(kerasnp.layers.Layer):
+    """a * a + b * b, whose gradient forgets b."""
+
+    def call(self, inputs):
+        a, b = inputs
+        return ops.tanh(a) * a + ops.stop_gradient(ops.tanh(b) * b)
+
+
+def test_a_stack_of_several_inputs():
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(4, 3)), rng.normal(size=(4, 3))]
+    right = kerasnp.Sequential([kerasnp.layers.Multiply(), kerasnp.layers.Dense(2, activation="tanh")])
+    right.compile("sgd", "mse")
+    kerasnp.gradcheck(right, inputs, np.ones((4, 2)))
+    with pytest.raises(GradientError, match="input 1") as caught:
+        kerasnp.gradcheck(kerasnp.Sequential([Lossy(), kerasnp.layers.Dense(2)]), inputs)
+    assert caught.value.errors["input 0"] < 1e-5
