@@ -123,10 +123,10 @@ class SparseCategoricalCrossentropy(Loss):
     def call(self, y_true, y_pred):
         return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits, self.ignore_class, self.axis)
 
-    def closing(self, activation):
+    def _closing(self, activation):
         """The mean cross-entropy together with a softmax."""
         plain = type(self) is SparseCategoricalCrossentropy and self.axis == -1 and self.ignore_class is None
-        return _closing(activation) if plain and not self.from_logits and self._is_mean() else None
+        return _with_softmax(activation) if plain and not self.from_logits else None
 
 
 @function("losses", "bce")
@@ -206,13 +206,13 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     return loss
 
 
-def _closing(activation):
+def _with_softmax(activation):
     return SoftmaxMeanCrossEntropy() if activation == "softmax" else None
 
 
 # Tells a Loss made from this function to leave class numbers as they are, and what it is after a softmax.
 sparse_categorical_crossentropy.integer_labels = True
-sparse_categorical_crossentropy.closing = _closing
+sparse_categorical_crossentropy.closing = _with_softmax
 
 
 def _sparse(y_true, y_pred, from_logits, axis):

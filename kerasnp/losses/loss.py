@@ -75,8 +75,12 @@ class Loss(Registered, abstract=True):
         Args:
             activation: `"softmax"`, `"sigmoid"`, or None.
 
-        Returns: an Operator that gives the loss and the predictions; None, the default, where there is none.
+        Returns: an Operator that gives the loss and the predictions; None where there is none.
         """
+        return self._closing(activation) if self.reduction in ("sum_over_batch_size", "mean") else None
+
+    def _closing(self, activation):
+        """`closing` of a loss that is a mean; none by default."""
         return None
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -101,9 +105,6 @@ class Loss(Registered, abstract=True):
         else:
             loss = reduce_weighted(values, sample_weight, mask, self.reduction)
         return ops.cast(loss, "bfloat16") if self._dtype == "bfloat16" else loss
-
-    def _is_mean(self):
-        return self.reduction in ("sum_over_batch_size", "mean")
 
     def get_config(self):
         """The constructor arguments that rebuild this loss.
@@ -145,9 +146,10 @@ class LossFunctionWrapper(Loss, abstract=True):
             y_pred = nest.map_structure(lambda p, t: squeeze_or_expand_to_same_rank(t, p)[1], y_pred, y_true)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
-    def closing(self, activation):
-        """That of the function, if it has no options and tells one."""
-        find = None if self._fn_kwargs or not self._is_mean() else getattr(self.fn, "closing", None)
+    def _closing(self, activation):
+        """That of the function, if it has no options and tells one; a subclass may have a `call` of its own."""
+        plain = type(self) is LossFunctionWrapper and not self._fn_kwargs
+        find = getattr(self.fn, "closing", None) if plain else None
         return None if find is None else find(activation)
 
     def get_config(self):

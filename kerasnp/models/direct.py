@@ -146,7 +146,7 @@ class Direct:
 
         None where a layer has changed so that only a tape can tell.
         """
-        situation = x.shape, changes()
+        situation = x.shape, changes(), [w.trainable for w in self.weights]
         if situation != self._planned_for:
             self._plan, self._planned_for = _Plan.of(self, x.shape), situation
         if self._plan is None:
@@ -164,7 +164,8 @@ class _Plan:
     """The operators of a step for batches of one shape, used again in each step until a layer changes.
 
     Attributes:
-        stages: for each operator, the variables it reads and where in the list of weights these are, None for elsewhere.
+        stages: pairs of an operator and the variables it reads.
+        places: for each operator, where in the list of weights its variables are, None for elsewhere.
         last: a softmax or sigmoid at the end, which the loss has to see, or None.
         closing: the operator that does `last` and the loss at once, or None where the loss is left to a tape.
     """
@@ -176,22 +177,23 @@ class _Plan:
         if found is None:
             return None
         self = cls()
-        self.loss, self.stages = direct.loss, []
-        places = {id(w): i for i, w in enumerate(direct.weights)}
-        wanted, seen = False, []
-        for operator, variables in found[0]:
+        self.loss, (self.stages, shape) = direct.loss, found
+        place = {id(w): i for i, w in enumerate(direct.weights)}
+        self.places = [[place.get(id(v)) for v in variables] for _, variables in self.stages]
+        seen = [id(v) for _, variables in self.stages for v in variables]
+        wanted = False
+        for operator, variables in self.stages:
             # What a tape tells an operator before its forward.
             operator.recorded, operator.inputs = True, (None, *variables)
             operator.wanted = [wanted, *[v.trainable for v in variables]]
-            operator.lent = (None, *[v.grad_buffer for v in variables])
             wanted = True in operator.wanted
-            self.stages.append((operator, variables, [places.get(id(v)) for v in variables]))
-            seen += map(id, variables)
         if not wanted or len(set(seen)) < len(seen):
             return None
-        rank = len(found[1])
+        rank = len(shape)
         lent = lent_by(self.stages[-1][0], rank)
-        self.last = None if lent is None else self.stages.pop()[0]
+        self.last = None
+        if lent is not None:
+            (self.last, _), _ = self.stages.pop(), self.places.pop()
         self.closing = self.loss.closing(lent) if rank == 2 and self.loss.dtype == direct.dtype else None
         if self.closing is not None:
             self.closing.recorded, self.closing.wanted = True, (True, False)
@@ -199,13 +201,12 @@ class _Plan:
         return self
 
     def run(self, x, y):
-        for operator, variables, _ in self.stages:
-            x = operator.forward(x, *[v.value for v in variables])
-        loss, y_pred, dy = self._end(x, y)
+        loss, y_pred, dy = self._end(_run(self.stages, x), y)
         gradients = [None] * self.size
-        for operator, _, places in reversed(self.stages):
+        for (operator, variables), places in zip(reversed(self.stages), reversed(self.places)):
             if True not in operator.wanted:
                 break
+            operator.lent = (None, *[v.grad_buffer for v in variables])  # where the optimizer reads
             found = operator.backward(dy)
             operator.saved = ()
             if type(found) is tuple:

@@ -330,6 +330,45 @@ def test_a_layer_changed_while_training():
     np.testing.assert_allclose(model.predict(X, verbose=0), expected + model.layers[1].bias, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("how", ["a subclass of the wrapper", "its call"])
+def test_a_loss_of_the_users_is_asked(how):
+    class Double(kerasnp.losses.LossFunctionWrapper):
+        def call(self, y_true, y_pred):
+            return 2 * super().call(y_true, y_pred)
+
+    function = kerasnp.losses.sparse_categorical_crossentropy
+    loss = Double(function) if how != "its call" else lambda y, p: 2 * function(y, p)
+    model = compiled(lambda: [layers.Dense(5, activation="softmax")], loss)
+    plain = compiled(lambda: [layers.Dense(5, activation="softmax")], "sparse_categorical_crossentropy")
+    np.testing.assert_allclose(model.train_on_batch(X, CLASSES)[0], 2 * plain.train_on_batch(X, CLASSES)[0], rtol=1e-6)
+
+
+def test_a_variable_frozen_while_training():
+    model = compiled(*STACKS["dropout"][:2])
+    before = []
+
+    class Freeze(kerasnp.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 2:
+                before.extend(model.get_weights())
+                model.trainable_variables[0].trainable = False
+
+    model.fit(X, CLASSES, batch_size=10, verbose=0, callbacks=[Freeze()])
+    changed = [bool((a != b).any()) for a, b in zip(model.get_weights(), before)]
+    assert changed == [False, True, True, True, True]
+
+
+def test_gradients_are_written_where_the_optimizer_reads(tmp_path):
+    model = compiled(*STACKS["dropout"][:2])
+    model.train_on_batch(X, CLASSES)
+    model.save(tmp_path / "m.keras")
+    for twin in (model, copy.deepcopy(model), kerasnp.models.load_model(tmp_path / "m.keras")):
+        twin.train_on_batch(X, CLASSES)
+        weights, _, _, direct = twin._training_parts()
+        _, _, gradients = direct.step(X, CLASSES)
+        assert all(g is w.grad_buffer for g, w in zip(gradients, weights))
+
+
 def test_a_stray_label_changes_nothing():
     model = compiled(*STACKS["dropout"][:2])
     before = model.get_weights()
