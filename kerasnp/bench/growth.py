@@ -1,10 +1,12 @@
-"""How the cost of a training step grows with the sizes of a model, as a share of the machine's matrix products.
+"""How the cost of a training step, and of the kernels of a convolution, grows with the sizes of a model, as a share of the
+machine's matrix products.
 
 A kernel that falls off a cliff at some size shows as a row far below its neighbours.
 """
 
 import numpy as np
 
+from kerasnp import backend as K
 from kerasnp.backend import threads
 from kerasnp.bench.timing import timed
 
@@ -52,12 +54,37 @@ def measure(quick=False):
             # The gradient of the weights costs as much again; that of the input not in the first layer.
             passes = 3 - 1 / len(stack) if series == "depth" else 2
             found.append((series, label, seconds * 1e3, passes * 2 * multiplications * batch / seconds / 1e9))
+    return found + kernels(quick)
+
+
+def kernels(quick=False):
+    """The same of a 3x3 convolution of 28 x 28 images by itself: forward, the gradient of the kernel, that of the image."""
+    rng, found, same = np.random.default_rng(0), [], ((1, 1), (1, 1))
+    for channels in (16, 32) if quick else (16, 32, 64, 128, 256):
+        n = 2048 // channels
+        # As one convolution finds what another has made: the batch innermost in memory.
+        x, dy = (rng.normal(size=(28, 28, channels, n)).astype("float32").transpose(3, 0, 1, 2) for _ in range(2))
+        kernel = rng.normal(size=(3, 3, channels, channels)).astype("float32")
+        passes = {
+            "forward": lambda: K.conv(x, kernel, padding=same),  # noqa: B023
+            "dW": lambda: K.conv_grad(x, kernel, None, dy, padding=same, wants=(False, True, False)),  # noqa: B023
+            "dx": lambda: K.conv_grad_input(dy, kernel, x.shape, padding=same),  # noqa: B023
+        }
+        for name, run in passes.items():
+            seconds = _median(run, 3 if quick else 9)
+            label = f"{name}, 28 x 28 x {channels}, {n} images"
+            found.append(("kernels", label, seconds * 1e3, 2 * 28 * 28 * 9 * channels**2 * n / seconds / 1e9))
     return found
 
 
 def _seconds_per_step(model, x, y, repetitions):
-    """The median, in the state that the threads are in within `fit`."""
+    return _median(lambda: model.train_on_batch(x, y), repetitions)
+
+
+def _median(run, repetitions):
+    """The seconds that `run()` takes in the state that the threads are in within `fit`."""
     with threads.quiet_blas():
-        model.train_on_batch(x, y)
-        found = sorted(timed(lambda: model.train_on_batch(x, y)) for _ in range(repetitions))
+        for _ in range(3):
+            run()
+        found = sorted(timed(run) for _ in range(repetitions))
     return found[len(found) // 2]

@@ -9,6 +9,7 @@ from kerasnp.bench.workloads import PREDICT_BATCH, PREDICTED, SIZES, images, mod
 # What each needs to be installed.
 NEEDS = {
     "kerasnp": (),
+    "one-thread": (),  # kerasnp itself, to see what the threads are worth
     "torch": ("torch",),
     "keras-jax": ("keras", "jax"),
     "keras-tensorflow": ("keras", "tensorflow"),
@@ -29,9 +30,11 @@ def open_peer(peer):
     """The implementation called `peer`, imported now."""
     if peer == "torch":
         return Torch()
-    if peer == "kerasnp":
+    if peer in ("kerasnp", "one-thread"):
         import kerasnp
 
+        if peer == "one-thread":
+            kerasnp.config.set_num_threads(1)
         return Sequentials(kerasnp)
     os.environ["KERAS_BACKEND"] = peer.partition("-")[2]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -89,12 +92,12 @@ class Torch:
             return [nn.Conv2d(inputs, filters, 3, padding=1), nn.BatchNorm2d(filters), relu()]
 
         class LastStep(nn.Module):
-            def __init__(self):
+            def __init__(self, recurrent):
                 super().__init__()
-                self.lstm = nn.LSTM(28, 128, batch_first=True)
+                self.recurrent = recurrent(28, 128, batch_first=True)
 
             def forward(self, x):
-                return self.lstm(x)[0][:, -1]
+                return self.recurrent(x)[0][:, -1]
 
         stacks = {
             "mlp": lambda: [
@@ -113,7 +116,8 @@ class Torch:
                 *[*normalized(1, 32), *normalized(32, 32), pool(2), *normalized(32, 64), *normalized(64, 64), pool(2)],
                 *[flat(), linear(3136, 128), relu(), linear(128, 10)],
             ],
-            "lstm": lambda: [LastStep(), linear(128, 10)],
+            "lstm": lambda: [LastStep(nn.LSTM), linear(128, 10)],
+            "gru": lambda: [LastStep(nn.GRU), linear(128, 10)],
         }
         self.model, self.batch = nn.Sequential(*stacks[workload]()), SIZES[workload][1]
         self.optimizer, self.loss = torch.optim.Adam(self.model.parameters()), nn.CrossEntropyLoss()

@@ -10,7 +10,9 @@ SIZES = {
     "convnet": (12_000, 128),
     "vggbn": (2_000, 64),
     "lstm": (12_000, 128),
+    "gru": (12_000, 128),
 }
+SEQUENCES = ("lstm", "gru")  # they read an image row by row
 PREDICTED = 2_000  # rows
 PREDICT_BATCH = 256
 
@@ -24,7 +26,7 @@ def images(workload):
         (x, y), _ = datasets.digits.load_data(n, 10)
     x, y = x[:n].astype("float32"), y[:n].astype("int32")
     x /= 255
-    if workload == "lstm":
+    if workload in SEQUENCES:
         return x, y
     return (x.reshape(n, 784) if workload.startswith("mlp") else x[..., None]), y
 
@@ -57,8 +59,9 @@ def model(keras, workload):
             *[L.Flatten(), dense(128)],
         ],
         "lstm": lambda: [L.LSTM(128)],
+        "gru": lambda: [L.GRU(128)],
     }
-    shape = (784,) if workload.startswith("mlp") else (28, 28) if workload == "lstm" else (28, 28, 1)
+    shape = (784,) if workload.startswith("mlp") else (28, 28) if workload in SEQUENCES else (28, 28, 1)
     stack = keras.Sequential([keras.Input(shape), *stacks[workload](), L.Dense(10, activation="softmax")])
     stack.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return stack

@@ -34,6 +34,21 @@ def test_ratios_are_ours_divided_by_theirs():
     assert command._row("mlp", {n: r["epoch"] for n, r in result.items()}, 1, "{:.1f}") == ["mlp", "1.0", "4.0", "0.25"]
 
 
+def test_one_thread_of_kerasnp_is_no_other_framework():
+    found = {"kerasnp": {"epoch": 2.0}, "one-thread": {"epoch": 1.0}, "torch": {"epoch": 4.0}, "keras-jax": {"epoch": 3.0}}
+    assert command._best_peer(found) == 3.0
+    assert command._best_peer({name: found[name] for name in ("kerasnp", "one-thread")}) == 2.0
+
+
+def test_one_thread_means_one_thread(monkeypatch):
+    before = kerasnp.config.get_num_threads()
+    try:
+        command.peers.open_peer("one-thread")
+        assert kerasnp.config.get_num_threads() == 1
+    finally:
+        kerasnp.config.set_num_threads(before)
+
+
 def test_implementations_take_turns_and_medians_count():
     order, values = [], {"a": [3.0, 1.0, 2.0], "b": [5.0, 9.0, 7.0]}
 
@@ -73,6 +88,6 @@ def test_images_have_the_shape_that_the_model_takes(monkeypatch):
 
 def test_growth_covers_every_series_and_reports_plausible_rates():
     rows = growth.measure(quick=True)
-    assert {row[0] for row in rows} == set(growth.SERIES)
+    assert {row[0] for row in rows} == {*growth.SERIES, "kernels"}
     assert all(ms > 0 and 0 < rate < 20_000 for _, _, ms, rate in rows)
     assert "of sgemm" in command.growth_table([(*row, 0.5) for row in rows])
