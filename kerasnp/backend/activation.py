@@ -11,8 +11,8 @@ from kerasnp.backend.linear import constant
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 
-# From here on two threads gain over one, a million elements being 1 ms of work; each takes a quarter of that at a time.
-LARGE = 1 << 20
+LARGE = 1 << 14  # elements, from which an array goes to recycled memory
+PIECE = 1 << 18  # elements that a thread takes at a time, some 100 us of work
 FEW = 1 << 9  # elements, up to which the simplest call is the fastest
 
 
@@ -29,15 +29,12 @@ class Relu:
 
 
 class Sigmoid:
-    """1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2, which cannot overflow."""
+    """1 / (1 + exp(-z)); where exp is infinite, that is 0."""
 
     @staticmethod
     def forward(z):
-        z *= 0.5
-        np.tanh(z, out=z)
-        z += 1
-        z *= 0.5
-        return z
+        np.negative(z, out=z)
+        return _logistic(z)
 
     @staticmethod
     def backward(y, dy):
@@ -177,8 +174,8 @@ def relu(x):
     order = layout.memory_order(x)
     y = arena.empty([x.shape[axis] for axis in order], x.dtype)
     flat, (x,) = y.reshape(-1), rows
-    zeros = constant(0, LARGE // 4, x.dtype)  # max with an array is five times faster than with the number 0
-    threads.parallel(lambda i, j: np.maximum(x[i:j], zeros[: j - i], out=flat[i:j]), flat.size, LARGE // 4)
+    zeros = constant(0, PIECE, x.dtype)  # max with an array is five times faster than with the number 0
+    threads.parallel(lambda i, j: np.maximum(x[i:j], zeros[: j - i], out=flat[i:j]), flat.size, PIECE)
     return layout.natural(y, order)
 
 
@@ -197,17 +194,21 @@ def relu_grad(y, dy):
         flat[i:j] = (y[i:j] > 0).view(np.int8)
         flat[i:j] *= dy[i:j]
 
-    threads.parallel(piece, flat.size, LARGE // 4)
+    threads.parallel(piece, flat.size, PIECE)
     return layout.natural(dx, order)
 
 
 def sigmoid(x):
     """1 / (1 + exp(-x))."""
-    y = np.asarray(np.multiply(x, x.dtype.type(0.5)))
-    np.tanh(y, out=y)
-    y += 1
-    y *= 0.5
-    return y
+    return _logistic(np.asarray(np.negative(x)))
+
+
+def _logistic(z):
+    """1 / (1 + exp(z)), in place: two thirds of the time of (1 + tanh(-z / 2)) / 2, and exact where it is small."""
+    with np.errstate(over="ignore"):
+        np.exp(z, out=z)
+    z += 1
+    return np.divide(1, z, out=z)
 
 
 def softplus(x):

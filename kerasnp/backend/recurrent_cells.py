@@ -55,14 +55,14 @@ class Cell:
         self.size, self.columns = self.stack.shape
         # The state reaches only these columns.
         self.fed_back = self.columns - self.apart * self.units
-        # sigmoid(z) = (1 + tanh(z / 2)) / 2: the half goes into the weights, which is exact.
-        self.half = self.gates * self.units if gate is Sigmoid else 0
+        # sigmoid(z) = 1 / (1 + exp(-z)): the sign goes into the weights.
+        self.turned = self.gates * self.units if gate is Sigmoid else 0
         if keep:
             self.scaled = np.array(self.stack.T, order="C")
         else:
             # Nobody needs the stack itself, and a copy in another order costs as much as ten steps of one sample.
             self.scaled, self.stack = self.stack.T, None
-        self.scaled[: self.half] *= 0.5
+        self.scaled[: self.turned] *= -1
 
     @property
     def groups(self):
@@ -94,17 +94,17 @@ class Cell:
     def activate_gates(self, z):
         """The gate activation, in place on the gates of `z`."""
         z = z[: self.gates * self.units]
-        if self.half:
-            np.tanh(z, out=z)
+        if self.turned:
+            np.exp(z, out=z)  # may be infinite, and the gate 0: see `recurrent`
             z += 1
-            z *= 0.5
+            np.divide(1, z, out=z)
         else:
             self.gate.forward(z)
 
     def chain_gates(self, z, dz):
         """dz times the derivative of the gate activation, in place."""
         k = self.gates * self.units
-        if self.half:
+        if self.turned:
             slope = z[:k] * z[:k]
             np.subtract(z[:k], slope, out=slope)
             dz[:k] *= slope
@@ -159,18 +159,11 @@ class Lstm(Cell):
         h, c = run.states
         run.z, run.e = run.rows(4 * u), run.rows(u)
         product = np.empty((u, run.n), h.dtype)
-        tanh_all = self.half and self.activation is Tanh
         for s in range(run.t):
             z, e, new = run.z[s], run.e[s], c[s + 1]
             run.product(s, z)
-            if tanh_all:
-                np.tanh(z, out=z)
-                gates = z[: 3 * u]
-                gates += 1
-                gates *= 0.5
-            else:
-                self.activate_gates(z)
-                self.activation.forward(z[3 * u :])
+            self.activate_gates(z)
+            self.activation.forward(z[3 * u :])
             np.multiply(z[u : 2 * u], c[s], out=new)
             np.multiply(z[:u], z[3 * u :], out=product)
             new += product

@@ -156,6 +156,13 @@ def test_softmax_cross_entropy_is_exact_where_the_probability_underflows():
     assert K.softmax_mean_cross_entropy(x, labels)[0] == 500
 
 
+def test_sigmoid_is_exact_where_it_is_small_and_never_overflows():
+    z = np.array([-1e4, -100, -30, -5, 0, 30, 1e4], "float32")
+    with np.errstate(all="raise", under="ignore"):
+        for y in (K.sigmoid(z), K.fused["sigmoid"].forward(z.copy())):
+            np.testing.assert_allclose(y, 1 / (1 + np.exp(-z.astype("float64").clip(-700, 700))), rtol=3e-7, atol=1e-38)
+
+
 def test_sigmoid_cross_entropy():
     x, t = normal((5, 4)), np.random.default_rng(1).random((5, 4))
     np.testing.assert_allclose(K.sigmoid_cross_entropy(x, t), reference.sigmoid_cross_entropy(x, t), rtol=1e-12)
