@@ -382,7 +382,8 @@ class Trainer(Steps):
 
     def _outputs_together(self, batches):
         """Batches with their outputs, made by several threads a few at a time; None for outputs that are still to make."""
-        batches, number, threads = iter(batches), 1, K.threads.get_num_threads()
+        threads = K.threads.get_num_threads()
+        batches, number = iter(batches), threads
         while group := list(itertools.islice(batches, number)):
             start = time.perf_counter()
             outputs = self._direct_calls.together(self, [x for x, *_ in group])
@@ -390,7 +391,7 @@ class Trainer(Steps):
                 yield from zip(group, repeat(None))
                 continue
             # Half a millisecond of work for each thread: waking one may take a tenth of that.
-            seconds = max(time.perf_counter() - start, 1e-6) * min(threads, number) / number
+            seconds = max(time.perf_counter() - start, 1e-6) * threads / number
             number = threads * min(max(1, round(5e-4 / seconds)), 16)
             yield from zip(group, outputs)
 
