@@ -41,7 +41,7 @@ def conv(x, kernel, bias, activation, strides, padding, size=None, winners=False
             if activation is not None:
                 activation.forward(part)
 
-    threads.parallel(piece, len(plan.blocks), 1)
+    threads.parallel(piece, len(plan.blocks), 1, plan)
     return y, won
 
 
@@ -75,7 +75,7 @@ def gradients(x, kernel_shape, y, dy, activation, strides, padding, wants, size=
                 dz[block] = part
 
     if dz is not dy or wants[1] or wants[2]:
-        threads.parallel(piece, len(plan.blocks), grain)
+        threads.parallel(piece, len(plan.blocks), grain, (plan, wants))
     return dz, dw.sum(axis=0) if wants[1] else None, db.sum(axis=0) if wants[2] else None
 
 
@@ -104,7 +104,7 @@ def grad_input(dz, kernel, x_shape, strides, padding, cell=(1, 1)):
                 _add(own, share, rows.start * down - top - first)
                 _add(tail, share, rows.start * down - top - end)
 
-    threads.parallel(piece, len(ends) * len(plan.strips), 1)
+    threads.parallel(piece, len(ends) * len(plan.strips), 1, plan)
     for end, tail in zip(ends, tails):
         _add(dx, tail, end)
     return dx

@@ -9,6 +9,8 @@ from kerasnp.backend import arena, linalg, threads
 # Multiplications and additions from which a product is shared among the threads (some 150 us of one), and of each part.
 SHARED_PRODUCT = 1 << 23
 PART = 1 << 26
+# How much more the calling thread gets: it begins before another is awake, and should not end first and have to be woken.
+LEAD = 1 << 21
 # Elements below which BLAS works with one thread anyway (OpenBLAS shares from some 8000 on).
 SMALL_PRODUCT = 1 << 12
 
@@ -58,8 +60,9 @@ def _cut(a, b):
     n = b.shape[1]
     if a.dtype != b.dtype or a.dtype.kind != "f" or a.dtype.itemsize < 4:
         return None
-    work = a.size * n
-    return 16 * -(-max(len(a), n) // (32 * -(-work // (2 * PART))))
+    work, long = a.size * n, max(len(a), n)
+    even = long / (2 * -(-work // (2 * PART)))
+    return 16 * math.ceil((even + long * LEAD / work) / 16)
 
 
 def _in_parts(cut, a, b, out=None, finish=None):
@@ -73,7 +76,7 @@ def _in_parts(cut, a, b, out=None, finish=None):
         if finish is not None:
             finish(z, columns)
 
-    threads.parallel(part, max(m, n), cut)
+    threads.parallel(part, max(m, n), cut, a.shape)
     return y
 
 

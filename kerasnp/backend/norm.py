@@ -15,6 +15,8 @@ from kerasnp.backend.linear import constant, sum_rows
 LARGE = 1 << 16
 # Elements a piece: a block of x, one of y and a temporary are 1.5 MB of float32, which a second-level cache holds.
 PIECE = 1 << 17
+# sum(a * (x - mean)) is had as sum(a * x) - mean * sum(a), a pass less, while mean^2 is at most so many variances.
+CLOSE = 4
 
 
 def column_sums(x, axes):
@@ -75,7 +77,7 @@ def batch_norm_grad(dy, x, mean, variance, gamma, axes, epsilon, dmean=None, dva
         dbeta, dgamma = column_sums(dy, axes), column_sums((x - mean) * dy, axes)
     else:
         dy = rows.match(dy)
-        dbeta, dgamma = rows.gradient_sums(dy, mean)
+        dbeta, dgamma = rows.gradient_sums(dy, mean, variance)
     dgamma = dgamma * s
     if not wants_dx:
         return None, dgamma, dbeta
@@ -156,7 +158,8 @@ class Rows:
         y = arena.empty(self.straight, self.rows.dtype)
         out = y.reshape(self.rows.shape)
         threads.parallel(
-            lambda i, j: piece(self.rows[i:j], *(o[i:j] for o in others), out[i:j]), len(self.rows), self.grain
+            lambda i, j: piece(self.rows[i:j], *(o[i:j] for o in others), out[i:j]), len(self.rows), self.grain,
+            (piece.__code__, self.width),
         )
         return layout.natural(y, self.order)
 
@@ -168,7 +171,7 @@ class Rows:
         def piece(i, j):
             found[:, i // grain] = fn(constant(1, j - i, self.rows.dtype), i, j)
 
-        threads.parallel(piece, n, grain)
+        threads.parallel(piece, n, grain, (fn.__code__, self.width))
         counts = np.full((found.shape[1], 1), grain * self.width // self.channels, self.rows.dtype)
         counts[-1] = (n - (len(counts) - 1) * grain) * self.width // self.channels
         return found, counts
@@ -181,11 +184,18 @@ class Rows:
 
         def of_piece(ones, i, j):
             part = self.rows[i:j]
+            n = part.size // self.channels
             mean = self.summed(np.dot(ones, part))
-            mean /= part.size // self.channels
-            centred = part - self.repeated(mean)
-            centred *= centred
-            return mean, self.summed(np.dot(ones, centred))
+            mean /= n
+            with np.errstate(over="ignore", invalid="ignore"):
+                squares = self.summed(np.einsum("ij,ij->j", part, part))
+                offset = n * mean * mean
+                squares -= offset
+            if not (offset <= CLOSE * squares).all():  # far from 0, where little is left of the difference
+                centred = part - self.repeated(mean)
+                centred *= centred
+                squares = self.summed(np.dot(ones, centred))
+            return mean, squares
 
         (means, squares), counts = self._each(of_piece)
         total = counts.dtype.type(self.rows.size // self.channels)
@@ -195,14 +205,19 @@ class Rows:
         deviations *= counts
         return self._kept(mean), self._kept((squares.sum(axis=0) + deviations.sum(axis=0)) / total)
 
-    def gradient_sums(self, dy, mean):
+    def gradient_sums(self, dy, mean, variance):
         """sum(dy) and sum(dy * (x - mean)), in one pass over memory."""
-        mean = self.repeated(mean)
+        far = not (mean * mean <= CLOSE * variance).all()
+        mean, row = mean.reshape(-1), self.repeated(mean)
 
         def of_piece(ones, i, j):
-            centred = self.rows[i:j] - mean
-            centred *= dy[i:j]
-            return self.summed(np.dot(ones, dy[i:j])), self.summed(np.dot(ones, centred))
+            x, part = self.rows[i:j], dy[i:j]
+            total = self.summed(np.dot(ones, part))
+            if far:
+                centred = x - row
+                centred *= part
+                return total, self.summed(np.dot(ones, centred))
+            return total, self.summed(np.einsum("ij,ij->j", x, part)) - mean * total
 
         sums, _ = self._each(of_piece)
         return tuple(self._kept(v.sum(axis=0)) for v in sums)

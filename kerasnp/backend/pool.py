@@ -108,7 +108,7 @@ def _pool(x, combine, start, size, strides, padding, mean=False):
         if mean:
             y_part *= scale[first:last] if len(scale) > 1 else scale
 
-    threads.parallel(piece, len(y), _grain(len(y), x.size))
+    threads.parallel(piece, len(y), _grain(len(y), x.size), (x.shape, combine))
     return layout.natural(y, order)
 
 
@@ -154,8 +154,9 @@ def _scatter(sharing, axes, dy):
             if first < axis.positions:
                 block(first, min(first + rows, axis.positions))
 
+    kind = dx.shape, sharing.__code__
     for phase in range(phases):
-        threads.parallel(functools.partial(piece, phase), -(-axis.positions // (phases * rows)), 1)
+        threads.parallel(functools.partial(piece, phase), -(-axis.positions // (phases * rows)), 1, kind)
     return dx
 
 

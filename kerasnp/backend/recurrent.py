@@ -44,7 +44,8 @@ def recurrent(
     def shard(i, j):
         cut = [None if d is None else d[:, i:j] for d in (drop_x, drop_h)]
         run = Run(cell, x[i:j], [s[i:j] for s in states], None if mask is None else mask[i:j], backwards, *cut, keep)
-        cell.forward(run)
+        with np.errstate(over="ignore"):  # of exp, where a gate is shut
+            cell.forward(run)
         for out, history in zip(last, run.states):
             out[i:j] = history[t].T
         seen = y[i:j].transpose(1, 2, 0) if sequences else y[i:j].T[None]
@@ -55,7 +56,7 @@ def recurrent(
 
     grain = grain_of(n, cell)
     if grain < n:
-        threads.parallel(shard, n, grain)
+        threads.parallel(shard, n, grain, x.shape)
     else:
         with threads.quiet_blas():
             shard(0, n)
@@ -97,7 +98,7 @@ def recurrent_grad(saved, dy, dlast, wanted=(True, True, True, True)):
             parts[i] = run.weight_gradient(dz), rest
 
     if grain < n:
-        threads.parallel(shard, n, grain)
+        threads.parallel(shard, n, grain, shape)
     else:
         with threads.quiet_blas():
             shard(0, n)

@@ -6,22 +6,24 @@ cores.
 
 import ctypes
 import glob
+import math
 import os
 import queue
 import threading
+import time
 
 import numpy as np
 
 __all__ = ["get_num_threads", "is_quiet", "parallel", "quiet_blas", "set_num_threads"]
 
 
-def parallel(fn, n, grain):
+def parallel(fn, n, grain, kind=None):
     """Call `fn(start, stop)` over consecutive pieces of `range(n)`, `grain` items each (the last may be shorter).
 
     The pieces run on a pool of threads, the caller's among them, with BLAS at one thread. The split depends on `n` and
     `grain` alone, so a kernel whose pieces do not meet, or that adds their results in order, gives the same bits with
     any number of threads. Runs inline where a region is open already: in a nested call, or for the second of two user
-    threads.
+    threads; and where that has been quicker, for regions of the same function, `n`, `grain` and `kind`.
 
     Raises: the first exception of a piece, once all pieces have stopped; pieces not begun by then are left out.
 
@@ -32,11 +34,14 @@ def parallel(fn, n, grain):
     """
     with _blas:
         if n <= grain or _num_threads == 1 or not _busy.acquire(blocking=False):
-            for start in range(0, n, grain):
-                fn(start, min(start + grain, n))
+            _inline(fn, n, grain)
             return
         try:
-            _share(fn, n, grain)
+            trial = _trial(getattr(fn, "__code__", None), n, grain, kind)
+            way = _share if trial.shares() else _inline
+            begun = time.perf_counter()
+            way(fn, n, grain)
+            trial.took(time.perf_counter() - begun)
         finally:
             _busy.release()
 
@@ -55,6 +60,7 @@ def set_num_threads(n):
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or n < 1:
         raise ValueError(f"set_num_threads: expected a positive integer. Received: {n!r}")
     _num_threads = int(n)
+    _trials.clear()
     _blas.limit(_num_threads)
 
 
@@ -70,6 +76,52 @@ def quiet_blas():
 def is_quiet():
     """Whether the calling thread is within `quiet_blas()`, or works on a piece of `parallel`."""
     return _blas.mine.depth > 0
+
+
+class _Trial:
+    """Whether it pays to share the regions of one kind, found out by doing two in turn both ways now and then.
+
+    Threads that make short calls to NumPy wait for each other's hold on the interpreter, and then to be woken, which
+    takes 10 us on one machine and 100 us on another. So it cannot be told from the work alone.
+    """
+
+    FIRST, LATER = 4, 48  # comparisons at the beginning; regions from one comparison to the next after these
+    RECENT = 8  # comparisons that count
+
+    def __init__(self):
+        self.gain = 0.0  # the mean of log(seconds inline / seconds shared)
+        self.regions = self.comparisons = 0
+        self.trying, self.usual = False, None  # the other way; the seconds of the usual one, to compare with
+
+    def shares(self):
+        """Whether to share the region that comes now."""
+        self.regions += 1
+        self.trying = self.usual is not None
+        return (self.gain >= 0) is not self.trying
+
+    def took(self, seconds):
+        """How long it took."""
+        if self.trying:
+            gain = math.log(max(seconds, 1e-9) / max(self.usual, 1e-9))
+            self.comparisons += 1
+            self.gain += ((gain if self.gain >= 0 else -gain) - self.gain) / min(self.comparisons, self.RECENT)
+            self.usual = None
+        elif self.regions > 1 and (self.comparisons < self.FIRST or self.regions % self.LATER == 0):
+            self.usual = seconds
+
+
+def _trial(*key):
+    trial = _trials.get(key)
+    if trial is None:
+        if len(_trials) >= 1024:
+            _trials.clear()
+        trial = _trials[key] = _Trial()
+    return trial
+
+
+def _inline(fn, n, grain):
+    for start in range(0, n, grain):
+        fn(start, min(start + grain, n))
 
 
 def _share(fn, n, grain):
@@ -246,6 +298,7 @@ def _after_fork():
 
 
 _crew: list = []
+_trials: dict = {}  # of (code of the function, n, grain, kind)
 _busy = threading.Lock()  # held while a region is open
 _blas = _Blas()
 _num_threads = _cores()

@@ -86,6 +86,28 @@ def test_variance_of_numbers_far_from_zero():
     np.testing.assert_allclose(variance, x.astype("float64").var(axis=0, keepdims=True), rtol=1e-3)
 
 
+@pytest.mark.parametrize("offset", [0, 1.9, 2.1, 30], ids=str)
+def test_sums_are_as_exact_on_either_side_of_what_is_close_to_zero(offset):
+    rng, shape = np.random.default_rng(0), (norm.LARGE // 4, 8)
+    x, dy = (offset + rng.standard_normal(shape)).astype("float32"), rng.standard_normal(shape).astype("float32")
+    wide, wide_dy = x.astype("float64"), dy.astype("float64")
+    mean, variance = K.moments(x, (0,))
+    np.testing.assert_allclose(variance, wide.var(axis=0, keepdims=True), rtol=3e-6)
+    _, dgamma, dbeta = K.batch_norm_grad(dy, x, mean, variance, None, (0,), 1e-3)
+    x_hat = (wide - wide.mean(axis=0)) / np.sqrt(wide.var(axis=0) + 1e-3)
+    np.testing.assert_allclose(dgamma[0], (wide_dy * x_hat).sum(axis=0), atol=2e-3)  # of sums of some 100
+    np.testing.assert_allclose(dbeta[0], wide_dy.sum(axis=0), atol=1e-3)
+
+
+def test_a_channel_of_equal_numbers_has_no_variance():
+    x = np.random.default_rng(0).standard_normal((norm.LARGE // 4, 8)).astype("float32")
+    x[:, 2], x[:, 5] = 7, 0
+    with np.errstate(all="raise"):
+        mean, variance = K.moments(x, (0,))
+    np.testing.assert_allclose(mean[0, [2, 5]], [7, 0], rtol=1e-6)
+    assert variance[0, 2] < 1e-9 and variance[0, 5] == 0 and variance[0, 0] > 0.9
+
+
 @pytest.mark.parametrize("shape, axes", [((4, 6), (1,)), ((2, 3, 4), (1, 2)), ((3, 4, 5), (1,)), ((0, 4), (1,))])
 def test_standardize(shape, axes):
     x, dy = np.random.default_rng(0).standard_normal((2, *shape))

@@ -57,6 +57,32 @@ def test_many_regions_in_a_row_lose_no_piece():
     assert total == 10_000
 
 
+@pytest.mark.parametrize("shared_is_slower", [True, False])
+def test_a_region_is_shared_as_long_as_that_is_quicker(monkeypatch, shared_is_slower):
+    clock = [0.0]
+    monkeypatch.setattr(threads.time, "perf_counter", lambda: clock[0])
+
+    def region():
+        """Whether it was shared; a shared one takes 3 s or 1 s of this clock, one that is not takes 2 s."""
+        before, names = clock[0], []
+
+        def piece(start, stop):
+            names.append(threading.get_ident())
+            if len(names) == 1:
+                deadline = time.monotonic() + 0.05
+                while len(set(names)) == 1 and time.monotonic() < deadline:
+                    time.sleep(0.001)  # until another thread has come, if there will be one
+            clock[0] = before + (2 if len(set(names)) == 1 else 3 if shared_is_slower else 1)
+
+        parallel(piece, 4, 1)
+        return len(set(names)) > 1
+
+    ways = [region() for _ in range(60)]
+    assert ways[0] and not ways[2], "first shared, then tried the other way"
+    assert ways[20:40] == [not shared_is_slower] * 20
+    assert shared_is_slower in ways[40:], "tried again later"
+
+
 def test_nested_loops_run_inline():
     inner = []
 
