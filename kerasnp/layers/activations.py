@@ -153,7 +153,10 @@ class Softmax(_Elementwise):
         return ops.softmax(inputs + (1 - kept) * lowest, self.axis) * kept
 
     def operators(self, input_shape, training=True):
-        """The softmax, without a mask."""
+        """The softmax, without a mask; None where it is over the batch, too."""
+        axes = self.axis if isinstance(self.axis, (tuple, list)) else (self.axis,)
+        if any(axis % len(input_shape) == 0 for axis in axes):
+            return None
         return [(ops.activation.Softmax(self.axis), ())]
 
     def _check_mask(self, shape, mask_shape):

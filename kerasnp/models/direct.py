@@ -6,6 +6,8 @@ the same operators on the same arrays in the same order, so it gives the same bi
 leaves everything else to calls and tape.
 """
 
+import math
+
 from kerasnp import backend as K
 from kerasnp.autodiff.tape import Tape, current
 from kerasnp.autodiff.variable import Variable
@@ -56,6 +58,7 @@ class DirectCalls:
     """What a stack makes of arrays, outside of training."""
 
     SHAPES = 8  # whose operators are remembered
+    ROWS, ELEMENTS = 512, 1 << 22  # most rows that are made at once, and elements of an output of a layer
 
     def __init__(self):
         self._found, self._stand = {}, None
@@ -81,6 +84,17 @@ class DirectCalls:
 
         K.threads.parallel(piece, len(inputs), -(-len(inputs) // K.threads.get_num_threads()))
         return outputs
+
+    def rows_at_once(self, model, x):
+        """How many rows like those of `x` are quickest asked together, at least as many as there are; 0 where a row might
+        depend on others."""
+        if self._operators(model, x) is None:
+            return 0
+        shape, widest = x.shape, x[0].size
+        for layer, _ in paired(model.layers, fuse=False):
+            shape = layer.compute_output_shape(shape)
+            widest = max(widest, math.prod(shape[1:]))
+        return max(len(x), min(self.ROWS, self.ELEMENTS // widest))
 
     def _ready(self, model, x, training=None, mask=None):
         if type(x) is not K.ndarray or training or mask is not None or in_training() or current() is not None:

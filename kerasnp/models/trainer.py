@@ -365,8 +365,9 @@ class Trainer(Steps):
         hooked = _Grouped(self.steps_per_execution, hooks.on_predict_batch_begin, hooks.on_predict_batch_end)
         self.stop_predicting = False
         with contextlib.closing(_in_turn(data, self._whole_executions(_limited(steps)))) as batches:
-            several = not (custom or watched) and data.in_memory and K.threads.get_num_threads() > 1
-            for step, (batch, y) in enumerate(self._outputs_together(batches) if several else zip(batches, repeat(None))):
+            several = 0 if custom or watched else self._batches_at_once(data)
+            pairs = self._outputs_together(data, batches, several) if several else zip(batches, repeat(None))
+            for step, (batch, y) in enumerate(pairs):
                 if watched:
                     hooked.begin(step)
                 if y is None:
@@ -380,20 +381,37 @@ class Trainer(Steps):
                     break
         hooked.close()
 
-    def _outputs_together(self, batches):
-        """Batches with their outputs, made by several threads a few at a time; None for outputs that are still to make."""
+    def _batches_at_once(self, data):
+        """How many batches are best done as one: longer calls take less time; 0 where batches might not be independent.
+
+        By the sizes alone, so that the outputs are the same, bit by bit, every time.
+        """
+        if not data.in_memory or type(data.x) is not K.ndarray or not data.size:
+            return 0
+        sample = data.x[: data.batch_size]
+        if not self.built:
+            self._build_from(sample)
+        return self._direct_calls.rows_at_once(self, sample) // len(sample)
+
+    def _outputs_together(self, data, batches, at_once):
+        """Batches with their outputs, so many made at once, and these by several threads."""
         threads = K.threads.get_num_threads()
-        batches, number = iter(batches), threads
-        while group := list(itertools.islice(batches, number)):
-            start = time.perf_counter()
-            outputs = self._direct_calls.together(self, [x for x, *_ in group])
-            if outputs is None:
-                yield from zip(group, repeat(None))
-                continue
+        number, stop = threads, 0
+        while group := list(itertools.islice(batches, number * at_once)):
+            parts, inputs = [group[i : i + at_once] for i in range(0, len(group), at_once)], []
+            for part in parts:
+                start, stop = stop, stop + sum(len(x) for x, *_ in part)
+                inputs.append(data.x[start:stop])
+            begun = time.perf_counter()
+            outputs = self._direct_calls.together(self, inputs) or [self(x, training=False) for x in inputs]
             # Half a millisecond of work for each thread: waking one may take a tenth of that.
-            seconds = max(time.perf_counter() - start, 1e-6) * threads / number
+            seconds = max(time.perf_counter() - begun, 1e-6) * threads / number
             number = threads * min(max(1, round(5e-4 / seconds)), 16)
-            yield from zip(group, outputs)
+            for part, y in zip(parts, outputs):
+                done = 0
+                for batch in part:
+                    yield batch, y[done : done + len(batch[0])]
+                    done += len(batch[0])
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """One update on one batch; returns loss and metrics of this batch.

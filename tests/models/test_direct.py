@@ -388,24 +388,39 @@ def two_threads():
 
 @pytest.mark.parametrize("name", CALLED)
 def test_predict_makes_several_batches_at_a_time(name, two_threads, monkeypatch):
+    monkeypatch.setattr(DirectCalls, "ROWS", 43)  # four batches of ten
     model = stack(name)
     x = RNG.normal(size=(331, 12)).astype("float32")
-    expected = np.concatenate([one_by_one(model, x[i : i + 10]) for i in range(0, 331, 10)])
+    expected = np.concatenate([one_by_one(model, x[i : i + 40]) for i in range(0, 331, 40)])
     groups, together = [], DirectCalls.together
 
     def counted(self, model, inputs):
         outputs = together(self, model, inputs)
-        groups.append(len(inputs) if outputs is not None else 0)
+        groups.append([len(x) for x in inputs] if outputs is not None else [])
         return outputs
 
     monkeypatch.setattr(DirectCalls, "together", counted)
-    np.testing.assert_array_equal(model.predict(x, batch_size=10, verbose=0), expected)
+    for _ in range(2):  # the first time by the layers
+        np.testing.assert_array_equal(model.predict(x, batch_size=10, verbose=0), expected)
     if name == "steps":  # a recurrent layer shares its own work
         assert not any(groups)
     else:
-        assert max(groups) > 1 and all(n % 2 == 0 or n == 1 for n in groups[:-1])
-    np.testing.assert_array_equal(np.concatenate(list(model.predict_batches(x, 10))), expected)
-    np.testing.assert_array_equal(model.predict(x, batch_size=10, verbose=0, steps=7), expected[:70])
+        assert [40, 40] in groups and max(map(max, filter(None, groups))) == 40
+    batches = list(model.predict_batches(x, 10))
+    assert [len(y) for y in batches] == [10] * 33 + [1]
+    np.testing.assert_array_equal(np.concatenate(batches), expected)
+    np.testing.assert_allclose(model.predict(x, batch_size=10, verbose=0, steps=7), expected[:70], rtol=1e-6)
+    kerasnp.config.set_num_threads(1)
+    np.testing.assert_array_equal(model.predict(x, batch_size=10, verbose=0), expected)
+
+
+def test_batches_are_made_at_once_as_far_as_memory_and_meaning_allow(monkeypatch):
+    wide = kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(1 << 15), kerasnp.layers.Dense(2)])
+    assert wide._direct_calls.rows_at_once(wide, X[:, :4]) == (1 << 22) // (1 << 15)
+    assert wide._direct_calls.rows_at_once(wide, np.zeros((700, 4), "float32")) == 700, "as many as were asked for"
+    over_rows = kerasnp.Sequential([kerasnp.Input((12,)), kerasnp.layers.Softmax(axis=0)])
+    y = over_rows.predict(X, batch_size=7, verbose=0)
+    np.testing.assert_allclose(y[:7].sum(axis=0), np.ones(12), rtol=1e-5)
 
 
 def test_predict_batch_by_batch_where_somebody_watches(two_threads, monkeypatch):
@@ -418,8 +433,8 @@ def test_predict_batch_by_batch_where_somebody_watches(two_threads, monkeypatch)
             self.model.stop_predicting = batch == 4
 
     monkeypatch.setattr(DirectCalls, "together", None)
-    np.testing.assert_array_equal(model.predict(X, batch_size=7, verbose=0, callbacks=[Watch()]), expected[:35])
-    np.testing.assert_array_equal(np.concatenate(seen), expected[:35])
+    np.testing.assert_allclose(model.predict(X, batch_size=7, verbose=0, callbacks=[Watch()]), expected[:35], rtol=1e-6)
+    np.testing.assert_allclose(np.concatenate(seen), expected[:35], rtol=1e-6)
 
 
 def test_predict_tells_the_error_of_any_batch(two_threads):
