@@ -11,8 +11,7 @@ from kerasnp.backend.linear import constant
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
 
-LARGE = 1 << 14  # elements, from which an array goes to recycled memory
-PIECE = 1 << 18  # elements that a thread takes at a time, some 100 us of work
+LARGE = 1 << 18  # elements, from which an array is worth recycled memory and threads, each of which takes so many at a time
 FEW = 1 << 9  # elements, up to which the simplest call is the fastest
 
 
@@ -174,8 +173,8 @@ def relu(x):
     order = layout.memory_order(x)
     y = arena.empty([x.shape[axis] for axis in order], x.dtype)
     flat, (x,) = y.reshape(-1), rows
-    zeros = constant(0, PIECE, x.dtype)  # max with an array is five times faster than with the number 0
-    threads.parallel(lambda i, j: np.maximum(x[i:j], zeros[: j - i], out=flat[i:j]), flat.size, PIECE)
+    zeros = constant(0, LARGE, x.dtype)  # max with an array is five times faster than with the number 0
+    threads.parallel(lambda i, j: np.maximum(x[i:j], zeros[: j - i], out=flat[i:j]), flat.size, LARGE)
     return layout.natural(y, order)
 
 
@@ -194,7 +193,7 @@ def relu_grad(y, dy):
         flat[i:j] = (y[i:j] > 0).view(np.int8)
         flat[i:j] *= dy[i:j]
 
-    threads.parallel(piece, flat.size, PIECE)
+    threads.parallel(piece, flat.size, LARGE)
     return layout.natural(dx, order)
 
 

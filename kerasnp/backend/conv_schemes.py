@@ -155,6 +155,7 @@ class Transform(Scheme):
         self.tall = 7 - kh
         rows = cuts(height, max(1, self.tall // cell[0]), cell[0])
         parts = max(-(-self.pieces // max(1, len(rows))), -(-6 * w * (c + f) * n // (2 * BLOCK)))
+        parts += len(rows) % 2 * parts % 2  # an even number of blocks, for two threads to share
         parts = min(parts, max(1, width * cell[1] // 4))  # neighbours both transform the columns between them
         return [Block(i, j) for i in rows for j in even_cuts(width, parts, cell[1])]
 
@@ -278,8 +279,8 @@ def overlap(first, count, limit):
 
 
 def even_cuts(n, parts, unit=1):
-    """range(n * unit) as so many slices of almost the same number of units; fewer where n is small."""
-    ends = [n * i // min(n, parts) * unit for i in range(min(n, parts) + 1)] if n else []
+    """range(n * unit) as so many slices of almost the same number of units, the longer ones first; fewer where n is small."""
+    ends = [-(-n * i // min(n, parts)) * unit for i in range(min(n, parts) + 1)] if n else []
     return [slice(i, j) for i, j in zip(ends, ends[1:])]
 
 

@@ -2,7 +2,16 @@
 
 import numpy as np
 
-__all__ = ["memory_order", "natural", "ordered"]
+__all__ = ["is_turned", "memory_order", "natural", "ordered"]
+
+
+def is_turned(x):
+    """Whether the first of two axes of `x` is the innermost in memory.
+
+    >>> is_turned(np.zeros((3, 2)).T), is_turned(np.zeros((3, 2)))
+    (True, False)
+    """
+    return x.ndim == 2 and x.flags.f_contiguous and not x.flags.c_contiguous
 
 
 def memory_order(x):

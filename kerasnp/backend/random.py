@@ -9,6 +9,7 @@ import random as _python_random
 
 import numpy as np
 
+from kerasnp.backend import layout
 from kerasnp.backend.config import storage_dtype
 
 _global = {"seed": None, "made": 0}
@@ -55,9 +56,12 @@ def keep_mask(rng, shape, rate):
     return (words >= np.uint16(min(round(rate * 65536), 65535))).reshape(shape)
 
 
-def dropout_mask(rng, shape, rate, dtype):
-    """Array of 0 and 1/(1 - rate) with P(0) = rate."""
-    return np.multiply(keep_mask(rng, shape, rate), np.asarray(1 / (1 - rate), dtype), dtype=dtype)
+def dropout_mask(rng, shape, rate, dtype, like=None):
+    """Array of 0 and 1/(1 - rate) with P(0) = rate; it lies in memory as `like` does, since products of two orders are slow."""
+    keep = keep_mask(rng, shape, rate)
+    if like is not None and layout.is_turned(like) and keep.shape == like.shape:
+        keep = np.asfortranarray(keep)
+    return np.multiply(keep, np.asarray(1 / (1 - rate), dtype), dtype=dtype)
 
 
 def normal(rng, shape, mean=0.0, stddev=1.0, dtype="float32"):

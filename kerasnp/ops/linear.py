@@ -23,7 +23,8 @@ class Dense(Operator):
         x, w, y = self.saved
         for_x, for_w, for_b = (*self.wanted, False)[:3]
         dz = dy if self.activation is None else self.activation.backward(y, dy)
-        dx = K.matmul(dz, w.T) if for_x else None
+        # dx lies in memory as x does: behind a flattened convolution with the batch innermost.
+        dx = None if not for_x else K.matmul(w, dz.T).T if K.layout.is_turned(x) else K.matmul(dz, w.T)
         db = K.sum_rows(dz, out=self.out(2)) if for_b else None
         if not for_w:
             return dx, None, db

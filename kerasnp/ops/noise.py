@@ -15,7 +15,7 @@ class Dropout(Operator):
 
     def forward(self, x):
         if self.rate < 1:
-            m = K.random.dropout_mask(generator_from(self.seed), self.shape, self.rate, x.dtype)
+            m = K.random.dropout_mask(generator_from(self.seed), self.shape, self.rate, x.dtype, x)
         else:
             m = K.zeros(self.shape, x.dtype)
         self.save(m)
