@@ -41,7 +41,7 @@ def attention(q, k, v, scale=1.0, bias=None, mask=None, cap=None, keep=None, rat
         np.matmul(w if keep is None else w * keep[i:j].view(np.int8), v[i:j], out=o[i:j])
         o[i:j] *= r[i:j] * rate
 
-    threads.parallel(piece, len(p), _grain(n, groups, p))
+    threads.parallel(piece, len(p), _grain(n, groups, p), p.shape)
     shape = (n, heads, t)
     return _heads_last(o, shape), p.reshape(*shape, s), r.reshape(*shape, 1)
 
@@ -100,7 +100,7 @@ def attention_grad(
         if wants[1]:
             np.matmul(ds.swapaxes(1, 2), q[i:j], out=dk[i:j])
 
-    threads.parallel(piece, len(p), _grain(n, groups, p))
+    threads.parallel(piece, len(p), _grain(n, groups, p), p.shape)
     if wants[0]:
         dq *= scale
         dq = _heads_last(dq, (n, heads, t))

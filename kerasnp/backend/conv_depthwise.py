@@ -38,7 +38,7 @@ def grad_kernel(x, dz, kernel_shape, strides, padding, dilation, positions, inne
                 np.multiply(_shifted(xp[images], i, j, rows, strides, dilation, positions), share, out=product)
                 sums[start // grain, i, j] += ones @ columns
 
-    threads.parallel(piece, len(parts), grain)
+    threads.parallel(piece, len(parts), grain, (dz.shape, kernel_shape))
     dw = sums.sum(axis=0)
     return (dw.reshape(kh, kw, f, -1).sum(axis=3) if innermost else dw).reshape(kernel_shape)
 
@@ -80,7 +80,7 @@ def _sum(x, cells, bias, activation, strides, dilation, positions):
             if activation is not None:
                 activation.forward(out)
 
-    threads.parallel(piece, len(parts), 1)
+    threads.parallel(piece, len(parts), 1, (y.shape, cells.shape))
     return y
 
 

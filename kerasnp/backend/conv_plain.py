@@ -29,7 +29,7 @@ def conv(x, kernel, bias, activation, strides, padding, dilation, groups, positi
             if activation is not None:
                 activation.forward(out)
 
-    threads.parallel(piece, len(form.parts), 1)
+    threads.parallel(piece, len(form.parts), 1, (x.shape, kernel.shape))
     return y
 
 
@@ -44,7 +44,7 @@ def grad_kernel(x, dz, kernel_shape, strides, padding, dilation, groups):
         for part in form.parts[start:stop]:
             sums[start // grain] += np.matmul(form.columns(windows[part]).swapaxes(1, 2), form.by_group(dz[part]))
 
-    threads.parallel(piece, len(form.parts), grain)
+    threads.parallel(piece, len(form.parts), grain, (x.shape, kernel_shape))
     return sums.sum(axis=0).swapaxes(0, 1).reshape(kernel_shape)
 
 
@@ -63,7 +63,7 @@ def grad_input(dz, kernel, x_shape, strides, padding, dilation, groups):
             windows[at] += shares[(slice(None),) + at[1:]]  # windows of the same cell do not overlap
 
     if dz.size:
-        threads.parallel(piece, len(dz), max(1, COLUMNS // form.columns_per_image))
+        threads.parallel(piece, len(dz), max(1, COLUMNS // form.columns_per_image), kernel.shape)
     return dxp[form.inside]
 
 

@@ -82,7 +82,7 @@ def warp(images, places, order=1, fill_mode="constant", fill_value=0.0):
                 total = part if total is None else np.add(total, part, out=total)
             y[i] = total
 
-    threads.parallel(some, count, 1)
+    threads.parallel(some, count, 1, y.shape)
     return y
 
 
@@ -100,5 +100,5 @@ def warp_grad(dy, places, shape, order=1, fill_mode="constant"):
                 rows.append(part if valid is None else np.where(valid[:, None], part, dy.dtype.type(0)))
             dx[i] = add_rows(np.concatenate(every), np.concatenate(rows), dx.shape[1])
 
-    threads.parallel(some, count, 1)
+    threads.parallel(some, count, 1, dx.shape)
     return dx.reshape(shape)

@@ -91,17 +91,16 @@ class _Trial:
     def __init__(self):
         self.gain = 0.0  # the mean of log(seconds inline / seconds shared)
         self.regions = self.comparisons = 0
-        self.trying, self.usual = False, None  # the other way; the seconds of the usual one, to compare with
+        self.usual = None  # seconds of the way in use, while the other is tried
 
     def shares(self):
         """Whether to share the region that comes now."""
         self.regions += 1
-        self.trying = self.usual is not None
-        return (self.gain >= 0) is not self.trying
+        return (self.gain >= 0) is (self.usual is None)
 
     def took(self, seconds):
         """How long it took."""
-        if self.trying:
+        if self.usual is not None:
             gain = math.log(max(seconds, 1e-9) / max(self.usual, 1e-9))
             self.comparisons += 1
             self.gain += ((gain if self.gain >= 0 else -gain) - self.gain) / min(self.comparisons, self.RECENT)

@@ -82,7 +82,8 @@ class DirectCalls:
             for i in range(start, stop):
                 outputs[i] = _run(operators[i], inputs[i])
 
-        K.threads.parallel(piece, len(inputs), -(-len(inputs) // K.threads.get_num_threads()))
+        kind = inputs[0].shape, len(operators[0])
+        K.threads.parallel(piece, len(inputs), -(-len(inputs) // K.threads.get_num_threads()), kind)
         return outputs
 
     def rows_at_once(self, model, x):

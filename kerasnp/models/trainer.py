@@ -386,7 +386,7 @@ class Trainer(Steps):
 
         By the sizes alone, so that the outputs are the same, bit by bit, every time.
         """
-        if not data.in_memory or type(data.x) is not K.ndarray or not data.size:
+        if not data.in_memory or type(data.x) is not K.ndarray or data.size <= data.batch_size:
             return 0
         sample = data.x[: data.batch_size]
         if not self.built:
