@@ -119,17 +119,20 @@ def chart(report, path):
         raise SystemExit("bench --chart needs matplotlib: pip install 'kerasnp[viz]'.") from None
     workloads = report["workloads"]
     names = list(next(iter(workloads.values())))
-    figure = Figure(figsize=(8, 3.6))
+    crowded = len(names) > 3
+    figure = Figure(figsize=(max(8, 0.3 * len(names) * len(workloads)), 4 if crowded else 3.6))
     axes = figure.subplots()
     width = 0.8 / len(names)
     for i, name in enumerate(names):
         heights = [results[name]["epoch"] / _best_peer(results) for results in workloads.values()]
         bars = axes.bar([k + (i - (len(names) - 1) / 2) * width for k in range(len(workloads))], heights, width, label=name)
-        axes.bar_label(bars, [f"{results[name]['epoch']:.2g} s" for results in workloads.values()], fontsize=7, padding=1)
+        texts = [f"{results[name]['epoch']:.2g} s" for results in workloads.values()]
+        axes.bar_label(bars, texts, fontsize=7, padding=2, rotation=90 if crowded else 0)
     axes.axhline(1, color="gray", linewidth=0.8)
     axes.set_xticks(range(len(workloads)), list(workloads))
     axes.set_ylabel("time / best peer")
     axes.set_title(f"Seconds per training epoch ({report['machine']['cores']} cores; lower is better)", fontsize=10)
+    axes.margins(y=0.12)
     axes.legend(fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
