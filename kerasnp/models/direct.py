@@ -91,7 +91,7 @@ class DirectCalls:
         depend on others."""
         if self._operators(model, x) is None:
             return 0
-        shape, widest = x.shape, x[0].size
+        shape, widest = x.shape, max(1, x[0].size)
         for layer, _ in paired(model.layers, fuse=False):
             shape = layer.compute_output_shape(shape)
             widest = max(widest, math.prod(shape[1:]))
