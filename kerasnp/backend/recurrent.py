@@ -44,8 +44,7 @@ def recurrent(
     def shard(i, j):
         cut = [None if d is None else d[:, i:j] for d in (drop_x, drop_h)]
         run = Run(cell, x[i:j], [s[i:j] for s in states], None if mask is None else mask[i:j], backwards, *cut, keep)
-        with np.errstate(over="ignore"):  # of exp, where a gate is shut
-            cell.forward(run)
+        cell.forward(run)
         for out, history in zip(last, run.states):
             out[i:j] = history[t].T
         seen = y[i:j].transpose(1, 2, 0) if sequences else y[i:j].T[None]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerasnp.backend import arena
-from kerasnp.backend.activation import Sigmoid, Tanh
+from kerasnp.backend.activation import Sigmoid, Tanh, logistic
 
 
 class Linear:
@@ -95,9 +95,7 @@ class Cell:
         """The gate activation, in place on the gates of `z`."""
         z = z[: self.gates * self.units]
         if self.turned:
-            np.exp(z, out=z)  # may be infinite, and the gate 0: see `recurrent`
-            z += 1
-            np.divide(1, z, out=z)
+            logistic(z)
         else:
             self.gate.forward(z)
 

@@ -156,6 +156,8 @@ class Layer(Calls, Weights, Stored, Registered, abstract=True):
     def operators(self, input_shape, training=True):
         """The operators that `call` runs on inputs of `input_shape`, for steps without calls (models/direct.py).
 
+        Outside of training, what becomes of a row must not depend on the other rows, for which the batch may be larger.
+
         Returns: pairs of an operator and the variables it reads beside what the one before it made; None, the default,
             where only `call` itself can tell.
         """

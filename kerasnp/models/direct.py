@@ -88,8 +88,8 @@ class DirectCalls:
 
     def rows_at_once(self, model, x):
         """How many rows like those of `x` are quickest asked together, at least as many as there are; 0 where a row might
-        depend on others."""
-        if self._operators(model, x) is None:
+        depend on others, or the model is made for batches of one size."""
+        if self._operators(model, x) is None or model.input_shape[0] is not None:
             return 0
         shape, widest = x.shape, max(1, x[0].size)
         for layer, _ in paired(model.layers, fuse=False):

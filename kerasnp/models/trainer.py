@@ -325,7 +325,8 @@ class Trainer(Steps):
 
         Args:
             x: an array, in memory or in a file, or an iterable of batches.
-            batch_size: samples per call, 32 by default; with `steps`, what makes those steps a pass.
+            batch_size: samples per batch, 32 by default; with `steps`, what makes those steps a pass. Several batches of an
+                array may be asked at once, where a sample does not depend on others and nobody watches the batches.
             steps: how many batches to take.
             out: where to write the outputs: an array, a memmap or an HDF5 dataset with a row for each sample. With x in a
                 file too, memory does not grow with the number of samples.

@@ -418,6 +418,10 @@ def test_batches_are_made_at_once_as_far_as_memory_and_meaning_allow(monkeypatch
     wide = kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(1 << 15), kerasnp.layers.Dense(2)])
     assert wide._direct_calls.rows_at_once(wide, X[:, :4]) == (1 << 22) // (1 << 15)
     assert wide._direct_calls.rows_at_once(wide, np.zeros((700, 4), "float32")) == 700, "as many as were asked for"
+    one_size = kerasnp.Sequential([kerasnp.Input(batch_shape=(7, 12)), kerasnp.layers.BatchNormalization(axis=0)])
+    one_size.layers[0].gamma.assign(np.arange(7))
+    expected = np.concatenate([one_by_one(one_size, X[i : i + 7]) for i in range(0, 70, 7)])
+    np.testing.assert_array_equal(one_size.predict(X, batch_size=7, verbose=0), expected)
     over_rows = kerasnp.Sequential([kerasnp.Input((12,)), kerasnp.layers.Softmax(axis=0)])
     y = over_rows.predict(X, batch_size=7, verbose=0)
     np.testing.assert_allclose(y[:7].sum(axis=0), np.ones(12), rtol=1e-5)

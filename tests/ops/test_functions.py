@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kerasnp import Tape, Variable, gradcheck, ops
+from kerasnp.ops import linear, noise
 
 rng = np.random.default_rng(0)
 X, Y = rng.standard_normal((2, 3, 4))
@@ -383,3 +384,22 @@ def test_small_integers_take_from_a_long_axis():
         y = ops.sum(ops.take(table, np.array([0, 255], "uint8"), axis=0))
     gradient = tape.gradient(y, table)
     assert gradient.sum() == 4 and (gradient[[0, 255]] == 1).all()
+
+
+def test_dense_and_dropout_leave_an_input_as_it_lies_in_memory():
+    """Behind a flattened convolution the batch is innermost; the numbers are those of any other order."""
+    rng = np.random.default_rng(0)
+    plain, w, dy = (rng.normal(size=shape).astype("float32") for shape in ((6, 40), (40, 3), (6, 3)))
+    found = []
+    for x in (plain, np.asfortranarray(plain)):
+        dense, dropout = linear.Dense(), noise.Dropout(0.5, plain.shape, 3)
+        for operator, variables in ((dropout, ()), (dense, (None,))):
+            operator.recorded, operator.inputs, operator.wanted = True, (None, *variables), (True, *[True for _ in variables])
+        dropped = dropout.forward(x)
+        y = dense.forward(dropped, w)
+        dx, dw, _ = dense.backward(dy)
+        assert dropped.flags.f_contiguous == dx.flags.f_contiguous == x.flags.f_contiguous
+        found.append((dropped, y, dx, dw, dropout.backward(dx)))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
