@@ -15,7 +15,7 @@ from numpy import (  # noqa: F401
     broadcast_to, cbrt, ceil, clip, complex64, concatenate, conj, copysign, copyto, cos, cosh, count_nonzero, cumprod,
     cumsum, deg2rad,
     diag, digitize, divide, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip, float32,
-    float64, floor, floor_divide, fmax, fmin, fmod, full, full_like, gcd, geomspace, greater, greater_equal, histogram, hypot,
+    float64, floor, floor_divide, fmax, fmin, fmod, frombuffer, full, full_like, gcd, geomspace, greater, greater_equal, histogram, hypot,
     iinfo, imag, inf, int8, int32, int64, interp, invert, isclose, isfinite, isin, isinf, isnan, lcm, left_shift, less,
     less_equal, lexsort, linspace, log, log10, log1p, log2, logaddexp, logaddexp2, logical_and, logical_not,
     logical_or, logical_xor, max, maximum, mean, min, minimum, mod, moveaxis, multiply, nan, nan_to_num, ndarray, negative,
@@ -25,7 +25,7 @@ from numpy import (  # noqa: F401
     transpose, tril, triu, trunc, uint32, uint64, unique, unravel_index, var, where, zeros, zeros_like,
 )  # fmt: skip
 
-from kerasnp.backend import arena, linalg, random, reference, threads
+from kerasnp.backend import arena, group, linalg, random, reference, threads
 from kerasnp.backend.activation import (  # noqa: F401
     constant_range, erf, fused, log_softmax, log_softmax_grad, relu, relu_grad, sigmoid, sigmoid_cross_entropy, softmax,
     softmax_cross_entropy, softmax_cross_entropy_grad, softmax_grad, softmax_mean_cross_entropy,
@@ -163,4 +163,4 @@ def is_float(dtype):
     return np.dtype(storage_dtype(dtype) if isinstance(dtype, str) else dtype).kind == "f"
 
 
-__all__ = ["arena", "linalg", "random", "reference", "threads"]
+__all__ = ["arena", "group", "linalg", "random", "reference", "threads"]

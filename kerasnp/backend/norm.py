@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from kerasnp.backend import arena, layout, threads
+from kerasnp.backend import arena, group, layout, threads
 from kerasnp.backend.linear import constant, sum_rows
 
 LARGE = 1 << 16
@@ -59,8 +59,13 @@ def batch_norm(x, mean, variance, gamma, beta, epsilon):
 
 
 def batch_norm_train(x, gamma, beta, axes, epsilon):
-    """Normalize by the batch's own statistics: y, and the mean and variance over `axes`, kept as size-1 axes."""
+    """Normalize by the batch's own statistics: y, and the mean and variance over `axes`, kept as size-1 axes.
+
+    A batch that is divided among processes has those of all its parts.
+    """
     mean, variance = moments(x, axes)
+    if group.member() is not None:
+        mean, variance = group.member().moments(mean, variance, _count(x, axes))
     return batch_norm(x, mean, variance, gamma, beta, epsilon), mean, variance
 
 
@@ -79,16 +84,16 @@ def batch_norm_grad(dy, x, mean, variance, gamma, axes, epsilon, dmean=None, dva
         dy = rows.match(dy)
         dbeta, dgamma = rows.gradient_sums(dy, mean, variance)
     dgamma = dgamma * s
+    sums = dgamma, dbeta, *(np.zeros_like(mean) if d is None else d for d in (dmean, dvariance))
+    if group.member() is not None:
+        *sums, n = group.member().total(*sums, np.full(1, n))
     if not wants_dx:
         return None, dgamma, dbeta
     # dx = dy * a + x * b + c
+    scaled, shifted, dmean, dvariance = sums
     a = s if gamma is None else s * gamma
-    b = -a * s * dgamma / n
-    c = -a * dbeta / n
-    if dmean is not None:
-        c = c + dmean / n
-    if dvariance is not None:
-        b = b + 2 * dvariance / n
+    b = (2 * dvariance - a * s * scaled) / n
+    c = (dmean - a * shifted) / n
     c = c - b * mean
     if rows is None:
         dx = dy * a

@@ -4,6 +4,7 @@ NumPy's ufuncs, copies and matrix products release the interpreter lock, so piec
 cores.
 """
 
+import contextlib
 import ctypes
 import glob
 import math
@@ -14,7 +15,7 @@ import time
 
 import numpy as np
 
-__all__ = ["get_num_threads", "is_quiet", "parallel", "quiet_blas", "set_num_threads"]
+__all__ = ["at_most", "get_num_threads", "is_quiet", "parallel", "quiet_blas", "set_num_threads"]
 
 
 def parallel(fn, n, grain, kind=None):
@@ -62,6 +63,17 @@ def set_num_threads(n):
     _num_threads = int(n)
     _trials.clear()
     _blas.limit(_num_threads)
+
+
+@contextlib.contextmanager
+def at_most(n):
+    """Within it, no more than `n` threads share the work."""
+    global _num_threads
+    outer, _num_threads = _num_threads, min(n, _num_threads)
+    try:
+        yield
+    finally:
+        _num_threads = outer
 
 
 def quiet_blas():

@@ -182,7 +182,7 @@ class BatchNormalization(_ScaleAndCenter):
         if mean is not self.moving_mean:
             self._move(self.moving_mean, mean)
             if self.sample_variance and len(x.shape) == 4:
-                n = x.size // variance.size
+                n = K.group.count(x.size // variance.size)
                 variance = ops.stop_gradient(variance) * (n / max(n - 1, 1))
             self._move(self.moving_variance, variance)
         return ops.cast(y, self.compute_dtype) if x is not inputs else y
@@ -227,6 +227,11 @@ class BatchNormalization(_ScaleAndCenter):
 
     def _masked_moments(self, x, mask):
         """The mean and variance of the unmasked positions; the mask lacks the last axes of x."""
+        if K.group.member() is not None:
+            raise ValueError(
+                f"{self._who}: a batch with a mask cannot be divided among processes; train without: "
+                "kerasnp.distribution.set_distribution(None)."
+            )
         kept = ops.cast(mask, x.dtype)
         kept = ops.reshape(kept, (*kept.shape, *(1,) * (len(x.shape) - len(kept.shape))))
         kept = ops.broadcast_to(kept, x.shape)

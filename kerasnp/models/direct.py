@@ -156,8 +156,8 @@ class Direct:
         expected = type(x) is K.ndarray is type(y) and x.shape[1:] == self.shape and x.dtype == self._storage and len(x) > 0
         return expected and current() is None and get_mask(x) is None
 
-    def step(self, x, y):
-        """The loss, the predictions, and the gradients of the weights, for a batch.
+    def step(self, x, y, share=1.0):
+        """The loss, the predictions, and `share` times the gradients of the weights, for a batch.
 
         None where a layer has changed so that only a tape can tell.
         """
@@ -167,9 +167,9 @@ class Direct:
         if self._plan is None:
             return None
         if K.threads.is_quiet():  # as in fit
-            return self._plan.run(x, y)
+            return self._plan.run(x, y, share)
         with K.threads.quiet_blas():
-            return self._plan.run(x, y)
+            return self._plan.run(x, y, share)
 
     def __getstate__(self):
         return {**self.__dict__, "_plan": None, "_planned_for": None}
@@ -215,8 +215,8 @@ class _Plan:
         self.size = len(direct.weights)
         return self
 
-    def run(self, x, y):
-        loss, y_pred, dy = self._end(_run(self.stages, x), y)
+    def run(self, x, y, share):
+        loss, y_pred, dy = self._end(_run(self.stages, x), y, share)
         gradients = [None] * self.size
         for (operator, variables), places in zip(reversed(self.stages), reversed(self.places)):
             if True not in operator.wanted:
@@ -233,19 +233,19 @@ class _Plan:
                 dy = found
         return loss, y_pred, gradients
 
-    def _end(self, x, y):
-        """The loss, the predictions, and the gradient of `x`."""
+    def _end(self, x, y, share):
+        """The loss, the predictions, and `share` times the gradient of `x`."""
         closing, last = self.closing, self.last
         if closing is not None:
             loss, y_pred = closing.forward(x, y)
-            return loss, y_pred, closing.backward(loss.dtype.type(1))[0]
+            return loss, y_pred, closing.backward(loss.dtype.type(share))[0]
         with Tape() as tape:
             x = y_pred = Variable(x)
             if last is not None:
                 last.release()
                 y_pred = last(x)
             loss = self.loss(y, y_pred)
-        return loss.value, y_pred.value, tape.gradient(loss, x)
+        return loss.value, y_pred.value, tape.gradient(loss, x, loss.value.dtype.type(share))
 
 
 def _is_plain(layer, dtype):

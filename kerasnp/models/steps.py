@@ -34,6 +34,7 @@ class Steps:
         self._parts = None
         self._direct_calls = DirectCalls()
         self._run = None  # the run of fit at hand
+        self._division = None  # of its steps among processes
         self._checkup = None  # looks over the run's shoulder for mistakes, see kerasnp/warnings.py
         self._loss_guard = None  # TerminateOnNaN looks at the loss before a step changes anything
         # Layers inside make their weights at the first call, so the model counts as built only then.
@@ -351,26 +352,13 @@ class Steps:
 
     def _train_on(self, x, y, sample_weight):
         """Forward, backward, update; the logs are not computed, since nobody may want to see them."""
-        weights, _, _, direct = self._training_parts()
-        done = gradients = None
-        if direct is not None and sample_weight is None and direct.takes(x, y):
-            done = direct.step(x, y)
-        if done is not None:
-            loss_value, y_pred, gradients = done
-        else:
-            with Tape() as tape:
-                y_pred = self(x, training=True)
-                loss = self._loss_of(x, y, y_pred, sample_weight, True)
-                target = self.optimizer.scale_loss(loss)
-            loss_value = getattr(loss, "value", loss)
+        step = self._gradients if self._division is None else self._division.step
+        loss_value, y_pred, gradients = step(x, y, sample_weight)
         if self._loss_guard is not None and self._loss_guard(self._run.step - 1, float(loss_value), x, y):
             self._loss_tracker.update_state(loss_value, sample_weight=rows(x))
             return
+        weights, *_ = self._training_parts()
         if weights:
-            if gradients is None:
-                # They may go straight into the optimizer's block: nobody else sees this tape.
-                tape.lend_buffers = True
-                gradients = tape.gradient(target, weights)
             if self._checkup is not None:
                 self._checkup.step(y, getattr(y_pred, "value", y_pred), loss_value, weights, gradients)
             self.optimizer.apply(gradients, weights)
@@ -383,6 +371,23 @@ class Steps:
         size = rows(x)
         self._loss_tracker.add(loss_value * size, size)
         self._metrics_after(x, y, y_pred, sample_weight)
+
+    def _gradients(self, x, y, sample_weight, share=1.0):
+        """The loss, the predictions, and `share` times the gradients of the trainable weights, for a batch."""
+        weights, _, _, direct = self._training_parts()
+        if direct is not None and sample_weight is None and direct.takes(x, y):
+            done = direct.step(x, y, share)
+            if done is not None:
+                return done
+        with Tape() as tape:
+            y_pred = self(x, training=True)
+            loss = self._loss_of(x, y, y_pred, sample_weight, True)
+            target = self.optimizer.scale_loss(loss)
+        # They may go straight into the optimizer's block: nobody else sees this tape.
+        tape.lend_buffers = True
+        seed = None if share == 1 else K.asarray(share, target.value.dtype)
+        gradients = tape.gradient(target, weights, seed) if weights else []
+        return getattr(loss, "value", loss), y_pred, gradients
 
     def _test_on(self, x, y, sample_weight):
         y_pred = self(x, training=False)

@@ -9,6 +9,7 @@ from kerasnp import backend as K
 from kerasnp import callbacks as callbacks_module
 from kerasnp.models.arrays import as_input, rows
 from kerasnp.models.data import make_data, pack_x_y_sample_weight, split_validation, unpack_x_y_sample_weight
+from kerasnp.models.division import Division
 from kerasnp.models.outputs import Outputs
 from kerasnp.models.resuming import Run, restore_training_state, training_state
 from kerasnp.models.steps import Steps, numbers
@@ -95,7 +96,7 @@ class Trainer(Steps):
         if validation_data is not None:
             validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
         with contextlib.closing(Run(data, steps_per_epoch, initial_epoch)) as run:
-            outer = self._run, self._checkup  # a callback may call fit again
+            outer = self._run, self._checkup, self._division  # a callback may call fit again
             first, labels, _ = run.peek()
             custom = type(self).train_step is not Trainer.train_step
             self._begin("fit", first, None if custom else labels)
@@ -115,7 +116,7 @@ class Trainer(Steps):
             )
             self.stop_training = False
             logs = None
-            self._run, self._checkup = run, checkup
+            self._run, self._checkup, self._division = run, checkup, Division.of(self)
             try:
                 hooks.on_train_begin()  # a backup may move the run to another place
                 with Interruptible() as interrupt, K.threads.quiet_blas():
@@ -146,7 +147,9 @@ class Trainer(Steps):
                 hooks.on_train_interrupt()
                 raise
             finally:
-                self._run, self._checkup = outer
+                if self._division is not None:
+                    self._division.close()
+                self._run, self._checkup, self._division = outer
             hooks.on_train_end(logs)
             return self.history
 

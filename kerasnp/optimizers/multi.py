@@ -152,6 +152,12 @@ class MultiOptimizer(Optimizer):
         self._trainable_variables, self._index = variables, {id(v): i for i, v in enumerate(variables)}
         self.built = True
 
+    def storages(self, variables):
+        """Those of each optimizer."""
+        self.build(variables)
+        chosen = [(o, [v for v in variables if self._chosen[id(v)] is o]) for o in self._inner]
+        return [storage for optimizer, own in chosen if own for storage in optimizer.storages(own)]
+
     @property
     def variables(self):
         """The iteration, and what each optimizer keeps."""

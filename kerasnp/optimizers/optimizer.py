@@ -111,6 +111,13 @@ class Optimizer(State, abstract=True):
             whole = not self.blockwise or self._keras_rule
             self._storages.append((indices, Storage([variables[i] for i in indices], slots, decays, whole)))
 
+    def storages(self, variables):
+        """The flat arrays in which these variables and their gradients lie."""
+        self.build(variables)
+        if self._storages is None:
+            self._lay_out()
+        return [storage for _, storage in self._storages]
+
     # -- one step ---------------------------------------------------------------------------------------------------
 
     def apply_gradients(self, grads_and_vars):

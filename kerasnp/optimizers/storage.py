@@ -82,6 +82,23 @@ class Storage:
             variable.grad_buffer = view
         return array, views
 
+    def move(self, array):
+        """Let the weights live in another flat array of the same length."""
+        views = K.segments(array, self.starts, self.shapes)
+        for variable, view in zip(self.variables, views):
+            view[...] = variable.value
+            variable.value = view
+        self.weights = array
+        self.views[: len(views)] = views
+        self._treatment = None
+
+    def lend(self, array):
+        """Let the gradients be written into another flat array of the same length."""
+        self.gradients, self.gradient_views = array, K.segments(array, self.starts, self.shapes)
+        for variable, view in zip(self.variables, self.gradient_views):
+            variable.grad_buffer = view
+        self._treatment = None
+
     def take(self, gradients):
         """Bring the gradients in, where they were not written here to begin with; True for each that there is.
 

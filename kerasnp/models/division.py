@@ -1,0 +1,293 @@
+"""Training steps divided among processes, each with a part of every batch: data parallelism on the cores of one machine.
+
+The other processes are forks of this one, made at the first step; they see the same weights, compute the gradient of their
+part and wait. This process adds the gradients in order, updates, and looks after everything else.
+"""
+
+import os
+import pickle
+import random
+import traceback
+import warnings
+
+from kerasnp import backend as K
+from kerasnp import distribution
+from kerasnp.backend.group import Group, Lost
+from kerasnp.layers.weights import changes
+from kerasnp.models.arrays import rows
+from kerasnp.models.steps import Steps
+from kerasnp.utils import nest
+from kerasnp.utils.masks import get_mask
+
+ROOM = 1 << 26  # bytes for the outputs of a part, at least; memory that is not written is not used
+LINE = 64  # bytes: where arrays start
+SPREAD = 0x9E3779B9  # between the seeds of two processes: 2^32 divided by the golden ratio
+REMEDY = "train it without: kerasnp.distribution.set_distribution(None)."
+
+
+class Division:
+    """The steps of one run of `fit`, divided among as many processes as the distribution has devices.
+
+    Raises: ValueError for a model of which no part of a batch tells its share of the gradient.
+    """
+
+    def __init__(self, model, size):
+        self.model, self.size = model, size
+        self._group = self._stand = None
+        self._weights, self._storages, self._states = [], [], []
+        _check(model)
+
+    @classmethod
+    def of(cls, model):
+        """The division that `kerasnp.distribution` asks for, or None."""
+        chosen = distribution.distribution()
+        return None if chosen is None or len(chosen.devices) == 1 else cls(model, len(chosen.devices))
+
+    def step(self, x, y, sample_weight):
+        """The loss, the predictions and the gradients of the trainable weights, for a batch."""
+        batch, n = (x, y, sample_weight), rows(x)
+        if n < self.size:
+            return self.model._gradients(*batch)
+        if self._group is None or self._stand != self._standing() or self._room < _nbytes(batch):
+            self.close()
+            self._open(batch)
+        try:
+            return self._divided(_parts(batch, n, self.size))
+        except Lost:
+            raise RuntimeError(self._why_lost()) from None
+
+    def _divided(self, parts):
+        (own, share), *others = parts
+        for rank, part in enumerate(others, 1):
+            _write(self._inboxes[rank], part)
+            self._group.post(rank)
+        with K.threads.at_most(self._threads), self._group.joined():
+            loss, y_pred, gradients = self.model._gradients(*own, share=share)
+        self._check_sum(y_pred)
+        losses, outputs, present = [_part_of(loss, share)], [_values(y_pred)], self._take(gradients)
+        for rank, (_, share) in enumerate(others, 1):
+            self._group.wait(rank)
+            loss, y_pred = _read(self._outboxes[rank])
+            losses.append(_part_of(loss, share))
+            outputs.append(y_pred)
+        for storage, sums in zip(self._storages, self._sums):
+            for more in sums:
+                _add(storage.gradients, more)
+        views = {id(v): g for storage in self._storages for v, g in zip(storage.variables, storage.gradient_views)}
+        y_pred = nest.map_structure(lambda *outputs: K.concatenate(outputs), *outputs)
+        return sum(losses[1:], losses[0]), y_pred, [views[id(w)] if id(w) in present else None for w in self._weights]
+
+    def close(self):
+        """End the other processes; the weights return to memory of this one alone."""
+        if self._group is None:
+            return
+        self._group.close()
+        self._group = None
+        for storage in self._storages:
+            storage.move(K.flat(storage.size, storage.real))
+        for variable, place in self._states:
+            if variable.value is place:
+                variable.value = place.copy()
+
+    # -- making the processes ---------------------------------------------------------------------------------------
+
+    def _open(self, batch):
+        model, size = self.model, self.size
+        self._weights, *_ = model._training_parts()
+        self._storages = model.optimizer.storages(self._weights)
+        apart = {id(v) for s in self._storages for v in s.variables} | {id(g.state) for g in _generators(model)}
+        states = [v for v in model.variables if id(v) not in apart]
+        self._room = _nbytes(batch)
+        inbox, outbox = self._room + (1 << 16), max(ROOM, 4 * self._room)
+        plan = [(s.size, s.real) for s in self._storages for _ in range(size)]  # the weights, and gradients of the others
+        plan += [(v.value.size, v.value.dtype) for v in states] + [(inbox, "u1"), (outbox, "u1")] * (size - 1)
+        try:
+            self._group = Group(size, sum(map(_place, *zip(*plan))))
+        except OSError as error:
+            raise ValueError(
+                f"DataParallel: the system has no room for what {size} processes share ({error}); {REMEDY}"
+            ) from None
+        arrays = iter(_carved(self._group.memory, plan))
+        self._sums = []
+        for storage in self._storages:
+            storage.move(next(arrays))
+            self._sums.append([next(arrays) for _ in range(1, size)])
+        self._states = [(v, next(arrays).reshape(v.shape)) for v in states]
+        for variable, place in self._states:
+            place[...] = variable.value
+            variable.value = place
+        self._inboxes, self._outboxes = {}, {}
+        for rank in range(1, size):
+            self._inboxes[rank], self._outboxes[rank] = next(arrays), next(arrays)
+        self._threads = max(1, K.threads.get_num_threads() // size)
+        self._stand = self._standing()
+        K.arena.clear()  # pages that two processes have in common are copied when written, one small page at a time
+        self._group.fork(self._work)
+
+    def _standing(self):
+        """What the other processes took over when they were made."""
+        variables = [*self._weights, *(v for v, _ in self._states)]
+        return changes(), [w.trainable for w in self._weights], [id(v.value) for v in variables]
+
+    def _check_sum(self, y_pred):
+        """Whether what this step turned out to do leaves the loss of a batch a mean over its samples."""
+        for layer in self.model._training_parts()[2]:
+            if layer._losses:
+                raise ValueError(f"{_who(self.model)} layer '{layer.name}' adds a loss of its own; {REMEDY}")
+        if nest.holds(y_pred, lambda a: get_mask(a) is not None):
+            raise ValueError(f"{_who(self.model)} the outputs carry a mask, by which the loss is a mean over steps; {REMEDY}")
+
+    def _take(self, gradients):
+        """Bring the gradients into the flat arrays; the identities of the variables that have one."""
+        found = {id(w): g for w, g in zip(self._weights, gradients)}
+        for storage in self._storages:
+            storage.take([found.get(id(v)) for v in storage.variables])
+        return {key for key, g in found.items() if g is not None}
+
+    def _why_lost(self):
+        for outbox in self._outboxes.values():
+            failure = _read(outbox) if outbox[:8].any() else None
+            if isinstance(failure, str):
+                return f"DataParallel: a process failed on its part of the batch:\n{failure}"
+        return "DataParallel: one of the processes has ended, perhaps for want of memory; the weights are those of the last step."
+
+    # -- in the other processes -------------------------------------------------------------------------------------
+
+    def _work(self, group):
+        rank, model = group.rank, self.model
+        warnings.simplefilter("ignore")  # the first process warns
+        _draw_other_numbers(model, rank)
+        for storage, sums in zip(self._storages, self._sums):
+            storage.lend(sums[rank - 1])
+        # What a forward pass may change, such as moving statistics, it changes here in vain.
+        states = [(v, place) for v, place in self._states if not v.__dict__.get("_made_trainable", True)]
+        for variable, place in states:
+            variable.value = place.copy()
+        with K.threads.at_most(self._threads), K.threads.quiet_blas():
+            while True:
+                group.wait(0)
+                part, share = _read(self._inboxes[rank])
+                for variable, place in states:
+                    variable.value[...] = place
+                try:
+                    with group.joined():
+                        loss, y_pred, gradients = model._gradients(*part, share=share)
+                    self._take(gradients)
+                    _write(self._outboxes[rank], (loss, _values(y_pred)))
+                except Lost:
+                    return
+                except BaseException:
+                    _write(self._outboxes[rank], traceback.format_exc())
+                    return
+                group.post(0)
+
+
+def _check(model):
+    """Whether the gradient of a batch is a mean of those of its parts."""
+    loss = model._compile_loss
+    reduction = getattr(getattr(loss, "loss", None), "reduction", "mean")
+    why = None
+    if not hasattr(os, "fork"):
+        why = "this system cannot fork processes"
+    elif type(model).compute_loss is not Steps.compute_loss:
+        why = "its compute_loss may be anything but a mean over the samples"
+    elif loss is not None and loss.metrics:
+        why = f"it has several losses: {', '.join(metric.name for metric in loss.metrics)}"
+    elif reduction not in ("sum_over_batch_size", "mean"):
+        why = f"its loss has reduction={reduction!r}, which is no mean over the samples"
+    for layer in model._flatten_layers():
+        if layer._metrics:
+            why = why or f"layer '{layer.name}' has metrics of its own"
+        if getattr(layer, "renorm", False):
+            why = why or f"layer '{layer.name}' has renorm=True"
+    if why:
+        raise ValueError(f"{_who(model)} {why}; {REMEDY}")
+
+
+def _who(model):
+    return f"DataParallel: batches of model '{model.name}' cannot be divided, since"
+
+
+def _generators(model):
+    return [generator for layer in model._flatten_layers() for generator in layer._seed_generators]
+
+
+def _parts(batch, n, size):
+    """[(part of the batch, its share of the samples)], the longer parts first."""
+    ends = [-(-n * i // size) for i in range(size + 1)]
+    return [
+        (tuple(nest.map_structure(lambda a: a if a is None else a[i:j], part) for part in batch), (j - i) / n)  # noqa: B023
+        for i, j in zip(ends, ends[1:])
+    ]
+
+
+def _nbytes(batch):
+    return sum(a.nbytes + LINE for a in nest.flatten(batch) if a is not None)
+
+
+def _part_of(loss, share):
+    return loss * loss.dtype.type(share)
+
+
+def _values(y_pred):
+    return nest.map_structure(lambda a: getattr(a, "value", a), y_pred)
+
+
+def _add(total, more):
+    def block(i, j):
+        total[i:j] += more[i:j]
+
+    K.for_blocks(total.size, block)
+
+
+def _draw_other_numbers(model, rank):
+    """Let the random numbers of this process differ from those of the others, as a function of where these stand."""
+    for generator in _generators(model):
+        seed, counter = generator.state.value.tolist()
+        generator.state.value = K.array([(seed + rank * SPREAD) % 2**32, counter], K.uint32)
+    K.random.set_global_seed(random.getrandbits(31) + rank)
+
+
+def _place(n, dtype):
+    """Bytes for an array, up to where the next may start."""
+    return -(-n * K.zeros(0, dtype).itemsize // LINE) * LINE
+
+
+def _carved(memory, plan):
+    """Arrays of such lengths and types, one after the other."""
+    start = 0
+    for n, dtype in plan:
+        end = start + _place(n, dtype)
+        yield memory[start:end].view(dtype)[:n]
+        start = end
+
+
+def _write(box, thing):
+    """Put a thing into memory that another process sees: its pickle, and its arrays one after the other.
+
+    Raises: ValueError where there is too little of it.
+    """
+    arrays = []
+    text = pickle.dumps(thing, 5, buffer_callback=arrays.append)
+    parts = [K.frombuffer(part, "u1") for part in (text, *[a.raw() for a in arrays])]
+    head = box[: 8 * (1 + len(parts))].view("i8")
+    start = -(-head.nbytes // LINE) * LINE
+    if start + sum(-(-part.size // LINE) * LINE for part in parts) > box.size:
+        raise ValueError(
+            f"DataParallel: {sum(part.size for part in parts)} bytes do not fit into the {box.size} that two processes share"
+        )
+    head[:] = [len(parts), *[part.size for part in parts]]
+    for part in parts:
+        box[start : start + part.size] = part
+        start += -(-part.size // LINE) * LINE
+
+
+def _read(box):
+    """What was written there; its arrays stay there."""
+    count = int(box[:8].view("i8")[0])
+    start = -(-8 * (1 + count) // LINE) * LINE
+    parts = []
+    for size in box[8 : 8 * (1 + count)].view("i8").tolist():
+        parts.append(box[start : start + size])
+        start += -(-size // LINE) * LINE
+    return pickle.loads(parts[0], buffers=parts[1:])
