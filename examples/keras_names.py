@@ -30,7 +30,8 @@ NOTED = HERE.parent / "tests" / "golden" / "keras_names.json"
 # Why a name is absent: patterns of full names, the first that fits counts.
 REASONS = {
     r"applications\..*": "ready-made networks with downloaded weights",
-    r"(distribution\..*|.*\bRematScope|remat|device)": "one process, one CPU",
+    r"distribution\..*": "one machine: batches are divided, never models",
+    r"device": "one CPU",
     r"(quantizers\..*|Quantizer|dtype_policies\.(AWQ|GPTQ|Int4|Quantized).*)": "no quantized arithmetic",
     r"layers\.(FlaxLayer|JaxLayer|TFSMLayer|TorchModuleWrapper)": "wraps another framework",
     r"(export\..*|callbacks\.OrbaxCheckpoint)": "formats of other frameworks",

@@ -22,6 +22,8 @@ LEVELS = [
     {"ops"},
     {"dtype_policies"},
     {"activations", "initializers", "regularizers", "constraints"},
+    # Says among which processes batches are divided.
+    {"distribution"},
     {"layers", "losses", "metrics", "optimizers"},
     {"mixed_precision", "warnings"},
     # Batches; what reads images resizes them with ops.

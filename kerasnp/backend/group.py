@@ -53,7 +53,8 @@ class Group:
 
     def fork(self, work):
         """Let `work(group)` run in each of the others, which end with it."""
-        sys.stdout.flush(), sys.stderr.flush()  # what waits there would be written by each
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()  # what waits there would be written by each
         for rank in range(1, self.size):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads, none of which is used there

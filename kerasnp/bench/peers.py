@@ -10,6 +10,7 @@ from kerasnp.bench.workloads import PREDICT_BATCH, PREDICTED, SIZES, images, mod
 NEEDS = {
     "kerasnp": (),
     "one-thread": (),  # kerasnp itself, to see what the threads are worth
+    "data-parallel": (),  # and with each batch divided among processes
     "torch": ("torch",),
     "keras-jax": ("keras", "jax"),
     "keras-tensorflow": ("keras", "tensorflow"),
@@ -30,11 +31,13 @@ def open_peer(peer):
     """The implementation called `peer`, imported now."""
     if peer == "torch":
         return Torch()
-    if peer in ("kerasnp", "one-thread"):
+    if not NEEDS[peer]:
         import kerasnp
 
         if peer == "one-thread":
             kerasnp.config.set_num_threads(1)
+        elif peer == "data-parallel":
+            kerasnp.distribution.set_distribution(kerasnp.distribution.DataParallel())
         return Sequentials(kerasnp)
     os.environ["KERAS_BACKEND"] = peer.partition("-")[2]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -198,11 +201,12 @@ def first_prediction(peer, path):
 
 
 def _peak_memory():
-    """The largest resident size of this process so far in MB, or None where the system does not tell."""
+    """The largest resident size so far in MB, that of the largest child added, or None where the system does not tell."""
     try:
         import resource
     except ImportError:
         return None
     import sys
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(peaks) / (2**20 if sys.platform == "darwin" else 2**10)

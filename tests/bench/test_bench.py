@@ -49,6 +49,14 @@ def test_one_thread_means_one_thread(monkeypatch):
         kerasnp.config.set_num_threads(before)
 
 
+def test_data_parallel_means_as_many_processes_as_cores():
+    try:
+        command.peers.open_peer("data-parallel")
+        assert len(kerasnp.distribution.distribution().devices) == kerasnp.config.get_num_threads()
+    finally:
+        kerasnp.distribution.set_distribution(None)
+
+
 def test_implementations_take_turns_and_medians_count():
     order, values = [], {"a": [3.0, 1.0, 2.0], "b": [5.0, 9.0, 7.0]}
 
