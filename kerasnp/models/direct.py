@@ -58,7 +58,8 @@ class DirectCalls:
     """What a stack makes of arrays, outside of training."""
 
     SHAPES = 8  # whose operators are remembered
-    ROWS, ELEMENTS = 512, 1 << 22  # most rows that are made at once, and elements of an output of a layer
+    ROWS, ELEMENTS = 512, 1 << 22  # rows that are made at once, and elements that a layer may read or make then
+    SMALL = 1 << 18  # elements, a megabyte, up to which what layers make stays in the cache: so many rows are made at once
 
     def __init__(self):
         self._found, self._stand = {}, None
@@ -89,13 +90,16 @@ class DirectCalls:
     def rows_at_once(self, model, x):
         """How many rows like those of `x` are quickest asked together, at least as many as there are; 0 where a row might
         depend on others, or the model is made for batches of one size."""
-        if self._operators(model, x) is None or model.input_shape[0] is not None:
+        operators = self._operators(model, x)
+        if operators is None or model.input_shape[0] is not None:
             return 0
-        shape, widest = x.shape, max(1, x[0].size)
+        shape, widest = x.shape, 1
         for layer, _ in paired(model.layers, fuse=False):
             shape = layer.compute_output_shape(shape)
             widest = max(widest, math.prod(shape[1:]))
-        return max(len(x), min(self.ROWS, self.ELEMENTS // widest))
+        few = any(operator.short_calls for operator, _ in operators)  # which make more on their way than they return
+        rows = self.ROWS if few else max(self.ROWS, self.SMALL // widest)
+        return max(len(x), min(rows, self.ELEMENTS // max(widest, x[0].size, 1)))
 
     def _ready(self, model, x, training=None, mask=None):
         if type(x) is not K.ndarray or training or mask is not None or in_training() or current() is not None:

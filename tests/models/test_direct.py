@@ -389,6 +389,7 @@ def two_threads():
 @pytest.mark.parametrize("name", CALLED)
 def test_predict_makes_several_batches_at_a_time(name, two_threads, monkeypatch):
     monkeypatch.setattr(DirectCalls, "ROWS", 43)  # four batches of ten
+    monkeypatch.setattr(DirectCalls, "SMALL", 1)
     model = stack(name)
     x = RNG.normal(size=(331, 12)).astype("float32")
     expected = np.concatenate([one_by_one(model, x[i : i + 40]) for i in range(0, 331, 40)])
@@ -418,6 +419,10 @@ def test_batches_are_made_at_once_as_far_as_memory_and_meaning_allow(monkeypatch
     wide = kerasnp.Sequential([kerasnp.Input((4,)), kerasnp.layers.Dense(1 << 15), kerasnp.layers.Dense(2)])
     assert wide._direct_calls.rows_at_once(wide, X[:, :4]) == (1 << 22) // (1 << 15)
     assert wide._direct_calls.rows_at_once(wide, np.zeros((700, 4), "float32")) == 700, "as many as were asked for"
+    narrow = kerasnp.Sequential([kerasnp.Input((4,)), layers.Dense(16)])
+    assert narrow._direct_calls.rows_at_once(narrow, X[:, :4]) == (1 << 18) // 16, "whose outputs a cache holds"
+    long = kerasnp.Sequential([kerasnp.Input((9, 4)), layers.LSTM(16)])
+    assert long._direct_calls.rows_at_once(long, np.zeros((2, 9, 4), "float32")) == 512
     one_size = kerasnp.Sequential([kerasnp.Input(batch_shape=(7, 12)), kerasnp.layers.BatchNormalization(axis=0)])
     one_size.layers[0].gamma.assign(np.arange(7))
     expected = np.concatenate([one_by_one(one_size, X[i : i + 7]) for i in range(0, 70, 7)])
