@@ -13,8 +13,9 @@ __version__ = "0.1.0"
 
 # Names are resolved on first touch, so that `import kerasnp` costs little more than `import numpy`.
 _SUBMODULES = frozenset(
-    "activations autodiff backend callbacks config constraints data datasets distribution dtype_policies initializers layers "
-    "losses metrics mixed_precision models ops optimizers preprocessing random regularizers saving tree utils viz warnings".split()
+    "activations autodiff backend callbacks config constraints data datasets distribution dtype_policies initializers "
+    "layers losses metrics mixed_precision models ops optimizers preprocessing random regularizers saving tree utils viz "
+    "warnings".split()
 )
 _NAMES = {
     "Sequential": "models",

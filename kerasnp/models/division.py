@@ -149,7 +149,7 @@ class Division:
             failure = _read(outbox) if outbox[:8].any() else None
             if isinstance(failure, str):
                 return f"DataParallel: a process failed on its part of the batch:\n{failure}"
-        return "DataParallel: one of the processes has ended, perhaps for want of memory; the weights are those of the last step."
+        return "DataParallel: one of the processes has ended, perhaps for want of memory; this step has changed nothing."
 
     # -- in the other processes -------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Processes that meet."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -81,6 +82,21 @@ def test_who_waits_for_one_that_has_ended_hears_of_it():
         with pytest.raises(Lost, match="process 1 of 2 has ended"):
             for _ in range(100):
                 group.post(1)
+    finally:
+        group.close()
+
+
+def test_ctrl_c_is_for_the_first_process_alone():
+    def work(group):
+        group.wait(0)
+        group.post(0)
+
+    group = group_of(2, work)
+    try:
+        for _ in range(3):
+            os.kill(group.children[0], signal.SIGINT)
+        group.post(1)
+        group.wait(1)
     finally:
         group.close()
 

@@ -96,6 +96,38 @@ def test_training_is_that_of_one_process(case, distribution):
         np.testing.assert_allclose(history[name], values, rtol=1e-5)
 
 
+def test_variances_of_samples_count_those_of_all_parts():
+    def make():
+        model = compiled(convolutional())
+        model.layers[1].sample_variance = True  # as in files of Keras 2
+        return model
+
+    x, y = data(20, (8, 8, 2))
+    model, plain = (trained(make, distribution, x, y, batch_size=4)[0] for distribution in (TWO, ONE))
+    np.testing.assert_allclose(model.layers[1].moving_variance.numpy(), plain.layers[1].moving_variance.numpy(), rtol=1e-5)
+
+
+def test_each_process_has_its_share_of_the_threads():
+    seen = []
+
+    class Asking(layers.Layer):
+        def call(self, x, training=None):
+            if training:
+                seen.append(kerasnp.config.get_num_threads())
+            return x
+
+    model = compiled(kerasnp.Sequential([kerasnp.Input((6,)), Asking(), layers.Dense(3, "softmax")]))
+    before = kerasnp.config.get_num_threads()
+    kerasnp.config.set_num_threads(4)
+    try:
+        with TWO.scope():
+            model.fit(*data(), verbose=0)
+        assert kerasnp.config.get_num_threads() == 4
+    finally:
+        kerasnp.config.set_num_threads(before)
+    assert seen[-1] == 2
+
+
 def test_recurrent_layers_and_losses_of_logits():
     def make():
         return compiled(recurrent(), kerasnp.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -161,10 +193,10 @@ def test_several_inputs_and_batches_of_a_generator():
         a, b = kerasnp.Input((6,), name="a"), kerasnp.Input((6,), name="b")
         return compiled(kerasnp.Model({"a": a, "b": b}, layers.Dense(3, "softmax")(layers.Concatenate()([a, b]))))
 
-    x, y = data()
+    x, y = data(4000)
 
     def batches():
-        for size in (8, 32, 5):  # the second is larger than what was made room for
+        for size in (8, 4000, 5):  # the second is larger than what was made room for
             yield {"a": x[:size], "b": x[::-1][:size]}, y[:size]
 
     results = []
@@ -233,8 +265,8 @@ def test_callbacks_change_what_the_other_processes_took_over():
 
 def test_frozen_weights_and_statistics_that_a_callback_sets():
     def make():
-        model = kerasnp.Sequential([kerasnp.Input((6,)), layers.Dense(6), layers.BatchNormalization(), layers.Dense(3, "softmax")])
-        model.layers[0].trainable = model.layers[1].trainable = False
+        frozen = layers.Dense(6, trainable=False), layers.BatchNormalization(trainable=False)
+        model = kerasnp.Sequential([kerasnp.Input((6,)), *frozen, layers.Dense(3, "softmax")])
         return compiled(model)
 
     class Setting(kerasnp.callbacks.Callback):
@@ -277,7 +309,7 @@ def test_afterwards_nothing_is_left_of_the_processes():
             children.extend(self.model._division._group.children)
 
     open_files = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
-    model, _ = trained(dense, TWO, x, y, epochs=1, callbacks=[Watching()])
+    model, _ = trained(Subclassed, TWO, x, y, epochs=1, callbacks=[Watching()])
     assert len(children) == 1
     with pytest.raises(ProcessLookupError):
         os.kill(children[0], 0)
@@ -286,7 +318,8 @@ def test_afterwards_nothing_is_left_of_the_processes():
     before = model.get_weights()
     child = os.fork()
     if not child:
-        model.weights[0].assign(model.weights[0].numpy() + 1)
+        for w in model.weights:
+            w.assign(w.numpy() + 1)
         os._exit(0)
     os.waitpid(child, 0)
     for a, b in zip(model.get_weights(), before):

@@ -119,6 +119,24 @@ def test_runs_of_neighbours_with_equal_treatment():
     assert [len(p.variables) for p in storage.pieces((True,) * 5)] == [4, 1]
 
 
+def test_weights_and_gradients_move_to_other_memory_and_stay_one_piece():
+    variables = weights((3,), (2, 2))
+    optimizer = optimizers.SGD(1.0)
+    (storage,) = optimizer.storages(variables)
+    before = [v.numpy() for v in variables]
+    elsewhere, for_gradients = np.zeros(storage.size, "float32"), np.zeros(storage.size, "float32")
+    storage.move(elsewhere)
+    storage.lend(for_gradients)
+    assert all(np.shares_memory(v.value, elsewhere) for v in variables)
+    for v in variables:
+        v.grad_buffer[...] = 1
+    optimizer.apply([v.grad_buffer for v in variables], variables)
+    for v, b in zip(variables, before):
+        np.testing.assert_array_equal(v.numpy(), b - 1)
+    (piece,) = storage.pieces((True, True))
+    assert np.shares_memory(piece.w, elsewhere) and np.shares_memory(piece.g, for_gradients)
+
+
 def test_a_variable_without_elements():
     a, b = kerasnp.Variable(np.zeros((0, 3), "float32")), kerasnp.Variable(np.ones(2, "float32"))
     optimizers.Adam(0.5).apply([np.zeros((0, 3), "float32"), np.ones(2, "float32")], [a, b])
