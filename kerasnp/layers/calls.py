@@ -40,8 +40,9 @@ class Calls:
             if self.input_spec is not None:
                 check_input(self.input_spec, x, self)
             self.check_shape(shape)
-            self._checked = shape[1:]
-            self._called = self.built
+            # What a call notes is no change of the layer.
+            object.__setattr__(self, "_checked", shape[1:])
+            object.__setattr__(self, "_called", self.built)
         if not self.built:
             self._build_for(args, kwargs)
         mask = None

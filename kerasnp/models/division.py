@@ -21,6 +21,7 @@ from kerasnp.utils.masks import get_mask
 
 ROOM = 1 << 26  # bytes for the outputs of a part, at least; memory that is not written is not used
 LINE = 64  # bytes: where arrays start
+OFTEN = 5  # times in a row that the processes may be made anew before it is told
 SPREAD = 0x9E3779B9  # between the seeds of two processes: 2^32 divided by the golden ratio
 REMEDY = "train it without: kerasnp.distribution.set_distribution(None)."
 
@@ -34,6 +35,7 @@ class Division:
     def __init__(self, model, size):
         self.model, self.size = model, size
         self._group = self._stand = None
+        self._in_a_row = 0  # steps for which the processes were made anew
         self._weights, self._storages, self._states = [], [], []
         _check(model)
 
@@ -51,6 +53,15 @@ class Division:
         if self._group is None or self._stand != self._standing() or self._room < _nbytes(batch):
             self.close()
             self._open(batch)
+            self._in_a_row += 1
+            if self._in_a_row == OFTEN:
+                warnings.warn(
+                    f"DataParallel: model '{self.model.name}' changes with every step, perhaps by a layer that assigns to itself "
+                    "when it is called, so the processes are made anew for each, which takes longer than they save.",
+                    stacklevel=2,
+                )
+        else:
+            self._in_a_row = 0
         try:
             return self._divided(_parts(batch, n, self.size))
         except Lost:

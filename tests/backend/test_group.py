@@ -91,7 +91,11 @@ def test_ctrl_c_is_for_the_first_process_alone():
         group.wait(0)
         group.post(0)
 
-    group = group_of(2, work)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        group = group_of(2, work)
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         for _ in range(3):
             os.kill(group.children[0], signal.SIGINT)

@@ -497,6 +497,35 @@ def test_training_on_single_batches_stays_in_one_process():
         assert np.array_equal(a.numpy(), b.numpy())
 
 
+def test_a_model_that_changes_with_every_step_is_told_of_and_trained():
+    class Counting(layers.Layer):
+        calls = 0
+
+        def call(self, x):
+            self.calls += 1
+            return x
+
+    def make():
+        return compiled(kerasnp.Sequential([kerasnp.Input((6,)), Counting(), layers.Dense(3, "softmax")]))
+
+    x, y = data()
+    with pytest.warns(UserWarning, match="changes with every step"):
+        model, _ = trained(make, TWO, x, y, epochs=3)
+    assert_alike(model, trained(make, ONE, x, y, epochs=3)[0])
+
+
+def test_processes_are_made_once(monkeypatch):
+    """Whatever is no change: other shapes, epochs, validation."""
+    from kerasnp.backend.group import Group
+
+    forks = []
+    monkeypatch.setattr(Group, "fork", lambda self, work, fork=Group.fork: (forks.append(1), fork(self, work)))
+    for make, shape in CASES.values():
+        x, y = data(43, shape)
+        trained(make, TWO, x, y, epochs=3, validation_split=0.2)
+    assert len(forks) == len(CASES)
+
+
 def test_no_warning_of_the_fork():
     x, y = data()
     with warnings.catch_warnings():
