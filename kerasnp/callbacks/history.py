@@ -31,5 +31,4 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
-        if self.model.history is not self:
-            self.model.history = self
+        self.model.history = self

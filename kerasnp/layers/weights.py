@@ -15,10 +15,11 @@ _UNTRACKED = {"_weights", "_layers", "_nodes", "_graph", "_plans", "_gates",
               "loss"}  # fmt: skip
 
 _changes = 0
+_NOTHING = object()
 
 
 def changes():
-    """How often attributes of layers were set so far: what was found out about layers holds while this number stands."""
+    """How often attributes of layers have become others: what was found out about layers holds while this number stands."""
     return _changes
 
 
@@ -200,7 +201,8 @@ class Weights:
 
     def __setattr__(self, name, value):
         global _changes
-        _changes += 1
+        if self.__dict__.get(name, _NOTHING) is not value:
+            _changes += 1
         if isinstance(value, (Variable, Registered, SeedGenerator, list, tuple, dict)) and name not in _UNTRACKED:
             if self._called and isinstance(value, Weights) and not any(value is layer for layer in self._layers):
                 self._refuse_in_call(f"the layer {value.name!r}")

@@ -56,8 +56,8 @@ class Division:
             self._in_a_row += 1
             if self._in_a_row == OFTEN:
                 warnings.warn(
-                    f"DataParallel: model '{self.model.name}' changes with every step, perhaps by a layer that assigns to itself "
-                    "when it is called, so the processes are made anew for each, which takes longer than they save.",
+                    f"DataParallel: model '{self.model.name}' changes with every step, perhaps by a layer that assigns to "
+                    "itself when it is called, so the processes are made anew for each, which takes longer than they save.",
                     stacklevel=2,
                 )
         else:
