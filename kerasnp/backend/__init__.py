@@ -16,11 +16,11 @@ from numpy import (  # noqa: F401
     cumsum, deg2rad, diag, digitize, divide, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip,
     float32, float64, floor, floor_divide, fmax, fmin, fmod, frombuffer, full, full_like, gcd, geomspace, greater,
     greater_equal, histogram, hypot, iinfo, imag, inf, int8, int32, int64, interp, invert, isclose, isfinite, isin, isinf,
-    isnan, lcm, left_shift, less, less_equal, lexsort, linspace, log, log10, log1p, log2, logaddexp, logaddexp2, logical_and,
-    logical_not, logical_or, logical_xor, max, maximum, mean, min, minimum, mod, moveaxis, multiply, nan, nan_to_num, ndarray,
-    negative, newaxis, nextafter, nonzero, not_equal, ones, ones_like, pad, partition, pi, power, prod, rad2deg, real, reciprocal,
-    repeat, reshape, right_shift, rint, roll, round, searchsorted, shape, sign, signbit, sin, sinh, sort,
-    split, sqrt, square, squeeze, stack, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tile,
+    isnan, lcm, left_shift, less, less_equal, lexsort, linspace, log, log10, log1p, log2, logaddexp, logaddexp2,
+    logical_and, logical_not, logical_or, logical_xor, max, maximum, mean, min, minimum, mod, moveaxis, multiply, nan,
+    nan_to_num, ndarray, negative, newaxis, nextafter, nonzero, not_equal, ones, ones_like, pad, partition, pi, power, prod,
+    rad2deg, real, reciprocal, repeat, reshape, right_shift, rint, roll, round, searchsorted, shape, sign, signbit, sin,
+    sinh, sort, split, sqrt, square, squeeze, stack, subtract, sum, swapaxes, take, take_along_axis, tan, tanh, tile,
     transpose, tril, triu, trunc, uint32, uint64, unique, unravel_index, var, where, zeros, zeros_like,
 )  # fmt: skip
 
