@@ -86,7 +86,7 @@ class Division:
                 _add(storage.gradients, more)
         views = {id(v): g for storage in self._storages for v, g in zip(storage.variables, storage.gradient_views)}
         y_pred = nest.map_structure(lambda *outputs: K.concatenate(outputs), *outputs)
-        return sum(losses[1:], losses[0]), y_pred, [views[id(w)] if id(w) in present else None for w in self._weights]
+        return sum(losses[1:], losses[0]), y_pred, [views.get(id(w)) if id(w) in present else None for w in self._weights]
 
     def close(self):
         """End the other processes; the weights return to memory of this one alone."""
@@ -160,7 +160,7 @@ class Division:
             failure = _read(outbox) if outbox[:8].any() else None
             if isinstance(failure, str):
                 return f"DataParallel: a process failed on its part of the batch:\n{failure}"
-        return "DataParallel: one of the processes has ended, perhaps for want of memory; this step has changed nothing."
+        return "DataParallel: one of the processes has ended, perhaps for want of memory; nothing was learnt in this step."
 
     # -- in the other processes -------------------------------------------------------------------------------------
 

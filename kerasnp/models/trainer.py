@@ -58,7 +58,7 @@ class Trainer(Steps):
 
         Ctrl-C ends the run after the step at hand: KeyboardInterrupt tells which step that was, the weights are those after
         it, and `model.history` holds the epochs before. To go on later, add `callbacks.BackupAndRestore`. Mistakes that cost
-        a night are told as `kerasnp.warnings`.
+        a night are told as `kerasnp.warnings`. `kerasnp.distribution` divides the batches among processes.
 
         Args:
             x, y: arrays, lists, pandas frames, or HDF5 datasets and memmaps larger than memory, which are read in their

@@ -155,7 +155,7 @@ class MultiOptimizer(Optimizer):
     def storages(self, variables):
         """Those of each optimizer."""
         self.build(variables)
-        chosen = [(o, [v for v in variables if self._chosen[id(v)] is o]) for o in self._inner]
+        chosen = [(o, [v for v in variables if self._chosen.get(id(v)) is o]) for o in self._inner]
         return [storage for optimizer, own in chosen if own for storage in optimizer.storages(own)]
 
     @property

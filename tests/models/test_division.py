@@ -409,6 +409,18 @@ def test_a_mask_that_ends_in_a_recurrent_layer_is_none_of_its_business():
     assert_alike(trained(make, TWO, x, y)[0], trained(make, ONE, x, y)[0])
 
 
+def test_a_layer_that_the_optimizer_does_not_know():
+    x, y = data()
+    model = dense()
+    model.layers[0].trainable = False
+    compiled(model)
+    with TWO.scope():
+        model.fit(x, y, verbose=0)
+        model.layers[0].trainable = True  # without another compile
+        with pytest.raises(ValueError, match="Unknown variable"):
+            model.fit(x, y, verbose=0)
+
+
 def test_several_losses_are_refused():
     a = kerasnp.Input((6,))
     model = kerasnp.Model(a, [layers.Dense(1)(a), layers.Dense(1)(a)])
