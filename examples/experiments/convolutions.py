@@ -130,9 +130,6 @@ class OwnConv2D(layers.Conv2D):
 
     operator = Loops
 
-    def absorbs(self, layer):
-        return False
-
     def call(self, inputs):
         return self.activation(self.operator()(inputs, self.kernel) + self.bias)
 

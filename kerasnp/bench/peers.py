@@ -174,7 +174,7 @@ def measure(peer, workload, epochs):
     implementation.prepare(workload)
     batch = implementation.batch
     implementation.epoch(x[: 8 * batch], y[: 8 * batch])
-    found = {"epoch": min(timed(lambda: implementation.epoch(x, y)) for _ in range(epochs)), "memory": _peak_memory()}
+    found = {"epoch": min(timed(lambda: implementation.epoch(x, y)) for _ in range(epochs)), "memory": _peak_memory(peer)}
     rows, row = x[:PREDICTED], x[:1]
     implementation.predict(rows)
     found["predict"] = min(timed(lambda: implementation.predict(rows)) for _ in range(5))
@@ -200,13 +200,15 @@ def first_prediction(peer, path):
     implementation.predict(np.zeros((1, 28, 28, 1), "float32"))
 
 
-def _peak_memory():
-    """The largest resident size so far in MB, that of the largest child added, or None where the system does not tell."""
+def _peak_memory(peer):
+    """The largest resident size of the process so far in MB, where a batch is divided with that of another; or None."""
     try:
         import resource
     except ImportError:
         return None
     import sys
 
-    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(peaks) / (2**20 if sys.platform == "darwin" else 2**10)
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if peer == "data-parallel":
+        size += resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return size / (2**20 if sys.platform == "darwin" else 2**10)

@@ -24,8 +24,13 @@ def paired(layers, fuse=True):
     layers = list(layers)
     while layers:
         layer = layers.pop(0)
-        absorbing = layers and fuse and layer.absorbs(layers[0])
+        absorbing = layers and fuse and absorbs(layer, layers[0])
         yield layer, {"pool": layers.pop(0)} if absorbing else {}
+
+
+def absorbs(layer, following):
+    """Whether a layer does the work of the one after it in its own step; a `call` of the user's knows nothing of that."""
+    return _tells(layer, "absorbs") and layer.absorbs(following)
 
 
 def operators_of(calls, shape, dtype, training):
@@ -254,12 +259,19 @@ class _Plan:
 
 def _is_plain(layer, dtype):
     """Whether a call of the layer runs its `operators` and nothing else."""
-    owner = {name: next(cls for cls in type(layer).__mro__ if name in vars(cls)) for name in ("call", "operators")}
     return (
-        issubclass(owner["operators"], owner["call"])  # a subclass may have replaced call alone
-        and type(layer).__call__ is Layer.__call__
-        and "call" not in vars(layer)  # such as that of a layer made in a RematScope
+        _tells(layer, "operators")
         and layer.built
         and layer.activity_regularizer is None
         and layer.compute_dtype == layer.variable_dtype == dtype
+    )
+
+
+def _tells(layer, what):
+    """Whether what a layer's class says about its call is of that call: a subclass may have replaced `call` alone."""
+    owner = {name: next(cls for cls in type(layer).__mro__ if name in vars(cls)) for name in ("call", what)}
+    return (
+        issubclass(owner[what], owner["call"])
+        and type(layer).__call__ is Layer.__call__
+        and "call" not in vars(layer)  # such as that of a layer made in a RematScope
     )

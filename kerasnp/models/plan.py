@@ -6,6 +6,7 @@ import operator
 from kerasnp.autodiff.history import Function
 from kerasnp.autodiff.symbolic import is_keras_tensor
 from kerasnp.layers.layer import Layer
+from kerasnp.models.direct import absorbs
 from kerasnp.utils import nest
 
 
@@ -61,7 +62,7 @@ class Plan:
                 continue
             (second,) = following
             plain = all(len(n.args) == 1 and is_keras_tensor(n.args[0]) and not n.kwargs for n in (node, second))
-            if plain and isinstance(second.operation, Layer) and node.operation.absorbs(second.operation):
+            if plain and isinstance(second.operation, Layer) and absorbs(node.operation, second.operation):
                 yield id(node), second
 
     def _take(self, node, keep_training):

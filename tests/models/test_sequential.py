@@ -255,6 +255,20 @@ class TestPoolingInsideTheConvolution:
         assert m.fuse
 
 
+def test_a_call_of_the_users_does_its_own_step_alone():
+    class Doubled(layers.Conv2D):
+        def call(self, inputs):
+            return super().call(inputs) * 2
+
+    inner = [Doubled(2, 3), layers.MaxPooling2D()]
+    x = np.random.default_rng(0).standard_normal((2, 8, 8, 1)).astype("float32")
+    stack = kerasnp.Sequential([kerasnp.Input((8, 8, 1)), *inner])
+    expected = inner[1](inner[0](x))
+    np.testing.assert_array_equal(stack(x), expected)
+    a = kerasnp.Input((8, 8, 1))
+    np.testing.assert_array_equal(kerasnp.Model(a, inner[1](inner[0](a)))(x), expected)
+
+
 def test_a_stack_without_input_takes_other_lengths_later():
     model = kerasnp.Sequential([layers.Conv1D(2, 3), layers.GlobalMaxPooling1D()])
     assert model.predict(np.ones((2, 7, 4), "float32"), verbose=0).shape == (2, 2)
