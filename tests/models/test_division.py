@@ -1,6 +1,7 @@
 """kerasnp.distribution: batches of fit divided among processes, beside the same training in one."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -461,7 +462,7 @@ def test_ctrl_c_ends_the_step_and_the_processes():
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, start_new_session=True, timeout=60
     )
     assert run.returncode == 0, run.stderr
-    assert "interrupted: fit was interrupted after step 4 of epoch 1" in run.stdout
+    assert re.search(r"interrupted: fit was interrupted after step \d of epoch \d", run.stdout)
     assert "a child lives" not in run.stdout
     assert run.stdout.strip().endswith("True")
 
