@@ -55,20 +55,26 @@ class Group:
         """Let `work(group)` run in each of the others, which end with it."""
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()  # what waits there would be written by each
-        for rank in range(1, self.size):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads, none of which is used there
-                warnings.simplefilter("ignore", RuntimeWarning)
-                child = os.fork()
-            if not child:
-                self._serve(rank, work)
-            self.children.append(child)
+        # Ctrl-C waits until the others have been told to ignore it.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for rank in range(1, self.size):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads: none is used there
+                    warnings.simplefilter("ignore", RuntimeWarning)
+                    child = os.fork()
+                if not child:
+                    self._serve(rank, work, mask)
+                self.children.append(child)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._keep_own_ends()
 
-    def _serve(self, rank, work):
+    def _serve(self, rank, work, mask):
         try:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first, which ends the others
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self.rank, self.children = rank, []
             self._keep_own_ends()
             with contextlib.suppress(Lost):

@@ -36,7 +36,8 @@ class Division:
         self.model, self.size = model, size
         self._group = self._stand = None
         self._in_a_row = 0  # steps for which the processes were made anew
-        self._weights, self._storages, self._states = [], [], []
+        self._weights, self._storages = [], []
+        self._frozen, self._moving = [], []  # pairs of another variable and a place that all processes see
         _check(model)
 
     @classmethod
@@ -69,6 +70,8 @@ class Division:
 
     def _divided(self, parts):
         (own, share), *others = parts
+        for variable, place in self._moving:
+            place[...] = variable.value
         for rank, part in enumerate(others, 1):
             _write(self._inboxes[rank], part)
             self._group.post(rank)
@@ -96,7 +99,7 @@ class Division:
         self._group = None
         for storage in self._storages:
             storage.move(K.flat(storage.size, storage.real))
-        for variable, place in self._states:
+        for variable, place in self._frozen:
             if variable.value is place:
                 variable.value = place.copy()
 
@@ -107,11 +110,11 @@ class Division:
         self._weights, *_ = model._training_parts()
         self._storages = model.optimizer.storages(self._weights)
         apart = {id(v) for s in self._storages for v in s.variables} | {id(g.state) for g in _generators(model)}
-        states = [v for v in model.variables if id(v) not in apart]
+        others = [v for v in model.variables if id(v) not in apart]
         self._room = _nbytes(batch)
         inbox, outbox = self._room + (1 << 16), max(ROOM, 4 * self._room)
         plan = [(s.size, s.real) for s in self._storages for _ in range(size)]  # the weights, and gradients of the others
-        plan += [(v.value.size, v.value.dtype) for v in states] + [(inbox, "u1"), (outbox, "u1")] * (size - 1)
+        plan += [(v.value.size, v.value.dtype) for v in others] + [(inbox, "u1"), (outbox, "u1")] * (size - 1)
         try:
             self._group = Group(size, sum(map(_place, *zip(*plan))))
         except OSError as error:
@@ -123,8 +126,11 @@ class Division:
         for storage in self._storages:
             storage.move(next(arrays))
             self._sums.append([next(arrays) for _ in range(1, size)])
-        self._states = [(v, next(arrays).reshape(v.shape)) for v in states]
-        for variable, place in self._states:
+        placed = [(v, next(arrays).reshape(v.shape)) for v in others]
+        self._frozen = [(v, place) for v, place in placed if v.__dict__.get("_made_trainable", True)]
+        # Moving statistics and the like, which a forward pass may change: the others begin each step with a copy.
+        self._moving = [(v, place) for v, place in placed if not v.__dict__.get("_made_trainable", True)]
+        for variable, place in self._frozen:
             place[...] = variable.value
             variable.value = place
         self._inboxes, self._outboxes = {}, {}
@@ -137,7 +143,7 @@ class Division:
 
     def _standing(self):
         """What the other processes took over when they were made."""
-        variables = [*self._weights, *(v for v, _ in self._states)]
+        variables = [*self._weights, *(v for v, _ in self._frozen)]
         return changes(), [w.trainable for w in self._weights], [id(v.value) for v in variables]
 
     def _check_sum(self, y_pred):
@@ -170,16 +176,12 @@ class Division:
         _draw_other_numbers(model, rank)
         for storage, sums in zip(self._storages, self._sums):
             storage.lend(sums[rank - 1])
-        # What a forward pass may change, such as moving statistics, it changes here in vain.
-        states = [(v, place) for v, place in self._states if not v.__dict__.get("_made_trainable", True)]
-        for variable, place in states:
-            variable.value = place.copy()
         with K.threads.at_most(self._threads), K.threads.quiet_blas():
             while True:
                 group.wait(0)
                 part, share = _read(self._inboxes[rank])
-                for variable, place in states:
-                    variable.value[...] = place
+                for variable, place in self._moving:
+                    variable.value[...] = place  # what the last step made of it here was in vain
                 try:
                     with group.joined():
                         loss, y_pred, gradients = model._gradients(*part, share=share)

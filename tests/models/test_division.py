@@ -1,5 +1,6 @@
 """kerasnp.distribution: batches of fit divided among processes, beside the same training in one."""
 
+import gc
 import os
 import re
 import subprocess
@@ -281,6 +282,28 @@ def test_frozen_weights_and_statistics_that_a_callback_sets():
     assert_alike(trained(make, TWO, x, y, **options)[0], trained(make, ONE, x, y, **options)[0])
 
 
+def test_a_state_that_a_forward_pass_reads_and_changes():
+    """Each part of a batch sees it as it was before the step, and the first process keeps what it makes of it."""
+
+    class Drifting(layers.Layer):
+        def build(self, input_shape):
+            self.offset = self.add_weight((), "zeros", trainable=False)
+
+        def call(self, x, training=None):
+            y = x + self.offset
+            if training:
+                self.offset.assign_add(1.0)
+            return y
+
+    def make():
+        return compiled(kerasnp.Sequential([kerasnp.Input((6,)), Drifting(), layers.Dense(3, "softmax")]))
+
+    x, y = data()
+    model, _ = trained(make, TWO, x, y, epochs=4)
+    assert_alike(model, trained(make, ONE, x, y, epochs=4)[0])
+    assert model.layers[0].offset.numpy() == 12
+
+
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
     def make():
         model = kerasnp.Sequential([kerasnp.Input((6,)), layers.Dropout(0.5), layers.Dense(3, "softmax")])
@@ -309,6 +332,7 @@ def test_afterwards_nothing_is_left_of_the_processes():
         def on_epoch_end(self, epoch, logs=None):
             children.extend(self.model._division._group.children)
 
+    gc.collect()  # so that no file of an earlier test is closed meanwhile
     open_files = len(os.listdir("/proc/self/fd")) if os.path.exists("/proc/self/fd") else 0
     model, _ = trained(Subclassed, TWO, x, y, epochs=1, callbacks=[Watching()])
     assert len(children) == 1
