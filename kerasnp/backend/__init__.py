@@ -40,6 +40,7 @@ from kerasnp.backend.conv import (  # noqa: F401
     conv, conv_grad, conv_grad_input, conv_grad_kernel, output_size, same_padding,
 )  # fmt: skip
 from kerasnp.backend.conv_fused import conv_pool, conv_pool_grad  # noqa: F401
+from kerasnp.backend.conv_schemes import even_cuts  # noqa: F401
 from kerasnp.backend.gather import add_rows  # noqa: F401
 from kerasnp.backend.image import FILL_MODES, round_half_away, warp, warp_grad  # noqa: F401
 from kerasnp.backend.linear import dense, einsum, matmul, orthonormal, sum_rows  # noqa: F401

@@ -100,7 +100,7 @@ class Group:
         try:
             os.write(self._ends[self.rank, peer], b".")
         except BrokenPipeError:
-            raise Lost(f"process {peer} of {self.size} has ended") from None
+            raise self._lost(peer) from None
 
     def wait(self, peer):
         """Wait until a process has told this one.
@@ -115,9 +115,12 @@ class Group:
         end = self._ends[peer, self.rank]
         while not select.select([end], [], [], 1)[0]:
             if self.rank and os.getppid() != self.first:  # others may hold the other end of the pipe
-                raise Lost("the first process has ended")
+                raise self._lost(0)
         if not os.read(end, 1):
-            raise Lost(f"process {peer} of {self.size} has ended")
+            raise self._lost(peer)
+
+    def _lost(self, peer):
+        return Lost(f"process {peer} of {self.size} has ended")
 
     def gather(self, vector):
         """The vectors of all processes in the order of their numbers, as rows; they have one length."""

@@ -84,11 +84,11 @@ def batch_norm_grad(dy, x, mean, variance, gamma, axes, epsilon, dmean=None, dva
         dy = rows.match(dy)
         dbeta, dgamma = rows.gradient_sums(dy, mean, variance)
     dgamma = dgamma * s
+    if not wants_dx:
+        return None, dgamma, dbeta
     sums = dgamma, dbeta, *(np.zeros_like(mean) if d is None else d for d in (dmean, dvariance))
     if group.member() is not None:
         *sums, n = group.member().total(*sums, np.full(1, n))
-    if not wants_dx:
-        return None, dgamma, dbeta
     # dx = dy * a + x * b + c
     scaled, shifted, dmean, dvariance = sums
     a = s if gamma is None else s * gamma

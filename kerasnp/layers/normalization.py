@@ -195,8 +195,16 @@ class BatchNormalization(_ScaleAndCenter):
         operator = BatchNorm(self.axis, self.epsilon, self.gamma is not None, self.beta is not None)
         return [(operator, (self.moving_mean, self.moving_variance, *given))]
 
+    def _want_whole_batch(self, what):
+        if K.group.member() is not None:
+            raise ValueError(
+                f"{self._who}: {what} cannot be divided among processes; train it without: "
+                "kerasnp.distribution.set_distribution(None)."
+            )
+
     def _renormalized(self, x, mask):
         """Batch renormalization (Ioffe, 2017): the batch's statistics, corrected towards the averages, as a constant."""
+        self._want_whole_batch("a batch where a layer has renorm=True")
         if mask is None:
             mean, variance = ops.moments(x, self._axes)
         else:
@@ -227,11 +235,7 @@ class BatchNormalization(_ScaleAndCenter):
 
     def _masked_moments(self, x, mask):
         """The mean and variance of the unmasked positions; the mask lacks the last axes of x."""
-        if K.group.member() is not None:
-            raise ValueError(
-                f"{self._who}: a batch with a mask cannot be divided among processes; train without: "
-                "kerasnp.distribution.set_distribution(None)."
-            )
+        self._want_whole_batch("a batch with a mask")
         kept = ops.cast(mask, x.dtype)
         kept = ops.reshape(kept, (*kept.shape, *(1,) * (len(x.shape) - len(kept.shape))))
         kept = ops.broadcast_to(kept, x.shape)

@@ -4,11 +4,13 @@ The other processes are forks of this one, made at the first step; they see the 
 part and wait. This process adds the gradients in order, updates, and looks after everything else.
 """
 
+import contextlib
 import os
 import pickle
 import random
 import traceback
 import warnings
+from operator import iadd
 
 from kerasnp import backend as K
 from kerasnp import distribution
@@ -16,11 +18,11 @@ from kerasnp.backend.group import Group, Lost
 from kerasnp.layers.weights import changes
 from kerasnp.models.arrays import rows
 from kerasnp.models.steps import Steps
+from kerasnp.optimizers.storage import for_blocks
 from kerasnp.utils import nest
 from kerasnp.utils.masks import get_mask
 
 ROOM = 1 << 26  # bytes for the outputs of a part, at least; memory that is not written is not used
-LINE = 64  # bytes: where arrays start
 OFTEN = 5  # times in a row that the processes may be made anew before it is told
 SPREAD = 0x9E3779B9  # between the seeds of two processes: 2^32 divided by the golden ratio
 REMEDY = "train it without: kerasnp.distribution.set_distribution(None)."
@@ -78,7 +80,7 @@ class Division:
         with K.threads.at_most(self._threads), self._group.joined():
             loss, y_pred, gradients = self.model._gradients(*own, share=share)
         self._check_sum(y_pred)
-        losses, outputs, present = [_part_of(loss, share)], [_values(y_pred)], self._take(gradients)
+        losses, outputs, gradients = [_part_of(loss, share)], [_values(y_pred)], self._take(gradients)
         for rank, (_, share) in enumerate(others, 1):
             self._group.wait(rank)
             loss, y_pred = _read(self._outboxes[rank])
@@ -86,10 +88,9 @@ class Division:
             outputs.append(y_pred)
         for storage, sums in zip(self._storages, self._sums):
             for more in sums:
-                _add(storage.gradients, more)
-        views = {id(v): g for storage in self._storages for v, g in zip(storage.variables, storage.gradient_views)}
+                for_blocks(iadd, [storage.gradients, more])
         y_pred = nest.map_structure(lambda *outputs: K.concatenate(outputs), *outputs)
-        return sum(losses[1:], losses[0]), y_pred, [views.get(id(w)) if id(w) in present else None for w in self._weights]
+        return sum(losses[1:], losses[0]), y_pred, gradients
 
     def close(self):
         """End the other processes; the weights return to memory of this one alone."""
@@ -113,15 +114,18 @@ class Division:
         others = [v for v in model.variables if id(v) not in apart]
         self._room = _nbytes(batch)
         inbox, outbox = self._room + (1 << 16), max(ROOM, 4 * self._room)
-        plan = [(s.size, s.real) for s in self._storages for _ in range(size)]  # the weights, and gradients of the others
-        plan += [(v.value.size, v.value.dtype) for v in others] + [(inbox, "u1"), (outbox, "u1")] * (size - 1)
+        # Bytes and types: weights and the gradients of the other processes, other variables, messages there and back.
+        plan = [(s.weights.nbytes, s.real) for s in self._storages for _ in range(size)]
+        plan += [(v.value.nbytes, v.value.dtype) for v in others] + [(inbox, "u1"), (outbox, "u1")] * (size - 1)
+        starts, end = _laid_out([nbytes for nbytes, _ in plan])
         try:
-            self._group = Group(size, sum(map(_place, *zip(*plan))))
+            self._group = Group(size, end)
         except OSError as error:
             raise ValueError(
                 f"DataParallel: the system has no room for what {size} processes share ({error}); {REMEDY}"
             ) from None
-        arrays = iter(_carved(self._group.memory, plan))
+        memory = self._group.memory
+        arrays = iter([memory[i : i + nbytes].view(dtype) for i, (nbytes, dtype) in zip(starts, plan)])
         self._sums = []
         for storage in self._storages:
             storage.move(next(arrays))
@@ -155,17 +159,19 @@ class Division:
             raise ValueError(f"{_who(self.model)} the outputs carry a mask, by which the loss is a mean over steps; {REMEDY}")
 
     def _take(self, gradients):
-        """Bring the gradients into the flat arrays; the identities of the variables that have one."""
-        found = {id(w): g for w, g in zip(self._weights, gradients)}
+        """The gradients in the flat arrays, None where there is none."""
+        found, taken = dict(zip(map(id, self._weights), gradients)), {}
         for storage in self._storages:
-            storage.take([found.get(id(v)) for v in storage.variables])
-        return {key for key, g in found.items() if g is not None}
+            keys = [id(v) for v in storage.variables]
+            storage.take([found.get(key) for key in keys])
+            taken.update(zip(keys, storage.gradient_views))
+        return [None if g is None else taken.get(key) for key, g in found.items()]
 
     def _why_lost(self):
         for outbox in self._outboxes.values():
-            failure = _read(outbox) if outbox[:8].any() else None
-            if isinstance(failure, str):
-                return f"DataParallel: a process failed on its part of the batch:\n{failure}"
+            with contextlib.suppress(Exception):  # who is killed while writing leaves anything
+                if isinstance(failure := _read(outbox), str):
+                    return f"DataParallel: a process failed on its part of the batch:\n{failure}"
         return "DataParallel: one of the processes has ended, perhaps for want of memory; nothing was learnt in this step."
 
     # -- in the other processes -------------------------------------------------------------------------------------
@@ -211,8 +217,6 @@ def _check(model):
     for layer in model._flatten_layers():
         if layer._metrics:
             why = why or f"layer '{layer.name}' has metrics of its own"
-        if getattr(layer, "renorm", False):
-            why = why or f"layer '{layer.name}' has renorm=True"
     if why:
         raise ValueError(f"{_who(model)} {why}; {REMEDY}")
 
@@ -227,15 +231,15 @@ def _generators(model):
 
 def _parts(batch, n, size):
     """[(part of the batch, its share of the samples)], the longer parts first."""
-    ends = [-(-n * i // size) for i in range(size + 1)]
-    return [
-        (tuple(nest.map_structure(lambda a: a if a is None else a[i:j], part) for part in batch), (j - i) / n)  # noqa: B023
-        for i, j in zip(ends, ends[1:])
-    ]
+
+    def part(cut):
+        return tuple(nest.map_structure(lambda a: a if a is None else a[cut], arrays) for arrays in batch)
+
+    return [(part(cut), (cut.stop - cut.start) / n) for cut in K.even_cuts(n, size)]
 
 
 def _nbytes(batch):
-    return sum(a.nbytes + LINE for a in nest.flatten(batch) if a is not None)
+    return sum(a.nbytes for a in nest.flatten(batch) if a is not None)
 
 
 def _part_of(loss, share):
@@ -246,13 +250,6 @@ def _values(y_pred):
     return nest.map_structure(lambda a: getattr(a, "value", a), y_pred)
 
 
-def _add(total, more):
-    def block(i, j):
-        total[i:j] += more[i:j]
-
-    K.for_blocks(total.size, block)
-
-
 def _draw_other_numbers(model, rank):
     """Let the random numbers of this process differ from those of the others, as a function of where these stand."""
     for generator in _generators(model):
@@ -261,18 +258,9 @@ def _draw_other_numbers(model, rank):
     K.random.set_global_seed(random.getrandbits(31) + rank)
 
 
-def _place(n, dtype):
-    """Bytes for an array, up to where the next may start."""
-    return -(-n * K.zeros(0, dtype).itemsize // LINE) * LINE
-
-
-def _carved(memory, plan):
-    """Arrays of such lengths and types, one after the other."""
-    start = 0
-    for n, dtype in plan:
-        end = start + _place(n, dtype)
-        yield memory[start:end].view(dtype)[:n]
-        start = end
+def _laid_out(sizes):
+    """Where so many bytes each start one after the other, at cache lines, and where they end."""
+    return K.offsets([(n,) for n in sizes], "u1")
 
 
 def _write(box, thing):
@@ -283,24 +271,19 @@ def _write(box, thing):
     arrays = []
     text = pickle.dumps(thing, 5, buffer_callback=arrays.append)
     parts = [K.frombuffer(part, "u1") for part in (text, *[a.raw() for a in arrays])]
-    head = box[: 8 * (1 + len(parts))].view("i8")
-    start = -(-head.nbytes // LINE) * LINE
-    if start + sum(-(-part.size // LINE) * LINE for part in parts) > box.size:
-        raise ValueError(
-            f"DataParallel: {sum(part.size for part in parts)} bytes do not fit into the {box.size} that two processes share"
-        )
-    head[:] = [len(parts), *[part.size for part in parts]]
-    for part in parts:
+    sizes = [part.size for part in parts]
+    head = K.array([len(parts), *sizes], "i8").view("u1")
+    starts, end = _laid_out([head.size, *sizes])
+    if end > box.size:
+        raise ValueError(f"DataParallel: {end} bytes do not fit into the {box.size} that two processes share")
+    for start, part in zip(starts, (head, *parts)):
         box[start : start + part.size] = part
-        start += -(-part.size // LINE) * LINE
 
 
 def _read(box):
     """What was written there; its arrays stay there."""
-    count = int(box[:8].view("i8")[0])
-    start = -(-8 * (1 + count) // LINE) * LINE
-    parts = []
-    for size in box[8 : 8 * (1 + count)].view("i8").tolist():
-        parts.append(box[start : start + size])
-        start += -(-size // LINE) * LINE
-    return pickle.loads(parts[0], buffers=parts[1:])
+    head = 8 * (1 + int(box[:8].view("i8")[0]))
+    sizes = box[8:head].view("i8").tolist()
+    starts, _ = _laid_out([head, *sizes])
+    text, *arrays = [box[i : i + n] for i, n in zip(starts[1:], sizes)]
+    return pickle.loads(text, buffers=arrays)

@@ -362,6 +362,19 @@ def test_a_process_that_ends_is_told_of():
         trained(dense, TWO, x, y, callbacks=[Murder()])
 
 
+def test_what_a_killed_process_left_half_written_is_not_read():
+    x, y = data()
+
+    class Murder(kerasnp.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            division = self.model._division
+            os.kill(division._group.children[0], 9)
+            division._outboxes[1][16:4096] = 255
+
+    with pytest.raises(RuntimeError, match="one of the processes has ended, perhaps for want of memory"):
+        trained(dense, TWO, x, y, callbacks=[Murder()])
+
+
 @pytest.mark.parametrize("everywhere", [True, False])
 def test_an_error_in_a_part_of_the_batch_leaves_the_weights(everywhere):
     class Picky(layers.Layer):
