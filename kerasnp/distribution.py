@@ -39,6 +39,9 @@ class DataParallel:
 
     Raises: ValueError for other devices or a mesh; in `fit` for a model whose loss is not a mean over the samples, one with
         several losses, or a system without forks.
+
+    Reference: Goyal et al. (2017), Accurate, large minibatch SGD, arXiv:1706.02677 (gradients summed over parts of a batch;
+        here statistics too).
     """
 
     def __init__(self, device_mesh=None, devices=None, auto_shard_dataset=True):

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -92,6 +93,31 @@ def test_training_goes_on_as_in_keras(record, path):
         loss = np.float64(loss[0] if isinstance(loss, list) else loss)
         assert_close(loss, stream["losses"][i], training["rtol"], training["atol"], f"loss of step {i}")
     for i, w in enumerate(model.get_weights()):
+        assert_close(w, stream[f"w{i}"], training["rtol"], training["atol"], f"weight {i} after training")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork processes")
+@pytest.mark.parametrize("record, path", TRAINED or NONE)
+def test_training_divided_among_processes_goes_on_as_in_keras(record, path):
+    check_available(record)
+    model = kerasnp.models.load_model(MANIFEST.parent / path)
+    training = record["training"]
+    stream = np.load(MANIFEST.parent / training["stream"])
+    weights = []
+
+    class Noting(kerasnp.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            weights[:] = self.model.get_weights()  # before averages take their place at the end
+
+    with kerasnp.distribution.DataParallel(devices=["cpu:0", "cpu:1"]).scope():
+        batches = list(zip(stream["x"], stream["y"]))
+        if record["model"] == "regs_constraints":
+            with pytest.raises(ValueError, match="adds a loss of its own"):
+                model.fit(batches, verbose=0)
+            return
+        history = model.fit(batches, verbose=0, callbacks=[Noting()]).history
+    assert_close(np.float64(history["loss"][0]), stream["losses"].mean(), training["rtol"], training["atol"], "mean loss")
+    for i, w in enumerate(weights):
         assert_close(w, stream[f"w{i}"], training["rtol"], training["atol"], f"weight {i} after training")
 
 
