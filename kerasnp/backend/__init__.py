@@ -13,7 +13,7 @@ from numpy import (  # noqa: F401
     abs, add, angle, arange, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, argmax, argmin, argpartition,
     argsort, array, asarray, ascontiguousarray, bincount, bitwise_and, bitwise_or, bitwise_xor, broadcast_shapes,
     broadcast_to, cbrt, ceil, clip, complex64, concatenate, conj, copysign, copyto, cos, cosh, count_nonzero, cumprod,
-    cumsum, deg2rad, diag, digitize, divide, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, fft, finfo, flip,
+    cumsum, deg2rad, diag, digitize, divide, empty, empty_like, equal, exp, exp2, expand_dims, expm1, eye, finfo, flip,
     float32, float64, floor, floor_divide, fmax, fmin, fmod, frombuffer, full, full_like, gcd, geomspace, greater,
     greater_equal, histogram, hypot, iinfo, imag, inf, int8, int32, int64, interp, invert, isclose, isfinite, isin, isinf,
     isnan, lcm, left_shift, less, less_equal, lexsort, linspace, log, log10, log1p, log2, logaddexp, logaddexp2,
@@ -161,6 +161,12 @@ def get_uid(prefix=""):
 def is_float(dtype):
     """Whether a numpy dtype or dtype name is a floating type."""
     return np.dtype(storage_dtype(dtype) if isinstance(dtype, str) else dtype).kind == "f"
+
+
+def __getattr__(name):
+    if name == "fft":  # which NumPy too loads on first touch
+        return np.fft
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = ["arena", "group", "linalg", "random", "reference", "threads"]

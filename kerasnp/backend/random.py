@@ -5,7 +5,6 @@ threads never matters. `SFC64` fills arrays fastest of numpy's generators here; 
 """
 
 import os
-import random as _python_random
 
 import numpy as np
 
@@ -15,9 +14,16 @@ from kerasnp.backend.config import storage_dtype
 _global = {"seed": None, "made": 0}
 
 
+def _python():
+    """Python's own generator; imported here, since few programs set a seed."""
+    import random
+
+    return random
+
+
 def set_global_seed(seed):
     """Seed Python's, numpy's and kerasnp's generators."""
-    _python_random.seed(seed)
+    _python().seed(seed)
     np.random.seed(seed % 2**32)
     _global.update(seed=int(seed), made=0)
 
@@ -33,14 +39,14 @@ def make_seed():
 def get_state():
     """The state of the global seed sequence, and of Python's and numpy's generators, for resuming."""
     kind, *numpy_state = np.random.get_state()
-    return {**_global, "python": _python_random.getstate(), "numpy": [kind, *numpy_state]}
+    return {**_global, "python": _python().getstate(), "numpy": [kind, *numpy_state]}
 
 
 def set_state(state):
     """Restore what `get_state` returned."""
     _global.update({name: state[name] for name in _global})
     version, words, gauss = state["python"]
-    _python_random.setstate((version, tuple(words), gauss))
+    _python().setstate((version, tuple(words), gauss))
     np.random.set_state(tuple(state["numpy"]))
 
 

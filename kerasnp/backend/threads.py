@@ -6,7 +6,6 @@ cores.
 
 import contextlib
 import ctypes
-import glob
 import math
 import os
 import queue
@@ -284,6 +283,8 @@ def _openblas():
 
 def _openblas_paths():
     """The library bundled with NumPy, or on Linux one that is loaded already."""
+    import glob  # here, since it takes as long as all of this module
+
     package = os.path.dirname(np.__file__)
     for folder in (package + ".libs", os.path.join(package, ".dylibs")):
         yield from glob.glob(os.path.join(glob.escape(folder), "*openblas*"))

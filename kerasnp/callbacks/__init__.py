@@ -1,32 +1,19 @@
 """Callbacks: what happens around epochs and batches, under the names of `keras.callbacks`."""
 
-from kerasnp.callbacks.averaging import SwapEMAWeights
-from kerasnp.callbacks.backup import BackupAndRestore
-from kerasnp.callbacks.callback import Callback, CallbackList
-from kerasnp.callbacks.checkpoint import ModelCheckpoint
-from kerasnp.callbacks.history import History
-from kerasnp.callbacks.logging import CSVLogger, LambdaCallback, RemoteMonitor
-from kerasnp.callbacks.monitor import MonitorCallback
-from kerasnp.callbacks.progress import ProgbarLogger
-from kerasnp.callbacks.schedule import LearningRateScheduler, ReduceLROnPlateau
-from kerasnp.callbacks.stopping import EarlyStopping, TerminateOnNaN
-from kerasnp.callbacks.tensorboard import TensorBoard
+from kerasnp.utils import lazy as _lazy
 
-__all__ = [
-    "BackupAndRestore",
-    "CSVLogger",
-    "Callback",
-    "CallbackList",
-    "EarlyStopping",
-    "History",
-    "LambdaCallback",
-    "LearningRateScheduler",
-    "ModelCheckpoint",
-    "MonitorCallback",
-    "ProgbarLogger",
-    "ReduceLROnPlateau",
-    "RemoteMonitor",
-    "SwapEMAWeights",
-    "TensorBoard",
-    "TerminateOnNaN",
-]
+_HOMES = {
+    ".averaging": "SwapEMAWeights",
+    ".backup": "BackupAndRestore",
+    ".callback": "Callback CallbackList",
+    ".checkpoint": "ModelCheckpoint",
+    ".history": "History",
+    ".logging": "CSVLogger LambdaCallback RemoteMonitor",
+    ".monitor": "MonitorCallback",
+    ".progress": "ProgbarLogger",
+    ".schedule": "LearningRateScheduler ReduceLROnPlateau",
+    ".stopping": "EarlyStopping TerminateOnNaN",
+    ".tensorboard": "TensorBoard",
+}
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES)

@@ -1,24 +1,14 @@
 """Batches from files, folders and functions; `kerasnp.utils` lists what Keras has there."""
 
-import importlib
+from kerasnp.utils import lazy as _lazy
 
 _HOMES = {
-    "PyDataset": "py_dataset",
-    "Sequence": "py_dataset",
-    "ArrayDataset": "arrays",
-    "prefetch": "loading",
-    "split_dataset": "arrays",
-    "pad_sequences": "windows",
-    "timeseries_dataset_from_array": "windows",
-    "audio_dataset_from_directory": "audio",
-    "image_dataset_from_directory": "folders",
-    "text_dataset_from_directory": "folders",
+    ".arrays": "ArrayDataset split_dataset",
+    ".audio": "audio_dataset_from_directory",
+    ".folders": "image_dataset_from_directory text_dataset_from_directory",
+    ".loading": "prefetch",
+    ".py_dataset": "PyDataset Sequence",
+    ".windows": "pad_sequences timeseries_dataset_from_array",
 }
 
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'kerasnp.data' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES)

@@ -1,9 +1,7 @@
 """Loading ahead: batches are read on other threads or processes while the model computes, and come in their own order."""
 
 import collections
-import concurrent.futures
 import itertools
-import multiprocessing
 import signal
 import sys
 
@@ -40,10 +38,15 @@ def read_ahead(load, indices, workers=1, ahead=2, dataset=None):
 
 
 def _threads(workers):
+    import concurrent.futures  # here, since the two of them take a tenth of kerasnp's import
+
     return concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="kerasnp-loader")
 
 
 def _processes(workers, dataset):
+    import concurrent.futures
+    import multiprocessing
+
     # A forked child has the dataset without pickling it; elsewhere the dataset must be picklable.
     method = "fork" if sys.platform == "linux" else None
     context = multiprocessing.get_context(method)

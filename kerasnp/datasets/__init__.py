@@ -3,14 +3,8 @@
 A file is sought in `$KERASNP_HOME`, `~/.kerasnp/datasets` and `~/.keras/datasets`, then downloaded and its hash compared.
 """
 
-import importlib
+from kerasnp.utils import lazy as _lazy
 
-__all__ = [
-    "boston_housing", "california_housing", "cifar10", "cifar100", "digits", "fashion_mnist", "imdb", "mnist", "reuters",
-]  # fmt: skip
+_SETS = ("boston_housing", "california_housing", "cifar10", "cifar100", "digits", "fashion_mnist", "imdb", "mnist", "reuters")
 
-
-def __getattr__(name):
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module 'kerasnp.datasets' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, {}, submodules=_SETS)

@@ -6,132 +6,100 @@
 (2, 3)
 """
 
-from kerasnp.layers.activations import ELU, LeakyReLU, PReLU, ReLU, Softmax  # noqa: F401
-from kerasnp.layers.adaptive_pooling import (  # noqa: F401
-    AdaptiveAveragePooling1D,
-    AdaptiveAveragePooling2D,
-    AdaptiveAveragePooling3D,
-    AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D,
-    AdaptiveMaxPooling3D,
-)  # fmt: skip
-from kerasnp.layers.categories import CategoryEncoding, Discretization  # noqa: F401
-from kerasnp.layers.audio import MelSpectrogram, STFTSpectrogram  # noqa: F401
-from kerasnp.layers.attention import AdditiveAttention, Attention  # noqa: F401
-from kerasnp.layers.conv import Conv1D, Conv2D, Conv3D  # noqa: F401
-from kerasnp.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D  # noqa: F401
-from kerasnp.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose  # noqa: F401
-from kerasnp.layers.core import Activation, Dense, Input, InputLayer  # noqa: F401
-from kerasnp.layers.einsum_dense import EinsumDense  # noqa: F401
-from kerasnp.layers.embedding import Embedding, ReversibleEmbedding  # noqa: F401
-from kerasnp.layers.function import Identity, Lambda  # noqa: F401
-from kerasnp.layers.hashing import HashedCrossing, Hashing  # noqa: F401
-from kerasnp.layers.image_bending import RandomElasticTransform, RandomPerspective, RandomShear  # noqa: F401
-from kerasnp.layers.image_clahe import ContrastLimitedAdaptiveHistogramEqualization  # noqa: F401
-from kerasnp.layers.image_color import (  # noqa: F401
-    RandomBrightness,
-    RandomColorDegeneration,
-    RandomColorJitter,
-    RandomContrast,
-    RandomGrayscale,
-    RandomHue,
-    RandomInvert,
-    RandomSaturation,
-)  # fmt: skip
-from kerasnp.layers.image_geometry import RandomFlip, RandomRotation, RandomTranslation, RandomZoom  # noqa: F401
-from kerasnp.layers.image_mixing import CutMix, MixUp, RandomErasing  # noqa: F401
-from kerasnp.layers.image_policies import AugMix, Pipeline, RandAugment  # noqa: F401
-from kerasnp.layers.image_size import CenterCrop, RandomCrop, Resizing  # noqa: F401
-from kerasnp.layers.image_tone import (  # noqa: F401
-    AutoContrast,
-    Equalization,
-    RandomGaussianBlur,
-    RandomPosterization,
-    RandomSharpness,
-    Solarization,
-)  # fmt: skip
-from kerasnp.layers.index_lookup import IndexLookup  # noqa: F401
-from kerasnp.layers.input_spec import InputSpec  # noqa: F401
-from kerasnp.layers.layer import Layer  # noqa: F401
-from kerasnp.layers.lookup import IntegerLookup, StringLookup  # noqa: F401
-from kerasnp.layers.masking import Masking  # noqa: F401
-from kerasnp.layers.merging import (  # noqa: F401
-    Add,
-    Average,
-    Concatenate,
-    Dot,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-    add,
-    average,
-    concatenate,
-    dot,
-    maximum,
-    minimum,
-    multiply,
-    subtract,
-)  # fmt: skip
-from kerasnp.layers.multi_head_attention import GroupedQueryAttention, MultiHeadAttention  # noqa: F401
-from kerasnp.layers.normalization import (  # noqa: F401
-    BatchNormalization,
-    GroupNormalization,
-    LayerNormalization,
-    RMSNormalization,
-    UnitNormalization,
-)  # fmt: skip
-from kerasnp.layers.padding import (  # noqa: F401
-    Cropping1D,
-    Cropping2D,
-    Cropping3D,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    ZeroPadding3D,
-)  # fmt: skip
-from kerasnp.layers.pooling import (  # noqa: F401
-    AveragePooling1D,
-    AveragePooling2D,
-    AveragePooling3D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    GlobalMaxPooling3D,
-    MaxPooling1D,
-    MaxPooling2D,
-    MaxPooling3D,
-)  # fmt: skip
-from kerasnp.layers.recurrent import GRU, LSTM, SimpleRNN  # noqa: F401
-from kerasnp.layers.recurrent_cells import GRUCell, LSTMCell, SimpleRNNCell  # noqa: F401
-from kerasnp.layers.recurrent_wrappers import Bidirectional, TimeDistributed  # noqa: F401
-from kerasnp.layers.regularization import (  # noqa: F401
-    ActivityRegularization,
-    AlphaDropout,
-    Dropout,
-    GaussianDropout,
-    GaussianNoise,
-    SpatialDropout1D,
-    SpatialDropout2D,
-    SpatialDropout3D,
-)  # fmt: skip
-from kerasnp.layers.preprocessing import Normalization, Rescaling  # noqa: F401
-from kerasnp.layers.reshaping import Flatten, Permute, RepeatVector, Reshape  # noqa: F401
-from kerasnp.layers.rnn import RNN, StackedRNNCells  # noqa: F401
-from kerasnp.layers.separable_conv import (  # noqa: F401
-    DepthwiseConv1D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-)  # fmt: skip
-from kerasnp.layers.text import TextVectorization  # noqa: F401
-from kerasnp.layers.tree import TreeLSTMCell, TreeRNNCell  # noqa: F401
-from kerasnp.layers.tree_batch import Tree  # noqa: F401
-from kerasnp.layers.upsampling import UpSampling1D, UpSampling2D, UpSampling3D  # noqa: F401
-from kerasnp.layers.wrapper import SpectralNormalization, Wrapper  # noqa: F401
+from kerasnp.layers.layer import Layer
 from kerasnp.saving.config import deserialize_keras_object as _deserialize
 from kerasnp.saving.config import serialize_keras_object as _serialize
+from kerasnp.utils import lazy as _lazy
+
+_HOMES = {
+    ".activations": "ELU LeakyReLU PReLU ReLU Softmax",
+    ".adaptive_pooling": (
+        "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
+        "AdaptiveMaxPooling2D AdaptiveMaxPooling3D"
+    ),
+    ".attention": "AdditiveAttention Attention",
+    ".audio": "MelSpectrogram STFTSpectrogram",
+    ".categories": "CategoryEncoding Discretization",
+    ".conv": "Conv1D Conv2D Conv3D",
+    ".conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
+    ".conv_transpose": "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
+    ".core": "Activation Dense Input InputLayer",
+    ".einsum_dense": "EinsumDense",
+    ".embedding": "Embedding ReversibleEmbedding",
+    ".function": "Identity Lambda",
+    ".hashing": "HashedCrossing Hashing",
+    ".image_bending": "RandomElasticTransform RandomPerspective RandomShear",
+    ".image_clahe": "ContrastLimitedAdaptiveHistogramEqualization",
+    ".image_color": (
+        "RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomGrayscale RandomHue "
+        "RandomInvert RandomSaturation"
+    ),
+    ".image_geometry": "RandomFlip RandomRotation RandomTranslation RandomZoom",
+    ".image_mixing": "CutMix MixUp RandomErasing",
+    ".image_policies": "AugMix Pipeline RandAugment",
+    ".image_size": "CenterCrop RandomCrop Resizing",
+    ".image_tone": "AutoContrast Equalization RandomGaussianBlur RandomPosterization RandomSharpness Solarization",
+    ".index_lookup": "IndexLookup",
+    ".input_spec": "InputSpec",
+    ".layer": "Layer",
+    ".lookup": "IntegerLookup StringLookup",
+    ".masking": "Masking",
+    ".merging": (
+        "Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average concatenate dot maximum minimum "
+        "multiply subtract"
+    ),
+    ".multi_head_attention": "GroupedQueryAttention MultiHeadAttention",
+    ".normalization": "BatchNormalization GroupNormalization LayerNormalization RMSNormalization UnitNormalization",
+    ".padding": "Cropping1D Cropping2D Cropping3D ZeroPadding1D ZeroPadding2D ZeroPadding3D",
+    ".pooling": (
+        "AveragePooling1D AveragePooling2D AveragePooling3D GlobalAveragePooling1D GlobalAveragePooling2D "
+        "GlobalAveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D MaxPooling1D MaxPooling2D "
+        "MaxPooling3D"
+    ),
+    ".preprocessing": "Normalization Rescaling",
+    ".recurrent": "GRU LSTM SimpleRNN",
+    ".recurrent_cells": "GRUCell LSTMCell SimpleRNNCell",
+    ".recurrent_wrappers": "Bidirectional TimeDistributed",
+    ".regularization": (
+        "ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise "
+        "SpatialDropout1D SpatialDropout2D SpatialDropout3D"
+    ),
+    ".reshaping": "Flatten Permute RepeatVector Reshape",
+    ".rnn": "RNN StackedRNNCells",
+    ".separable_conv": "DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D",
+    ".text": "TextVectorization",
+    ".tree": "TreeLSTMCell TreeRNNCell",
+    ".tree_batch": "Tree",
+    ".upsampling": "UpSampling1D UpSampling2D UpSampling3D",
+    ".wrapper": "SpectralNormalization Wrapper",
+}
+# Keras's.
+_SECOND_NAMES = {
+    "GroupQueryAttention": "GroupedQueryAttention",
+    "AvgPool1D": "AveragePooling1D",
+    "AvgPool2D": "AveragePooling2D",
+    "AvgPool3D": "AveragePooling3D",
+    "GlobalAvgPool1D": "GlobalAveragePooling1D",
+    "GlobalAvgPool2D": "GlobalAveragePooling2D",
+    "GlobalAvgPool3D": "GlobalAveragePooling3D",
+    "GlobalMaxPool1D": "GlobalMaxPooling1D",
+    "GlobalMaxPool2D": "GlobalMaxPooling2D",
+    "GlobalMaxPool3D": "GlobalMaxPooling3D",
+    "MaxPool1D": "MaxPooling1D",
+    "MaxPool2D": "MaxPooling2D",
+    "MaxPool3D": "MaxPooling3D",
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
+    "SeparableConvolution1D": "SeparableConv1D",
+    "SeparableConvolution2D": "SeparableConv2D",
+}
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES, _SECOND_NAMES)
+__all__ += ["deserialize", "serialize"]
 
 
 def serialize(layer):
@@ -157,22 +125,3 @@ def deserialize(config, custom_objects=None):
     if not isinstance(layer, Layer):
         raise ValueError(f"layers.deserialize: the configuration describes something that is not a Layer. Received: {config}")
     return layer
-
-
-# Keras's second names.
-GroupQueryAttention = GroupedQueryAttention
-AvgPool1D, AvgPool2D, AvgPool3D = AveragePooling1D, AveragePooling2D, AveragePooling3D
-GlobalAvgPool1D, GlobalAvgPool2D, GlobalAvgPool3D = (
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalAveragePooling3D,
-)
-GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D = GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D
-MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D
-Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
-Convolution1DTranspose, Convolution2DTranspose, Convolution3DTranspose = (
-    Conv1DTranspose,
-    Conv2DTranspose,
-    Conv3DTranspose,
-)
-SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

@@ -1,30 +1,34 @@
 """Losses, under the names of `keras.losses`."""
 
-# ruff: noqa: F401, I001
-from kerasnp.losses.compile import CompileLoss
-from kerasnp.losses.crossentropy import (
-    BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, bce, binary_crossentropy,
-    categorical_crossentropy, cce, scce, sparse_categorical_crossentropy,
-)  # fmt: skip
-from kerasnp.losses.embedding import Circle, circle
-from kerasnp.losses.focal import (
-    BinaryFocalCrossentropy, CategoricalFocalCrossentropy, CategoricalGeneralizedCrossEntropy,
-    binary_focal_crossentropy, categorical_focal_crossentropy, categorical_generalized_cross_entropy,
-)  # fmt: skip
-from kerasnp.losses.margin import (
-    CategoricalHinge, Hinge, SquaredHinge, categorical_hinge, hinge, squared_hinge,
-)  # fmt: skip
-from kerasnp.losses.loss import Loss, LossFunctionWrapper
-from kerasnp.losses.overlap import Dice, Tversky, dice, tversky
-from kerasnp.losses.probabilistic import KLDivergence, Poisson, kl_divergence, kld, poisson
-from kerasnp.losses.regression import (
-    CosineSimilarity, Huber, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
-    MeanSquaredLogarithmicError, cosine_similarity, huber, log_cosh, mae, mape, mean_absolute_error,
-    mean_absolute_percentage_error, mean_squared_error, mean_squared_logarithmic_error, mse, msle,
-)  # fmt: skip
-from kerasnp.losses.sequence import CTC, ctc
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import registry
+from kerasnp.utils import lazy as _lazy
+
+_HOMES = {
+    ".compile": "CompileLoss",
+    ".crossentropy": (
+        "BinaryCrossentropy CategoricalCrossentropy SparseCategoricalCrossentropy bce binary_crossentropy "
+        "categorical_crossentropy cce scce sparse_categorical_crossentropy"
+    ),
+    ".embedding": "Circle circle",
+    ".focal": (
+        "BinaryFocalCrossentropy CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy "
+        "binary_focal_crossentropy categorical_focal_crossentropy categorical_generalized_cross_entropy"
+    ),
+    ".loss": "Loss LossFunctionWrapper",
+    ".margin": "CategoricalHinge Hinge SquaredHinge categorical_hinge hinge squared_hinge",
+    ".overlap": "Dice Tversky dice tversky",
+    ".probabilistic": "KLDivergence Poisson kl_divergence kld poisson",
+    ".regression": (
+        "CosineSimilarity Huber LogCosh MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError "
+        "MeanSquaredLogarithmicError cosine_similarity huber log_cosh mae mape mean_absolute_error "
+        "mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error mse msle"
+    ),
+    ".sequence": "CTC ctc",
+}
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES)
+__all__ += ["deserialize", "get", "serialize"]
 
 
 def get(identifier):

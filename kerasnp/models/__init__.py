@@ -1,14 +1,12 @@
 """Models: the Sequential stack, training, evaluation, prediction, files."""
 
-from kerasnp import saving
-from kerasnp.models.cloning import clone_model
-from kerasnp.models.model import Model
-from kerasnp.models.sequential import Sequential
+from kerasnp.utils import lazy as _lazy
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+_HOMES = {
+    ".cloning": "clone_model",
+    ".model": "Model",
+    ".sequential": "Sequential",
+    "kerasnp.saving": "load_model model_from_json save_model",
+}
 
-
-def __getattr__(name):
-    if name in ("load_model", "model_from_json", "save_model"):
-        return getattr(saving, name)
-    raise AttributeError(f"module 'kerasnp.models' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES)

@@ -7,8 +7,6 @@ part and wait. This process adds the gradients in order, updates, and looks afte
 import contextlib
 import os
 import pickle
-import random
-import traceback
 import warnings
 from operator import iadd
 
@@ -196,6 +194,8 @@ class Division:
                 except Lost:
                     return
                 except BaseException:
+                    import traceback
+
                     _write(self._outboxes[rank], traceback.format_exc())
                     return
                 group.post(0)
@@ -255,6 +255,8 @@ def _draw_other_numbers(model, rank):
     for generator in _generators(model):
         seed, counter = generator.state.value.tolist()
         generator.state.value = K.array([(seed + rank * SPREAD) % 2**32, counter], K.uint32)
+    import random
+
     K.random.set_global_seed(random.getrandbits(31) + rank)
 
 

@@ -1,25 +1,25 @@
 """Optimizers, under the names of `keras.optimizers`."""
 
-from kerasnp.optimizers import schedules
-from kerasnp.optimizers.adam import Adam, Adamax, AdamW, Nadam, ScheduleFreeAdamW
-from kerasnp.optimizers.ftrl import Ftrl
-from kerasnp.optimizers.loss_scale import LossScaleOptimizer
-from kerasnp.optimizers.multi import MultiOptimizer, OptimizerMap
-from kerasnp.optimizers.muon import Muon
 from kerasnp.optimizers.optimizer import Optimizer
-from kerasnp.optimizers.rms import Adadelta, AdaGrad, Adagrad, RMSProp, RMSprop
-from kerasnp.optimizers.sgd import SGD, Momentum, Nesterov
-from kerasnp.optimizers.sign import Lion
-from kerasnp.optimizers.trust import Adafactor, Lamb
 from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object
 from kerasnp.utils import registry
+from kerasnp.utils import lazy as _lazy
 
-__all__ = [
-    "Adadelta", "Adafactor", "AdaGrad", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion",
-    "LossScaleOptimizer", "Momentum", "MultiOptimizer", "Muon", "Nadam", "Nesterov", "Optimizer", "OptimizerMap",
-    "RMSProp", "RMSprop", "SGD", "ScheduleFreeAdamW", "deserialize",
-    "get", "schedules", "serialize",
-]  # fmt: skip
+_HOMES = {
+    ".adam": "Adam Adamax AdamW Nadam ScheduleFreeAdamW",
+    ".ftrl": "Ftrl",
+    ".loss_scale": "LossScaleOptimizer",
+    ".multi": "MultiOptimizer OptimizerMap",
+    ".muon": "Muon",
+    ".optimizer": "Optimizer",
+    ".rms": "Adadelta AdaGrad Adagrad RMSProp RMSprop",
+    ".sgd": "SGD Momentum Nesterov",
+    ".sign": "Lion",
+    ".trust": "Adafactor Lamb",
+}
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES, submodules=("schedules",))
+__all__ += ["deserialize", "get", "serialize"]
 
 
 def get(identifier):

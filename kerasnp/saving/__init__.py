@@ -7,22 +7,17 @@ settings, optimizer state), `fingerprint`. `model_io`, `weights_io` and `editor`
 and `commands` those from the shell.
 """
 
-from kerasnp.saving.config import deserialize_keras_object, serialize_keras_object  # noqa: F401
-from kerasnp.saving.model_io import load_model, model_from_json, save_model  # noqa: F401
-from kerasnp.saving.registration import (  # noqa: F401
-    CustomObjectScope, custom_object_scope, get_custom_objects, get_registered_name, get_registered_object,
-    register_keras_serializable,
-)  # fmt: skip
-from kerasnp.saving.weights_io import load_weights, save_weights  # noqa: F401
+from kerasnp.utils import lazy as _lazy
 
+_HOMES = {
+    ".config": "deserialize_keras_object serialize_keras_object",
+    ".editor": "KerasFileEditor",
+    ".model_io": "load_model model_from_json save_model",
+    ".registration": (
+        "CustomObjectScope custom_object_scope get_custom_objects get_registered_name get_registered_object "
+        "register_keras_serializable"
+    ),
+    ".weights_io": "load_weights save_weights",
+}
 
-def __getattr__(name):
-    if name == "KerasFileEditor":  # on first touch, since few programs want it and every one imports this
-        from kerasnp.saving.editor import KerasFileEditor
-
-        return KerasFileEditor
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), "KerasFileEditor"})
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES)

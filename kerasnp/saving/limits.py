@@ -9,7 +9,6 @@ import json
 import re
 import struct
 import warnings
-import zipfile
 import zlib
 
 MAX_JSON_BYTES = 16 << 20
@@ -69,6 +68,8 @@ def _sentence(e):
         return "it is damaged: a part is cut off or empty."
     if isinstance(e, KeyError):
         return f"the entry {text} is missing."
+    import zipfile  # here, since every import of kerasnp comes past this module
+
     if isinstance(e, (zipfile.BadZipFile, zlib.error)):
         return f"it is damaged: {text}."
     if isinstance(e, (ValueError, NotImplementedError)) and text:

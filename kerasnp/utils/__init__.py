@@ -3,50 +3,28 @@
 The names below live where their imports allow, and are found here because Keras has them here.
 """
 
-import importlib
+from kerasnp.utils import lazy as _lazy
 
 _HOMES = {
-    "set_random_seed": "kerasnp.random",
-    "to_categorical": "kerasnp.ops.labels",
-    "normalize": "kerasnp.ops.labels",
-    "get_file": "kerasnp.utils.file_utils",
-    "Progbar": "kerasnp.utils.progress",
-    "plot_model": "kerasnp.viz.keras_plot",
-    "PyDataset": "kerasnp.data",
-    "Sequence": "kerasnp.data",
-    "array_to_img": "kerasnp.data.images",
-    "img_to_array": "kerasnp.data.images",
-    "load_img": "kerasnp.data.images",
-    "save_img": "kerasnp.data.images",
-    "clear_session": "kerasnp.backend",
-    "standardize_dtype": "kerasnp.backend",
-    "get_source_inputs": "kerasnp.models.graph",
-    "is_keras_tensor": "kerasnp.autodiff.symbolic",
-    "pack_x_y_sample_weight": "kerasnp.models.data",
-    "unpack_x_y_sample_weight": "kerasnp.models.data",
-    "disable_interactive_logging": "kerasnp.utils.io_utils",
-    "enable_interactive_logging": "kerasnp.utils.io_utils",
-    "is_interactive_logging_enabled": "kerasnp.utils.io_utils",
-    "audio_dataset_from_directory": "kerasnp.data",
-    "image_dataset_from_directory": "kerasnp.data",
-    "pad_sequences": "kerasnp.data",
-    "split_dataset": "kerasnp.data",
-    "text_dataset_from_directory": "kerasnp.data",
-    "timeseries_dataset_from_array": "kerasnp.data",
-    "custom_object_scope": "kerasnp.saving",
-    "CustomObjectScope": "kerasnp.saving",
-    "get_custom_objects": "kerasnp.saving",
-    "get_registered_name": "kerasnp.saving",
-    "get_registered_object": "kerasnp.saving",
-    "register_keras_serializable": "kerasnp.saving",
-    "serialize_keras_object": "kerasnp.saving",
-    "deserialize_keras_object": "kerasnp.saving",
+    ".file_utils": "get_file",
+    ".io_utils": "disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled",
+    ".progress": "Progbar",
+    "kerasnp.autodiff.symbolic": "is_keras_tensor",
+    "kerasnp.backend": "clear_session standardize_dtype",
+    "kerasnp.data": (
+        "PyDataset Sequence audio_dataset_from_directory image_dataset_from_directory pad_sequences split_dataset "
+        "text_dataset_from_directory timeseries_dataset_from_array"
+    ),
+    "kerasnp.data.images": "array_to_img img_to_array load_img save_img",
+    "kerasnp.models.data": "pack_x_y_sample_weight unpack_x_y_sample_weight",
+    "kerasnp.models.graph": "get_source_inputs",
+    "kerasnp.ops.labels": "to_categorical normalize",
+    "kerasnp.random": "set_random_seed",
+    "kerasnp.saving": (
+        "custom_object_scope CustomObjectScope get_custom_objects get_registered_name get_registered_object "
+        "register_keras_serializable serialize_keras_object deserialize_keras_object"
+    ),
+    "kerasnp.viz.keras_plot": "plot_model",
 }
 
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'kerasnp.utils' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES)

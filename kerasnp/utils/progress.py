@@ -8,7 +8,6 @@ import functools
 import importlib.util
 import math
 import os
-import shutil
 import sys
 import time
 
@@ -139,6 +138,8 @@ def _size(stream):
     except UNWRITABLE:
         columns = lines = 0
     if not (columns and lines):
+        import shutil  # here, since it brings all of Python's compressors
+
         columns, lines = shutil.get_terminal_size()  # which Python 3.10 answers with zeros
     return max((columns or 80) - 2, 1), lines or 24
 

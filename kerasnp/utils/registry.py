@@ -6,7 +6,6 @@ kept by hand. `get` turns a name, class, dictionary, callable or instance into a
 """
 
 import contextvars
-import difflib
 import functools
 import importlib
 import inspect
@@ -14,7 +13,7 @@ import types
 
 from kerasnp.utils.naming import to_snake_case
 
-# family -> lower-case key -> class or function. A family is the module of that name, imported before it is searched.
+# family -> lower-case key -> class or function. A family is the module of that name, loaded before it is searched.
 _families: dict[str, dict[str, object]] = {}
 # "package>Name" -> class or function registered by the user for the whole process.
 _custom: dict[str, object] = {}
@@ -110,9 +109,16 @@ def function(family, *aliases):
     return decorate
 
 
+def _load(family, name=None):
+    """Import what files the members of a family, or the one called `name`, in the registry."""
+    module = importlib.import_module(f"kerasnp.{family}")
+    for known in getattr(module, "__all__", ()) if name is None else [name]:
+        getattr(module, known, None)
+
+
 def members(family):
     """Every class and function of a family, each once."""
-    importlib.import_module(f"kerasnp.{family}")
+    _load(family)
     return list(dict.fromkeys(_families.get(family, {}).values()))
 
 
@@ -129,8 +135,10 @@ def lookup(family, name):
     custom = find_custom(name)
     if custom is not None:
         return custom
-    importlib.import_module(f"kerasnp.{family}")
-    table = _families.get(family, {})
+    _load(family, name)
+    table = _families.setdefault(family, {})
+    if name not in table:
+        _load(family)
     found = table.get(name) or table.get(name.lower())
     # What a user registered in a package goes by its full name, "package>Name"; the bare one only where it is free.
     return found or next((v for k, v in _custom.items() if k.rpartition(">")[2] == name), None)
@@ -169,6 +177,8 @@ def unknown(family, name):
     names = sorted({getattr(item, "__name__", "") for item in members(family)})
     # Every spelling that is found, except class names run together in lower case.
     run_together = {n.lower() for n in names if to_snake_case(n) != n.lower()}
+    import difflib  # here, since only mistakes need it
+
     near = difflib.get_close_matches(name, sorted(_families.get(family, {}).keys() - run_together), n=3)
     hint = f"Did you mean {', '.join(map(repr, near))}?" if near else f"Known names: {', '.join(names)}."
     return f"Unknown {singular(family)}: {name!r}. {hint}"
