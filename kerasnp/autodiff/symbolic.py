@@ -105,7 +105,7 @@ class KerasTensor:
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
         """Let `array * symbolic` be symbolic."""
-        function = _functions.get(ufunc.__name__) if method == "__call__" and not kwargs else None
+        function = _function(ufunc.__name__) if method == "__call__" and not kwargs else None
         return function(*inputs) if function else infer(getattr(ufunc, method), inputs, kwargs)
 
     def __getattr__(self, name):
@@ -257,8 +257,8 @@ def broadcast_shapes(*shapes):
     return tuple(result[::-1])
 
 
-# numpy's name -> the function of kerasnp.ops that symbolic tensors take for it.
-_functions: dict = {}
+# A ufunc -> the function that does the same, where it has another name.
+NUMPY_NAMES = {"remainder": "mod"}
 # The method of an array -> the name of the function that does the same.
 METHODS = {
     "__add__": "add", "__sub__": "subtract", "__mul__": "multiply", "__truediv__": "divide", "__floordiv__": "floor_divide",
@@ -278,9 +278,18 @@ def install_arithmetic(methods):
         setattr(KerasTensor, name, method)
 
 
-def remember_functions(functions):
-    """Let methods and numpy's functions on symbolic tensors be calls of these functions, by name."""
-    _functions.update(functions)
+def answer_by(find):
+    """Let methods and numpy's functions on symbolic tensors be calls of the functions that `find(name)` returns."""
+    global _find
+    _find = find
+
+
+def _function(name):
+    """The function of that name, or None."""
+    try:
+        return _find(NUMPY_NAMES.get(name, name))
+    except AttributeError:
+        return None
 
 
 def _inferred(name, method):
@@ -289,13 +298,13 @@ def _inferred(name, method):
 
     @functools.wraps(method)
     def wrapper(*args, **kwargs):
-        if kind in _functions:
-            return _functions[kind](*args, **kwargs)
-        if mirrored in _functions:
-            return _functions[mirrored](args[1], args[0])
+        if kind is not None:
+            return _function(kind)(*args, **kwargs)
+        if mirrored is not None:
+            return _function(mirrored)(args[1], args[0])
         if name in ("reshape", "transpose"):
             rest = args[1] if len(args) == 2 else args[1:]
-            return _functions[name](args[0], rest or None) if name == "transpose" else _functions[name](args[0], rest)
+            return _function(name)(args[0], rest or None) if name == "transpose" else _function(name)(args[0], rest)
         return infer(method, args, kwargs, search=True)
 
     return wrapper

@@ -2,7 +2,7 @@
 
 from kerasnp import backend as K
 from kerasnp.ops.elementwise import stop_gradient
-from kerasnp.ops.linalg import norm
+from kerasnp.ops.decompositions import norm
 
 
 def to_categorical(x, num_classes=None):

@@ -4,7 +4,7 @@ import importlib
 import sys
 
 
-def attach(package, homes, second_names=(), submodules=()):
+def attach(package, homes, second_names=(), submodules=(), public=None):
     """`__getattr__`, `__dir__` and `__all__` for a package (the shape of SPEC 1 of Scientific Python).
 
     Args:
@@ -12,6 +12,7 @@ def attach(package, homes, second_names=(), submodules=()):
         homes: {module: the names it defines, parted by spaces}; a module of the package begins with a dot.
         second_names: {another name of one of those: that one}.
         submodules: modules of the package that are names themselves.
+        public: `public(name, value)` is what programs see of a value.
 
     >>> find, names, everything = attach("kerasnp.utils", {".naming": "to_snake_case"}, {"snake": "to_snake_case"})
     >>> everything, find("snake")("HeNormal")
@@ -28,6 +29,8 @@ def attach(package, homes, second_names=(), submodules=()):
         if own not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(home[own], package), own)
+        if public is not None:
+            value = public(name, value)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -84,7 +84,8 @@ def names(ops, first, second=None):
     def ones(dtype, *shape):
         return ops.ones(shape, dtype=dtype)
 
-    found = {**vars(ops), "f": ones("float32", 2, 2), "i": ones("int32", 2, 2), "b": ones("bool", 2, 2)}
+    found = {name: getattr(ops, name) for name in dir(ops)}
+    found = {**found, "f": ones("float32", 2, 2), "i": ones("int32", 2, 2), "b": ones("bool", 2, 2)}
     found.update(x=ones(first, 2, 2), z=ones(first, 2, 3))
     if isinstance(second, str):
         found.update(y=ones(second, 2, 2), w=ones(second, 2, 3))

@@ -7,11 +7,16 @@ Images are (height, width, channels) or batches of them, or with the channels fi
 (2, 3, 3)
 """
 
-from kerasnp.ops.image.color import hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv  # noqa: F401
-from kerasnp.ops.image.filters import (  # noqa: F401
-    extract_patches, extract_patches_3d, gaussian_blur, sobel_edges, ssim,
-)  # fmt: skip
-from kerasnp.ops.image.size import crop_images, pad_images, resize, scale_and_translate  # noqa: F401
-from kerasnp.ops.image.warp import (  # noqa: F401
-    affine_transform, elastic_transform, map_coordinates, perspective_transform,
-)  # fmt: skip
+from kerasnp.autodiff.symbolic import traced as _traced
+from kerasnp.utils import lazy as _lazy
+
+_HOMES = {
+    ".color": "hsv_to_rgb rgb_to_grayscale rgb_to_hsv",
+    ".filters": "extract_patches extract_patches_3d gaussian_blur sobel_edges ssim",
+    ".size": "crop_images pad_images resize scale_and_translate",
+    ".warp": "affine_transform elastic_transform map_coordinates perspective_transform",
+}
+
+__getattr__, __dir__, __all__ = _lazy.attach(
+    __name__, _HOMES, public=lambda name, function: _traced(function, f"image.{name}")
+)
