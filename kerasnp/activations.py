@@ -4,6 +4,8 @@ import functools
 
 from kerasnp import backend as K
 from kerasnp import ops
+from kerasnp.ops.activation import Gelu, LogSoftmax, Silu, Softmax, Softsign
+from kerasnp.ops.elementwise import Unary
 from kerasnp.saving.config import deserialize_keras_object
 from kerasnp.utils import registry
 
@@ -372,11 +374,11 @@ relu.fused, tanh.fused, elu.fused = K.fused["relu"], K.fused["tanh"], K.fused["e
 selu.fused, exponential.fused, softplus.fused = K.fused["selu"], K.fused["exponential"], K.fused["softplus"]
 
 # Those that are one operator when they come alone.
-softmax.operator, log_softmax.operator = ops.activation.Softmax, ops.activation.LogSoftmax
-silu.operator, softsign.operator = ops.activation.Silu, ops.activation.Softsign
-gelu.operator = functools.partial(ops.activation.Gelu, False)
+softmax.operator, log_softmax.operator = Softmax, LogSoftmax
+silu.operator, softsign.operator = Silu, Softsign
+gelu.operator = functools.partial(Gelu, False)
 for _one in (relu, sigmoid, tanh):
-    _one.operator = functools.partial(ops.elementwise.Unary, _one.__name__)
+    _one.operator = functools.partial(Unary, _one.__name__)
 
 
 def get(identifier):

@@ -1,6 +1,7 @@
 """The order of the layers: who may import whom, and where numpy may be spelled."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,26 @@ def offences(path):
             yield f"{where}: import {parts[0]} inside the function that needs it"
 
 
+def reached_into(path):
+    """Modules that a file takes from a package without importing them: there only if somebody else has imported them."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    packages = {
+        alias.asname or alias.name: PACKAGE / alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "kerasnp"
+        for alias in node.names
+        if (PACKAGE / alias.name).is_dir() and alias.name != "backend"
+    }
+    own = {module for module, *_ in imports(path)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in packages:
+            package = packages[node.value.id]
+            public = getattr(importlib.import_module(f"kerasnp.{package.name}"), "__all__", ())
+            dotted = f"kerasnp.{package.name}.{node.attr}"
+            if (package / f"{node.attr}.py").exists() and node.attr not in public and dotted not in own:
+                yield f"{path.relative_to(PACKAGE.parent)}:{node.lineno}: import {dotted}, which may not be there yet"
+
+
 def test_every_family_has_a_place():
     strays = {family(path) for path in FILES} - set(RANK) - OUTSIDE
     assert not strays, f"give {strays} a level in tests/test_architecture.py"
@@ -99,6 +120,11 @@ def test_every_family_has_a_place():
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_one_way(path):
     assert not list(offences(path))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_modules_are_imported_by_who_uses_them(path):
+    assert not list(reached_into(path))
 
 
 def test_an_offender_is_named(tmp_path, monkeypatch):

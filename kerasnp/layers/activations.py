@@ -4,6 +4,7 @@ from kerasnp import activations, constraints, initializers, ops, regularizers
 from kerasnp import backend as K
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.ops.activation import Softmax as SoftmaxOperator
 from kerasnp.ops.activation import activation_operator
 
 
@@ -157,7 +158,7 @@ class Softmax(_Elementwise):
         axes = self.axis if isinstance(self.axis, (tuple, list)) else (self.axis,)
         if any(axis % len(input_shape) == 0 for axis in axes):
             return None
-        return [(ops.activation.Softmax(self.axis), ())]
+        return [(SoftmaxOperator(self.axis), ())]
 
     def _check_mask(self, shape, mask_shape):
         if len(mask_shape) > len(shape):

@@ -9,6 +9,7 @@ from kerasnp.autodiff.symbolic import KerasTensor
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
 from kerasnp.ops.activation import activation_operator
+from kerasnp.ops.linear import Dense as DenseOperator
 from kerasnp.layers.lora import Adaptable, Adapted
 from kerasnp.utils import check
 
@@ -252,7 +253,7 @@ class Dense(Adaptable, Layer):
         if self.lora_enabled:
             return None
         variables = (self.kernel,) if self.bias is None else (self.kernel, self.bias)
-        return self._with_activation(ops.linear.Dense, variables)
+        return self._with_activation(DenseOperator, variables)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

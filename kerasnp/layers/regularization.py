@@ -4,6 +4,8 @@ from kerasnp import backend as K
 from kerasnp import ops, regularizers
 from kerasnp.layers.input_spec import InputSpec
 from kerasnp.layers.layer import Layer
+from kerasnp.ops.noise import Dropout as DropoutOperator
+from kerasnp.ops.noise import noise_dims
 from kerasnp.random import SeedGenerator
 from kerasnp.utils import check
 
@@ -64,8 +66,8 @@ class Dropout(_Noise):
         """One that draws a mask, in training."""
         if not (training and self._active):
             return []
-        shape = ops.noise.noise_dims(self.noise_shape, input_shape)
-        return [(ops.noise.Dropout(self.rate, shape, self.seed_generator), ())]
+        shape = noise_dims(self.noise_shape, input_shape)
+        return [(DropoutOperator(self.rate, shape, self.seed_generator), ())]
 
 
 class _SpatialDropout(Dropout, abstract=True):

@@ -48,7 +48,8 @@ def in_a_fresh_python(code):
          "(None, 4)"),
         # Names in configurations, by their own spelling, in lower case, and an alias.
         ("from kerasnp.utils import registry as r; print(r.lookup('layers', 'GRU').__name__,"
-         " r.lookup('layers', 'conv2d').__name__, r.lookup('optimizers', 'adamw').__name__, r.lookup('metrics', 'mse').__name__, r.lookup('layers', 'Nonsense'))",
+         " r.lookup('layers', 'conv2d').__name__, r.lookup('optimizers', 'adamw').__name__,"
+         " r.lookup('metrics', 'mse').__name__, r.lookup('layers', 'Nonsense'))",
          "GRU Conv2D AdamW MeanSquaredError None"),
         ("import kerasnp; kerasnp.layers.Layer; print(kerasnp.layers.MaxPool2D is kerasnp.layers.MaxPooling2D)", "True"),
         ("from kerasnp.layers import *; from kerasnp.optimizers import *; print(Conv2D.__name__, schedules.__name__)",
