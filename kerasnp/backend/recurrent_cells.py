@@ -1,9 +1,14 @@
-"""The steps of the recurrent cells, forward and backward, on the buffers of `recurrent.Run`."""
+"""The steps of the recurrent cells, forward and backward, on the buffers of `recurrent.Run`.
+
+Two threads run these loops at once, and whoever needs the interpreter while the other has it has to be woken, which takes
+longer than most calls. So steps make few calls, with nothing between them: views of all steps are made before a loop, and
+what gradients are multiplied with is worked out for all steps together.
+"""
 
 import numpy as np
 
 from kerasnp.backend import arena
-from kerasnp.backend.activation import Sigmoid, Tanh, logistic
+from kerasnp.backend.activation import Sigmoid, Tanh, bare_logistic
 
 
 class Linear:
@@ -91,31 +96,45 @@ class Cell:
         total = np.concatenate([blocks[self.order.index(k)] for k in range(len(self.order))], axis=1)
         return total[u : u + i], total[:u], total[u + i] if self.bias else None
 
+    def parts(self, z):
+        """`z`, its columns behind the gate activation, and each block of columns: views of (..., columns, n)."""
+        u = self.units
+        blocks = [z[..., k * u : (k + 1) * u, :] for k in range(z.shape[-2] // u)]
+        return z, z[..., : self.gates * u, :], *blocks
+
     def activate_gates(self, z):
-        """The gate activation, in place on the gates of `z`."""
-        z = z[: self.gates * self.units]
+        """The gate activation, in place."""
         if self.turned:
-            logistic(z)
+            bare_logistic(z)
         else:
             self.gate.forward(z)
 
     def chain_gates(self, z, dz):
         """dz times the derivative of the gate activation, in place."""
         k = self.gates * self.units
-        if self.turned:
-            slope = z[:k] * z[:k]
-            np.subtract(z[:k], slope, out=slope)
-            dz[:k] *= slope
-        else:
-            dz[:k] = self.gate.backward(z[:k], dz[:k])
+        dz[:k] *= derivative(z[:k], self.gate)
 
     def activate_into(self, z, out):
         """out = activation(z)."""
         if self.activation is Tanh:
-            np.tanh(z, out=out)
+            np.tanh(z, out)
         else:
             np.copyto(out, z)
             self.activation.forward(out)
+
+
+def derivative(y, activation, out=None):
+    """The slope of an activation where its value is y, in a new array unless `out` is given."""
+    slope = arena.empty(y.shape, y.dtype) if out is None else out
+    if activation is Sigmoid:
+        np.subtract(1, y, out=slope)
+        slope *= y
+    elif activation is Tanh:
+        np.multiply(y, y, out=slope)
+        np.subtract(1, slope, out=slope)
+    else:
+        slope[...] = activation.backward(y, np.ones_like(y))
+    return slope
 
 
 class SimpleRnn(Cell):
@@ -132,12 +151,12 @@ class SimpleRnn(Cell):
 
     def backward(self, run, dy, d, dz_all):
         (dh,) = d
-        dz = np.empty_like(dh)
+        dz, slopes = np.empty_like(dh), derivative(run.y, self.activation)
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            dz[...] = self.activation.backward(run.y[s], dh)
+            np.multiply(dh, slopes[s], dz)
             dz_all[:, s] = dz
             run.state_gradient(dz, dh)
             if kept:
@@ -146,48 +165,50 @@ class SimpleRnn(Cell):
 
 
 class Lstm(Cell):
-    """c' = f * c + i * act(z_c), h' = o * act(c'), with the gates i, f, o = gate(z_i), gate(z_f), gate(z_o)."""
+    """c' = f * c + i * act(z_c), h' = o * act(c'), with the gates o, i, f = gate(z_o), gate(z_i), gate(z_f).
+
+    The columns are z_o, z_i, z_f, z_c: those behind the gate activation first, those that reach c last.
+    """
 
     states = 2
-    order = (0, 1, 3, 2)
+    order = (3, 0, 1, 2)
     gates = 3
 
     def forward(self, run):
-        u = self.units
-        h, c = run.states
+        u, (h, c) = self.units, run.states
         run.z, run.e = run.rows(4 * u), run.rows(u)
         product = np.empty((u, run.n), h.dtype)
-        for s in range(run.t):
-            z, e, new = run.z[s], run.e[s], c[s + 1]
+        steps = list(zip(map(self.parts, run.z), run.e, c, c[1:], h[1:], strict=False))
+        for s, ((z, gates, o, i, f, new), e, c_old, c_new, h_new) in enumerate(steps):
             run.product(s, z)
-            self.activate_gates(z)
-            self.activation.forward(z[3 * u :])
-            np.multiply(z[u : 2 * u], c[s], out=new)
-            np.multiply(z[:u], z[3 * u :], out=product)
-            new += product
-            self.activate_into(new, e)
-            np.multiply(z[2 * u : 3 * u], e, out=h[s + 1])
+            self.activate_gates(gates)
+            self.activation.forward(new)
+            np.multiply(f, c_old, c_new)
+            np.multiply(i, new, product)
+            np.add(c_new, product, c_new)
+            self.activate_into(c_new, e)
+            np.multiply(o, e, h_new)
             run.finish(s, h, c)
 
     def backward(self, run, dy, d, dz_all):
-        u = self.units
-        dh, dc = d
+        u, (dh, dc) = self.units, d
         to_cell, to_gates = self.slopes(run)
         through, dz = np.empty_like(dh), np.empty((self.columns, run.n), dh.dtype)
-        dz_states, dz_output, dz_new = dz[: 2 * u].reshape(2, u, run.n), dz[2 * u : 3 * u], dz[3 * u :]
+        dz_output, dz_others = dz[:u], dz[u:].reshape(3, u, run.n)
+        others = to_gates[:, u:].reshape(run.t, 3, u, run.n)
+        steps = list(zip(to_cell, to_gates[:, :u], others, run.z[:, 2 * u : 3 * u], dz_all.swapaxes(0, 1), strict=True))
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            slope = to_gates[s]
-            dc += np.multiply(dh, to_cell[s], out=through)
-            np.multiply(dc, slope[: 2 * u].reshape(dz_states.shape), out=dz_states)
-            np.multiply(dh, slope[2 * u : 3 * u], out=dz_output)
-            np.multiply(dc, slope[3 * u :], out=dz_new)
+            cell, output, other, f, dz_step = steps[s]
+            np.multiply(dh, cell, through)
+            np.add(dc, through, dc)
+            np.multiply(dh, output, dz_output)
+            np.multiply(dc, other, dz_others)
             # The path of the cell state: without it, whatever happened more than a step ago is learned wrongly.
-            f = run.z[s, u : 2 * u]
-            dc *= f
-            dz_all[:, s] = dz
+            np.multiply(dc, f, dc)
+            np.copyto(dz_step, dz)
             run.state_gradient(dz, dh)
             if kept:
                 dh += kept[0]
@@ -195,34 +216,19 @@ class Lstm(Cell):
             run.settle(s, dh, dc)
 
     def slopes(self, run):
-        """What the gradients are multiplied with, for all steps at once, since many short calls cost more.
-
-        (t, u, n): dc/dh.   (t, 4u, n): the gate i per c, f per c, o per h, and the candidate per c.
-        """
-        u, c = self.units, run.states[1]
-        i, f, o, new = (run.z[:, k * u : (k + 1) * u] for k in range(4))
-        to_cell = self.derivative(run.e, self.activation)
+        """(t, u, n): dc/dh.   (t, 4u, n): dz per dh for the gate o, per dc for i, f and the candidate."""
+        c = run.states[1]
+        _, _, o, i, f, new = self.parts(run.z)
+        to_cell = derivative(run.e, self.activation)
         to_cell *= o
         to_gates = arena.empty(run.z.shape, run.z.dtype)
-        parts = [to_gates[:, k * u : (k + 1) * u] for k in range(4)]
-        for gate, by, out in ((i, new, parts[0]), (f, c[:-1], parts[1]), (o, run.e, parts[2])):
-            np.multiply(self.derivative(gate, self.gate), by, out=out)
-        np.multiply(self.derivative(new, self.activation), i, out=parts[3])
+        _, _, *outs = self.parts(to_gates)
+        for y, by, out in ((o, run.e, outs[0]), (i, new, outs[1]), (f, c[:-1], outs[2])):
+            derivative(y, self.gate, out)
+            out *= by
+        derivative(new, self.activation, outs[3])
+        outs[3] *= i
         return to_cell, to_gates
-
-    @staticmethod
-    def derivative(y, activation):
-        """The slope of an activation where its value is y, a new array."""
-        slope = arena.empty(y.shape, y.dtype)
-        if activation is Sigmoid:
-            np.subtract(1, y, out=slope)
-            slope *= y
-        elif activation is Tanh:
-            np.multiply(y, y, out=slope)
-            np.subtract(1, slope, out=slope)
-        else:
-            slope[...] = activation.backward(y, np.ones_like(y))
-        return slope
 
 
 class Gru(Cell):
@@ -262,42 +268,52 @@ class Gru(Cell):
     def forward(self, run):
         u, h = self.units, run.h
         run.z = run.rows(4 * u)
-        for s in range(run.t):
-            z, out = run.z[s], h[s + 1]
-            new = z[3 * u :]
+        product = np.empty((u, run.n), h.dtype)
+        steps = list(zip(map(self.parts, run.z), h, h[1:], strict=False))
+        for s, ((z, gates, update, reset, state, new), old, out) in enumerate(steps):
             run.product(s, z)
-            self.activate_gates(z)
-            new += z[u : 2 * u] * z[2 * u : 3 * u]
+            self.activate_gates(gates)
+            np.multiply(reset, state, product)
+            np.add(new, product, new)
             self.activation.forward(new)
-            np.subtract(h[s], new, out=out)
-            out *= z[:u]
-            out += new
+            np.subtract(old, new, out)
+            np.multiply(out, update, out)
+            np.add(out, new, out)
             run.finish(s, h)
 
     def backward(self, run, dy, d, dz_all):
-        u, h = self.units, run.h
-        (dh,) = d
+        u, (dh,) = self.units, d
+        to_columns = self.slopes(run).reshape(run.t, 4, u, run.n)
         through, dz = np.empty_like(dh), np.empty((self.columns, run.n), dh.dtype)
+        blocks = dz.reshape(4, u, run.n)
+        steps = list(zip(to_columns, run.z[:, :u], dz_all.swapaxes(0, 1), strict=True))
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            z = run.z[s]
-            update, reset, state, new = (z[k * u : (k + 1) * u] for k in range(4))
-            np.subtract(h[s], new, out=through)
-            np.multiply(dh, through, out=dz[:u])
-            np.multiply(dh, update, out=through)
-            dh -= through
-            dz[3 * u :] = dnew = self.activation.backward(new, dh)
-            np.multiply(dnew, state, out=dz[u : 2 * u])
-            np.multiply(dnew, reset, out=dz[2 * u : 3 * u])
-            self.chain_gates(z, dz)
-            dz_all[:, s] = dz
+            to_step, update, dz_step = steps[s]
+            np.multiply(dh, to_step, blocks)
+            np.multiply(dh, update, through)
+            np.copyto(dz_step, dz)
             run.state_gradient(dz, dh)
-            dh += through
+            np.add(dh, through, dh)
             if kept:
                 dh += kept[0]
             run.settle(s, dh)
+
+    def slopes(self, run):
+        """(t, 4u, n): dz per dh, for each block of columns."""
+        _, _, update, reset, state, new = self.parts(run.z)
+        to_columns = arena.empty(run.z.shape, run.z.dtype)
+        _, _, to_update, to_reset, to_state, to_new = self.parts(to_columns)
+        np.subtract(1, update, out=to_state)
+        np.multiply(derivative(new, self.activation, to_new), to_state, out=to_new)
+        np.subtract(run.h[:-1], new, out=to_state)
+        np.multiply(derivative(update, self.gate, to_update), to_state, out=to_update)
+        np.multiply(to_new, state, out=to_state)
+        np.multiply(derivative(reset, self.gate, to_reset), to_state, out=to_reset)
+        np.multiply(to_new, reset, out=to_state)
+        return to_columns
 
 
 class GruResetBefore(Cell):
@@ -328,7 +344,7 @@ class GruResetBefore(Cell):
             z, rh, out = run.z[s], run.rh[s], h[s + 1]
             new = z[2 * u :]
             run.product(s, z)
-            self.activate_gates(z)
+            self.activate_gates(z[: 2 * u])
             np.multiply(z[u : 2 * u], self._state(run, s), out=rh)
             new += r.T @ rh
             self.activation.forward(new)
