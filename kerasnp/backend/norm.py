@@ -13,8 +13,7 @@ from kerasnp.backend import arena, group, layout, threads
 from kerasnp.backend.linear import constant, sum_rows
 
 LARGE = 1 << 16
-# Elements a piece: a block of x, one of y and a temporary are 1.5 MB of float32, which a second-level cache holds.
-PIECE = 1 << 17
+PIECE = 1 << 19  # elements at most: shorter calls let threads wait for each other, longer ones have nothing in the cache
 # sum(a * (x - mean)) is had as sum(a * x) - mean * sum(a), a pass less, while mean^2 is at most so many variances.
 CLOSE = 4
 
@@ -127,7 +126,7 @@ class Rows:
             k *= 2
         self.straight, self.width = straight.shape, width * k
         self.rows = straight.reshape(-1, self.width) if straight.flags.c_contiguous else None
-        self.grain = max(1, PIECE // self.width)
+        self.grain = threads.grain_of(x.size // self.width, x.size, PIECE)
 
     @classmethod
     def of(cls, x, axes):

@@ -14,12 +14,13 @@ from .conv import output_size
 
 __all__ = ["avg_pool", "avg_pool_grad", "max_pool", "max_pool_grad"]
 
-BLOCK = 1 << 17  # elements of x in a block: 512 KB in float32
+BLOCK = 1 << 19  # elements of x in a block at most
+SMALL = 1 << 17  # elements, below which an array is one block
 
 
 def max_pool(x, size, strides, padding):
     """y = the maximum of every window; the padding never wins.     x (n, *space, c)   ->   y (n, *positions, c)"""
-    if x.size < BLOCK and tuple(size) == tuple(strides) and not any(map(any, padding)):
+    if x.size < SMALL and tuple(size) == tuple(strides) and not any(map(any, padding)):
         return _side_by_side(x, size)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     return _pool(x, np.maximum, lowest, size, strides, padding)
@@ -211,4 +212,4 @@ def _one_over_count(axes, dtype):
 
 
 def _grain(n, elements):
-    return max(1, BLOCK * n // max(1, elements))
+    return threads.grain_of(n, elements, BLOCK) if elements >= SMALL else max(1, n)

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-__all__ = ["at_most", "get_num_threads", "is_quiet", "parallel", "quiet_blas", "set_num_threads"]
+__all__ = ["at_most", "get_num_threads", "grain_of", "is_quiet", "parallel", "quiet_blas", "set_num_threads"]
 
 
 def parallel(fn, n, grain, kind=None):
@@ -44,6 +44,15 @@ def parallel(fn, n, grain, kind=None):
             trial.took(time.perf_counter() - begun)
         finally:
             _busy.release()
+
+
+def grain_of(n, elements, most):
+    """Items of `range(n)` for a piece of `parallel`: the fewest pieces, an even number, of about `most` elements at most.
+
+    Threads that make short calls wait for each other's hold on the interpreter, and then to be woken. So a loop over a whole
+    array is cut for two threads to share, and no finer than the cache wants it.
+    """
+    return max(1, -(-n // max(1, 2 * -(-elements // (2 * most)))))
 
 
 def get_num_threads():
