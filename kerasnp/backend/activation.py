@@ -193,7 +193,7 @@ def relu_grad(y, dy):
         flat[i:j] = (y[i:j] > 0).view(np.int8)
         flat[i:j] *= dy[i:j]
 
-    threads.parallel(piece, flat.size, LARGE)
+    threads.parallel(piece, flat.size, threads.grain_of(flat.size, flat.size, 2 * LARGE))
     return layout.natural(dx, order)
 
 
