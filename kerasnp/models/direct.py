@@ -15,6 +15,7 @@ from kerasnp.layers.calls import in_training
 from kerasnp.layers.core import InputLayer
 from kerasnp.layers.layer import Layer
 from kerasnp.layers.weights import changes
+from kerasnp.models.folding import folded
 from kerasnp.ops.activation import lent_by
 from kerasnp.utils.masks import get_mask
 
@@ -78,10 +79,12 @@ class DirectCalls:
             return _run(operators, x)
 
     def together(self, model, inputs):
-        """The outputs for several inputs, each from one thread; None where one would be None, or threads would not pay."""
+        """The outputs for several inputs, each from one thread, convolutions with what follows them in one step; None where one
+        would be None, or threads would not pay."""
         operators = [self._ready(model, x) for x in inputs]
         if any(own is None or any(operator.short_calls for operator, _ in own) for own in operators):
             return None
+        operators = [folded(own) for own in operators]
         outputs = [None] * len(inputs)
 
         def piece(start, stop):
