@@ -81,6 +81,8 @@ class DirectCalls:
     def together(self, model, inputs):
         """The outputs for several inputs, each from one thread, convolutions with what follows them in one step; None where one
         would be None, or threads would not pay."""
+        if self._stand != changes():  # from the first on, for layers one by one would give other bits
+            self._found, self._stand = {}, changes()
         operators = [self._ready(model, x) for x in inputs]
         if any(own is None or any(operator.short_calls for operator, _ in own) for own in operators):
             return None

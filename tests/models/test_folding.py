@@ -78,8 +78,16 @@ def test_outputs_are_those_of_the_layers(name):
     x = RNG.normal(size=(70, *shape)).astype("float32")
     found = model.predict(x, batch_size=32, verbose=0)
     np.testing.assert_allclose(found, layer_by_layer(model, x), rtol=2e-5, atol=2e-6)
+    np.testing.assert_array_equal(model.predict(x, batch_size=32, verbose=0), found)
     operators = folded(model._direct_calls._operators(model, x))
     assert " ".join(type(operator).__name__ for operator, _ in operators) == expected
+
+
+def test_normalization_alone_makes_other_bits():
+    """So the tests above do see what is folded."""
+    model = stack(IMAGE, L.Conv2D(4, 3), L.BatchNormalization(), L.ReLU())
+    x = RNG.normal(size=(70, *IMAGE)).astype("float32")
+    assert not np.array_equal(model.predict(x, batch_size=32, verbose=0), layer_by_layer(model, x))
 
 
 def test_float64_stays():
