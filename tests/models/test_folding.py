@@ -99,7 +99,7 @@ def test_float64_stays():
     finally:
         kerasnp.config.set_floatx("float32")
     assert found.dtype == expected.dtype == "float64"
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
 def test_what_is_predicted_follows_the_weights():
