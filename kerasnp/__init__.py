@@ -7,56 +7,39 @@
 15
 """
 
-import importlib
+from kerasnp.utils import lazy as _lazy
 
 __version__ = "0.1.0"
 
 # Names are resolved on first touch, so that `import kerasnp` costs little more than `import numpy`.
-_SUBMODULES = frozenset(
+_SUBMODULES = (
     "activations autodiff backend callbacks config constraints data datasets distribution dtype_policies initializers "
     "layers losses metrics mixed_precision models ops optimizers preprocessing random regularizers saving tree utils viz "
-    "warnings".split()
-)
-_NAMES = {
-    "Sequential": "models",
-    "Model": "models",
-    "Input": "layers",
-    "Layer": "layers",
-    "Variable": "autodiff",
-    "KerasTensor": "autodiff",
-    "Operator": "autodiff",
-    "Tape": "autodiff",
-    "GradientTape": "autodiff",
-    "compare": "comparison",
-    "gradcheck": "autodiff",
-    "StatelessScope": "autodiff",
-    "RematScope": "autodiff",
-    "remat": "autodiff",
-    "name_scope": "utils.naming",
-    "DTypePolicy": "dtype_policies",
-    "FloatDTypePolicy": "dtype_policies",
-    "Initializer": "initializers",
-    "InputSpec": "layers",
-    "Loss": "losses",
-    "Metric": "metrics",
-    "Optimizer": "optimizers",
-    "Regularizer": "regularizers",
+    "warnings"
+).split()
+_HOMES = {
+    ".autodiff": "GradientTape KerasTensor Operator RematScope StatelessScope Tape Variable gradcheck remat",
+    ".comparison": "compare",
+    ".dtype_policies": "DTypePolicy FloatDTypePolicy",
+    ".initializers": "Initializer",
+    ".layers": "Input InputSpec Layer",
+    ".losses": "Loss",
+    ".metrics": "Metric",
+    ".models": "Model Sequential",
+    ".optimizers": "Optimizer",
+    ".regularizers": "Regularizer",
+    ".utils.naming": "name_scope",
 }
 
-__all__ = sorted(_SUBMODULES | set(_NAMES))
+
+def _public(name, value):
+    """A Variable gets its arithmetic from the operators."""
+    if name in _HOMES[".autodiff"].split():
+        from kerasnp import ops  # noqa: F401
+    return value
 
 
-def __getattr__(name):
-    if name in _SUBMODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name in _NAMES:
-        if _NAMES[name] == "autodiff":
-            # A Variable gets its arithmetic from the operators.
-            importlib.import_module(f"{__name__}.ops")
-        value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'kerasnp' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, _HOMES, submodules=_SUBMODULES, public=_public)
 
 
 def version():
@@ -67,7 +50,3 @@ def version():
     True
     """
     return __version__
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})

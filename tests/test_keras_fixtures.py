@@ -81,28 +81,34 @@ def test_weights_into_a_model_of_ones_own_predict_as_keras(record, path):
 TRAINED = [p for p in files(weights=False) if p.values[0].get("training")]
 
 
-@pytest.mark.parametrize("record, path", TRAINED or NONE)
-def test_training_goes_on_as_in_keras(record, path):
+def trained_on(record, path):
+    """A model from a file, what Keras trained it on with which results, and how near these are to be met."""
     check_available(record)
     model = kerasnp.models.load_model(MANIFEST.parent / path)
     training = record["training"]
-    stream = np.load(MANIFEST.parent / training["stream"])
+    return model, np.load(MANIFEST.parent / training["stream"]), (training["rtol"], training["atol"])
+
+
+def assert_trained(weights, stream, near):
+    for i, w in enumerate(weights):
+        assert_close(w, stream[f"w{i}"], *near, f"weight {i} after training")
+
+
+@pytest.mark.parametrize("record, path", TRAINED or NONE)
+def test_training_goes_on_as_in_keras(record, path):
+    model, stream, near = trained_on(record, path)
     for i, (x, y) in enumerate(zip(stream["x"], stream["y"])):
         model.reset_metrics()
         loss = model.train_on_batch(x, y)
         loss = np.float64(loss[0] if isinstance(loss, list) else loss)
-        assert_close(loss, stream["losses"][i], training["rtol"], training["atol"], f"loss of step {i}")
-    for i, w in enumerate(model.get_weights()):
-        assert_close(w, stream[f"w{i}"], training["rtol"], training["atol"], f"weight {i} after training")
+        assert_close(loss, stream["losses"][i], *near, f"loss of step {i}")
+    assert_trained(model.get_weights(), stream, near)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork processes")
 @pytest.mark.parametrize("record, path", TRAINED or NONE)
 def test_training_divided_among_processes_goes_on_as_in_keras(record, path):
-    check_available(record)
-    model = kerasnp.models.load_model(MANIFEST.parent / path)
-    training = record["training"]
-    stream = np.load(MANIFEST.parent / training["stream"])
+    model, stream, near = trained_on(record, path)
     weights = []
 
     class Noting(kerasnp.callbacks.Callback):
@@ -116,9 +122,8 @@ def test_training_divided_among_processes_goes_on_as_in_keras(record, path):
                 model.fit(batches, verbose=0)
             return
         history = model.fit(batches, verbose=0, callbacks=[Noting()]).history
-    assert_close(np.float64(history["loss"][0]), stream["losses"].mean(), training["rtol"], training["atol"], "mean loss")
-    for i, w in enumerate(weights):
-        assert_close(w, stream[f"w{i}"], training["rtol"], training["atol"], f"weight {i} after training")
+    assert_close(np.float64(history["loss"][0]), stream["losses"].mean(), *near, "mean loss")
+    assert_trained(weights, stream, near)
 
 
 def test_enough_of_the_fixtures_are_covered(fixtures_dir):

@@ -5,6 +5,7 @@ open; a length of the result that differs between the trials is open too.
 """
 
 import functools
+import importlib
 import itertools
 
 import numpy as np
@@ -278,18 +279,9 @@ def install_arithmetic(methods):
         setattr(KerasTensor, name, method)
 
 
-def answer_by(find):
-    """Let methods and numpy's functions on symbolic tensors be calls of the functions that `find(name)` returns."""
-    global _find
-    _find = find
-
-
 def _function(name):
-    """The function of that name, or None."""
-    try:
-        return _find(NUMPY_NAMES.get(name, name))
-    except AttributeError:
-        return None
+    """The function of kerasnp.ops of which a method, or numpy's function of that name, is a call; None where there is none."""
+    return getattr(importlib.import_module("kerasnp.ops"), NUMPY_NAMES.get(name, name), None)
 
 
 def _inferred(name, method):

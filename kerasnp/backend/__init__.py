@@ -45,7 +45,7 @@ from kerasnp.backend.gather import add_rows  # noqa: F401
 from kerasnp.backend.image import FILL_MODES, round_half_away, warp, warp_grad  # noqa: F401
 from kerasnp.backend.linear import dense, einsum, matmul, orthonormal, sum_rows  # noqa: F401
 from kerasnp.backend.norm import (  # noqa: F401
-    batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments, standardize, standardize_grad,
+    batch_norm, batch_norm_grad, batch_norm_train, column_sums, moments, scale_and_shift, standardize, standardize_grad,
 )  # fmt: skip
 from kerasnp.backend.norm_groups import group_norm, group_norm_grad  # noqa: F401
 from kerasnp.backend.pool import avg_pool, avg_pool_grad, max_pool, max_pool_grad  # noqa: F401
@@ -57,7 +57,7 @@ from kerasnp.backend.update import (  # noqa: F401
     SMALL_UPDATE, flat, for_blocks, joined, offsets, scratch, segments, squared_norm,
 )  # fmt: skip
 from kerasnp.backend.windows import WINDOWS, window  # noqa: F401
-from kerasnp.utils import naming, session
+from kerasnp.utils import lazy, naming, session
 from kerasnp.utils.masks import get_mask as get_keras_mask  # noqa: F401
 from kerasnp.utils.masks import set_mask as set_keras_mask  # noqa: F401
 from kerasnp.utils.naming import name_scope  # noqa: F401
@@ -163,10 +163,6 @@ def is_float(dtype):
     return np.dtype(storage_dtype(dtype) if isinstance(dtype, str) else dtype).kind == "f"
 
 
-def __getattr__(name):
-    if name == "fft":  # which NumPy too loads on first touch
-        return np.fft
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
+__getattr__, _, _ = lazy.attach(__name__, {"numpy": "fft"})  # which NumPy too loads on first touch
 
 __all__ = ["arena", "group", "linalg", "random", "reference", "threads"]

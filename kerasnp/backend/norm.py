@@ -37,12 +37,17 @@ def moments(x, axes):
     return mean, column_sums(centred, axes) / n
 
 
-def batch_norm(x, mean, variance, gamma, beta, epsilon):
-    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; gamma and beta may be None, all broadcast against x."""
-    scale = 1 / np.sqrt(variance + x.dtype.type(epsilon))
+def scale_and_shift(mean, variance, gamma, beta, epsilon):
+    """The numbers with which batch normalization is x * scale + shift; gamma and beta may be None."""
+    scale = 1 / np.sqrt(variance + epsilon)
     if gamma is not None:
         scale = scale * gamma
-    shift = -mean * scale if beta is None else beta - mean * scale
+    return scale, -mean * scale if beta is None else beta - mean * scale
+
+
+def batch_norm(x, mean, variance, gamma, beta, epsilon):
+    """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta; gamma and beta may be None, all broadcast against x."""
+    scale, shift = scale_and_shift(mean, variance, gamma, beta, x.dtype.type(epsilon))
     rows = Rows.along(x, scale)
     if rows is None:
         y = x * scale

@@ -57,7 +57,7 @@ def recurrent(
             seen *= run.seen(zero_masked, sequences)
         runs[i] = run if keep else None
 
-    grain = grain_of(n, cell)
+    grain = shard_size(n, cell)
     if grain < n:
         threads.parallel(shard, n, grain, x.shape)
     else:
@@ -117,10 +117,9 @@ def recurrent_grad(saved, dy, dlast, wanted=(True, True, True, True)):
     return dx, dstates, *(g if keep else None for g, keep in zip((dw, dr, db), wanted[1:]))
 
 
-def grain_of(n, cell):
+def shard_size(n, cell):
     """How many samples a shard has."""
-    pieces = 2 * -(-n // (2 * SHARD)) if n > TOGETHER else 1
-    grain = -(-n // pieces)
+    grain = threads.grain_of(n, n, SHARD) if n > TOGETHER else n
     return grain if grain * cell.size * cell.columns >= WORTH_A_THREAD else max(n, 1)
 
 

@@ -109,11 +109,6 @@ class Cell:
         else:
             self.gate.forward(z)
 
-    def chain_gates(self, z, dz):
-        """dz times the derivative of the gate activation, in place."""
-        k = self.gates * self.units
-        dz[:k] *= derivative(z[:k], self.gate)
-
     def activate_into(self, z, out):
         """out = activation(z)."""
         if self.activation is Tanh:
@@ -378,7 +373,7 @@ class GruResetBefore(Cell):
             np.multiply(drh, self._state(run, s), out=dz[u : 2 * u])
             drh *= reset
             through += drh if run.drop_h is None else drh * run.drop_h[2]
-            self.chain_gates(z, dz)
+            dz[: 2 * u] *= derivative(z[: 2 * u], self.gate)
             dz_all[:, s] = dz
             run.state_gradient(dz, dh)
             dh += through

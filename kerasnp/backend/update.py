@@ -19,9 +19,7 @@ def for_blocks(n, fn):
     if n <= SMALL_UPDATE:
         fn(0, n)
         return
-    pairs = -(-n // (2 * BLOCK))  # an even number of blocks, for two threads to share
-    grain = LINE * -(-n // (2 * pairs * LINE))
-    threads.parallel(fn, n, grain)
+    threads.parallel(fn, n, LINE * -(-threads.grain_of(n, n, BLOCK) // LINE))
 
 
 def scratch(like, index=0):

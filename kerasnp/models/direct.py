@@ -81,8 +81,7 @@ class DirectCalls:
     def together(self, model, inputs):
         """The outputs for several inputs, each from one thread, convolutions with what follows them in one step; None where one
         would be None, or threads would not pay."""
-        if self._stand != changes():  # from the first on, for layers one by one would give other bits
-            self._found, self._stand = {}, changes()
+        self._forgets()  # and none by its layers one by one, which would give other bits
         operators = [self._ready(model, x) for x in inputs]
         if any(own is None or any(operator.short_calls for operator, _ in own) for own in operators):
             return None
@@ -114,9 +113,8 @@ class DirectCalls:
     def _ready(self, model, x, training=None, mask=None):
         if type(x) is not K.ndarray or training or mask is not None or in_training() or current() is not None:
             return None
-        if self._stand != changes():
+        if self._forgets():
             # This once by the layers: some change with each call, and then there would be something to find each time.
-            self._found, self._stand = {}, changes()
             return None
         key = x.shape, x.dtype
         operators = self._found.get(key, False)
@@ -125,6 +123,13 @@ class DirectCalls:
                 self._found.clear()
             operators = self._found[key] = self._operators(model, x)
         return None if get_mask(x) is not None else operators
+
+    def _forgets(self):
+        """Whether a layer has changed; what was found before is forgotten then."""
+        changed = self._stand != changes()
+        if changed:
+            self._found, self._stand = {}, changes()
+        return changed
 
     @staticmethod
     def _operators(model, x):

@@ -252,11 +252,11 @@ def _values(y_pred):
 
 def _draw_other_numbers(model, rank):
     """Let the random numbers of this process differ from those of the others, as a function of where these stand."""
+    import random  # with `traceback` where it is used, since every import of kerasnp comes past this module
+
     for generator in _generators(model):
         seed, counter = generator.state.value.tolist()
         generator.state.value = K.array([(seed + rank * SPREAD) % 2**32, counter], K.uint32)
-    import random
-
     K.random.set_global_seed(random.getrandbits(31) + rank)
 
 

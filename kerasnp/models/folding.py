@@ -58,16 +58,11 @@ class Folded:
     def forward(self, x, w, *others):
         """The outputs for x, with the values of the variables at this moment."""
         b, others = (others[0], others[1:]) if self.biased else (None, others)
-        if self.norm is not None:
-            w, b = self._normalized(w, b, *others)
+        if (norm := self.norm) is not None:
+            mean, variance, *parameters = others
+            gamma, beta = parameters[0] if norm.scale else None, parameters[-1] if norm.center else None
+            scale, b = K.scale_and_shift(mean if b is None else mean - b, variance, gamma, beta, w.dtype.type(norm.epsilon))
+            w = w * scale
         if self.pool is None:
             return K.conv(x, w, b, self.activation, **self.options)
         return K.conv_pool(x, w, b, self.activation, **self.options, pool=self.pool, winners=False)[0]
-
-    def _normalized(self, w, b, mean, variance, *parameters):
-        scale = 1 / K.sqrt(variance + variance.dtype.type(self.norm.epsilon))
-        if self.norm.scale:
-            scale = scale * parameters[0]
-        shift = -mean if b is None else b - mean
-        shift = shift * scale
-        return w * scale, shift + parameters[-1] if self.norm.center else shift

@@ -10,7 +10,6 @@ array([0., 2.], dtype=float32)
 import importlib as _importlib
 from types import FunctionType as _Function
 
-from kerasnp.autodiff.symbolic import answer_by as _answer_by
 from kerasnp.autodiff.symbolic import traced as _traced
 from kerasnp.ops.elementwise import Binary as _Binary
 from kerasnp.ops.elementwise import Unary as _Unary
@@ -107,4 +106,3 @@ for _name in ("linear", "logic", "reduce", "conv", "ctc_decode", "norm", "shape"
     _importlib.import_module(f"{__name__}.{_name}")
 for _name in ("conv", "ctc_decode", "norm", "shape"):
     __getattr__(_name)
-_answer_by(__getattr__)

@@ -46,6 +46,8 @@ def in_a_fresh_python(code):
         ("import kerasnp; v = kerasnp.Variable([3.0]); print(v @ v, (v > 2).tolist(), v[0].tolist())", "9.0 [True] 3.0"),
         ("import numpy, kerasnp; x = kerasnp.Input((2,)); y = numpy.float32([7, 7]) % x;"
          "print(kerasnp.Model(x, y)(numpy.float32([[4, 2]])).tolist())", "[[3.0, 1.0]]"),
+        ("from kerasnp.autodiff import KerasTensor; import numpy; print((numpy.ones(4) * KerasTensor((None, 4))).shape)",
+         "(None, 4)"),
         # Names in configurations, by their own spelling, in lower case, and an alias.
         ("from kerasnp.utils import registry as r; print(r.lookup('layers', 'GRU').__name__,"
          " r.lookup('layers', 'conv2d').__name__, r.lookup('optimizers', 'adamw').__name__,"
