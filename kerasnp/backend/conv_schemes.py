@@ -43,7 +43,7 @@ class Scheme:
         self.positions = height * cell[0], width * cell[1]
         kh, kw, c, f = kernel_shape
         microseconds = math.prod(self.positions) * f * x_shape[3] * (kh * kw * c / 50 + 1) / 1000
-        self.pieces = min(PIECES, max(2, 2 * round(microseconds / 600)))
+        self.pieces = min(PIECES, max(2, 2 * round(microseconds / 1200)))
         self.blocks = self.cut(cell, height, width)
         bands = even_cuts(-(-self.positions[0] // self.tall), self.pieces // 2, self.tall)
         self.bands = [slice(band.start, min(band.stop, self.positions[0])) for band in bands]
