@@ -135,12 +135,11 @@ class Run:
         self.drop_h = None if drop_h is None else [d.T for d in cell.in_groups(drop_h)]
         self.groups = cell.groups if self.dropping else [slice(0, cell.columns)]
         x = x.transpose(1, 2, 0)[:: -1 if backwards else 1]
-        # What the product is taken with, (t, u + i + 1, n): one for all gates, or one for each where parts are dropped.
+        # What the product is taken with, (t, size, n): one for all gates, or one for each where parts are dropped.
         self.a = [arena.empty((t + 1, cell.size, n), dtype) for _ in self.groups]
         for g, a in enumerate(self.a):
             a[:t, u : u + i] = x if drop_x is None else x * self.drop_x[g]
-            if cell.bias:
-                a[:, -1] = 1
+            a[:, u + i : cell.rows], a[:, cell.rows :] = 1, 0
         # Where nothing is dropped, the states live right there.
         self.h = np.empty((t + 1, u, n), dtype) if self.dropping else self.a[0][:, :u]
         self.states = [self.h] + [np.empty((t + 1, u, n), dtype) for _ in states[1:]]
@@ -226,10 +225,11 @@ class Run:
         return dx
 
     def weight_gradient(self, dz):
-        """The gradient of the stack, over all steps at once."""
+        """The gradient of the stack, (columns, size), over all steps at once."""
         rows = self.t * self.n
-        total = np.empty((len(self.cell.stack), self.cell.columns), dz.dtype)
+        total = np.empty((self.cell.columns, self.cell.size), dz.dtype)
+        along = arena.empty((self.cell.size, self.t, self.n), dz.dtype)
         for a, group in zip(self.a, self.groups):
-            along = a[: self.t].transpose(1, 0, 2).reshape(len(total), rows)
-            np.matmul(along, dz[group].reshape(group.stop - group.start, rows).T, out=total[:, group])
+            along[...] = a[: self.t].transpose(1, 0, 2)
+            np.matmul(dz[group].reshape(-1, rows), along.reshape(-1, rows).T, out=total[group])
         return total

@@ -10,6 +10,8 @@ import numpy as np
 from kerasnp.backend import arena
 from kerasnp.backend.activation import Sigmoid, Tanh, bare_logistic
 
+TILE = 16  # numbers of a cache line: matrix products are a tenth slower where a side is no multiple of it
+
 
 class Linear:
     """z."""
@@ -41,33 +43,40 @@ class HardSigmoid:
 
 
 class Cell:
-    """Base: the weights as one matrix, the `stack` (u + i + 1, columns), whose transpose [h; x; 1] is multiplied with.
+    """Base: the weights as one matrix, the `stack` (size, columns), whose transpose [h; x; 1; 0] is multiplied with.
 
-    `order` lists the gates in the order of the stack's columns: those behind the gate activation first, since one call
-    then serves them all.
+    `order` lists the gates in the order of the stack's columns: those behind the gate activation side by side, since one
+    call then serves them all.
     """
 
     states = 1
     order: tuple = (0,)
-    gates = 0  # how many blocks of columns are behind the gate activation
+    blocks = 1  # of columns
+    gates = slice(0, 0)  # those behind the gate activation
     apart = 0  # how many blocks at the end the state has no part in
 
     def __init__(self, w, r, b, activation, gate, dtype, keep=True):
         self.inputs, self.units = len(w), len(r)
         self.activation, self.gate = activation, gate
         self.bias = b is not None
-        self.stack = self.stacked(w, r, b).astype(dtype, copy=False)
-        self.size, self.columns = self.stack.shape
+        self.rows, self.columns = self.units + self.inputs + self.bias, self.blocks * self.units
+        self.size = -(-self.rows // TILE) * TILE
+        # Rows at a distance that is a power of two share a place in the cache; turning them round takes four times as long.
+        self.stack = np.empty((self.size, self.columns + TILE), dtype)[:, : self.columns]
+        self.stack[self.rows :] = 0
+        self.fill(self.stack, w, r, b)
         # The state reaches only these columns.
         self.fed_back = self.columns - self.apart * self.units
-        # sigmoid(z) = 1 / (1 + exp(-z)): the sign goes into the weights.
-        self.turned = self.gates * self.units if gate is Sigmoid else 0
         if keep:
             self.scaled = np.array(self.stack.T, order="C")
         else:
             # Nobody needs the stack itself, and a copy in another order costs as much as ten steps of one sample.
             self.scaled, self.stack = self.stack.T, None
-        self.scaled[: self.turned] *= -1
+        # sigmoid(z) = 1 / (1 + exp(-z)): the sign goes into the weights.
+        self.turned = gate is Sigmoid
+        self.gated = slice(self.gates.start * self.units, self.gates.stop * self.units)
+        if self.turned:
+            self.scaled[self.gated] *= -1
 
     @property
     def groups(self):
@@ -79,28 +88,28 @@ class Cell:
         """What is dropped for each gate, in the order of the stack."""
         return [drop[k] for k in self.order]
 
-    def blocks(self, a):
-        """The gates of a weight in the order of the stack."""
-        u = self.units
-        return [a[..., k * u : (k + 1) * u] for k in self.order]
-
-    def stacked(self, w, r, b):
-        """[r; w; b] with the gates in order."""
-        rows = [r, w] if b is None else [r, w, b[None]]
-        return np.concatenate([np.concatenate(self.blocks(a), axis=1) for a in rows])
+    def fill(self, stack, w, r, b):
+        """Write [r; w; b] with the gates in order."""
+        u, i = self.units, self.inputs
+        for k, gate in enumerate(self.order):
+            block, own = stack[:, k * u : (k + 1) * u], slice(gate * u, (gate + 1) * u)
+            block[:u], block[u : u + i] = r[:, own], w[:, own]
+            if b is not None:
+                block[u + i] = b[own]
 
     def unstack(self, total, rest):
-        """dw, dr and db from the gradient of the stack."""
+        """dw, dr and db from the gradient of the stack, (columns, size)."""
         u, i = self.units, self.inputs
-        blocks = np.split(total, len(self.order), axis=1)
-        total = np.concatenate([blocks[self.order.index(k)] for k in range(len(self.order))], axis=1)
-        return total[u : u + i], total[:u], total[u + i] if self.bias else None
+        d = np.empty((self.rows, self.columns), total.dtype)
+        for k, gate in enumerate(self.order):
+            d[:, gate * u : (gate + 1) * u] = total[k * u : (k + 1) * u, : self.rows].T
+        return d[u : u + i], d[:u], d[u + i] if self.bias else None
 
     def parts(self, z):
         """`z`, its columns behind the gate activation, and each block of columns: views of (..., columns, n)."""
         u = self.units
         blocks = [z[..., k * u : (k + 1) * u, :] for k in range(z.shape[-2] // u)]
-        return z, z[..., : self.gates * u, :], *blocks
+        return z, z[..., self.gated, :], *blocks
 
     def activate_gates(self, z):
         """The gate activation, in place."""
@@ -160,21 +169,22 @@ class SimpleRnn(Cell):
 
 
 class Lstm(Cell):
-    """c' = f * c + i * act(z_c), h' = o * act(c'), with the gates o, i, f = gate(z_o), gate(z_i), gate(z_f).
+    """c' = f * c + i * act(z_c), h' = o * act(c'), with the gates i, f, o = gate(z_i), gate(z_f), gate(z_o).
 
-    The columns are z_o, z_i, z_f, z_c: those behind the gate activation first, those that reach c last.
+    The columns are z_c, z_i, z_f, z_o: those that reach c first, those behind the gate activation last.
     """
 
     states = 2
-    order = (3, 0, 1, 2)
-    gates = 3
+    order = (2, 0, 1, 3)
+    blocks = 4
+    gates = slice(1, 4)
 
     def forward(self, run):
         u, (h, c) = self.units, run.states
         run.z, run.e = run.rows(4 * u), run.rows(u)
         product = np.empty((u, run.n), h.dtype)
         steps = list(zip(map(self.parts, run.z), run.e, c, c[1:], h[1:], strict=False))
-        for s, ((z, gates, o, i, f, new), e, c_old, c_new, h_new) in enumerate(steps):
+        for s, ((z, gates, new, i, f, o), e, c_old, c_new, h_new) in enumerate(steps):
             run.product(s, z)
             self.activate_gates(gates)
             self.activation.forward(new)
@@ -186,44 +196,43 @@ class Lstm(Cell):
             run.finish(s, h, c)
 
     def backward(self, run, dy, d, dz_all):
-        u, (dh, dc) = self.units, d
-        to_cell, to_gates = self.slopes(run)
-        through, dz = np.empty_like(dh), np.empty((self.columns, run.n), dh.dtype)
-        dz_output, dz_others = dz[:u], dz[u:].reshape(3, u, run.n)
-        others = to_gates[:, u:].reshape(run.t, 3, u, run.n)
-        steps = list(zip(to_cell, to_gates[:, :u], others, run.z[:, 2 * u : 3 * u], dz_all.swapaxes(0, 1), strict=True))
+        u, (dh, dc_last) = self.units, d
+        slopes = self.slopes(run).reshape(run.t, 6, u, run.n)
+        # What dc and dh are multiplied to, in the order of the slopes: dc of the step before, dz, and what h adds to dc.
+        products = np.empty((6, u, run.n), dh.dtype)
+        from_c, from_h, dc, through = products[:4], products[4:], products[0], products[5]
+        dz, dc_all = products[1:5].reshape(4 * u, run.n), np.empty_like(dc)
+        dc[...] = dc_last
+        d = [dh, dc]
+        steps = list(zip(slopes[:, :4], slopes[:, 4:], dz_all.swapaxes(0, 1), strict=True))
         for s in reversed(range(run.t)):
             if dy is not None:
                 dh += dy[s]
             kept = run.part(s, d)
-            cell, output, other, f, dz_step = steps[s]
-            np.multiply(dh, cell, through)
-            np.add(dc, through, dc)
-            np.multiply(dh, output, dz_output)
-            np.multiply(dc, other, dz_others)
-            # The path of the cell state: without it, whatever happened more than a step ago is learned wrongly.
-            np.multiply(dc, f, dc)
+            to_c, to_h, dz_step = steps[s]
+            np.multiply(dh, to_h, from_h)
+            np.add(dc, through, dc_all)
+            np.multiply(dc_all, to_c, from_c)
             np.copyto(dz_step, dz)
             run.state_gradient(dz, dh)
             if kept:
                 dh += kept[0]
                 dc += kept[1]
             run.settle(s, dh, dc)
+        dc_last[...] = dc
 
     def slopes(self, run):
-        """(t, u, n): dc/dh.   (t, 4u, n): dz per dh for the gate o, per dc for i, f and the candidate."""
-        c = run.states[1]
-        _, _, o, i, f, new = self.parts(run.z)
-        to_cell = derivative(run.e, self.activation)
-        to_cell *= o
-        to_gates = arena.empty(run.z.shape, run.z.dtype)
-        _, _, *outs = self.parts(to_gates)
-        for y, by, out in ((o, run.e, outs[0]), (i, new, outs[1]), (f, c[:-1], outs[2])):
-            derivative(y, self.gate, out)
-            out *= by
-        derivative(new, self.activation, outs[3])
-        outs[3] *= i
-        return to_cell, to_gates
+        """(t, 6u, n): per dc the one before, and dz of the candidate, i and f; per dh that of o, and dc."""
+        c, (_, _, new, i, f, o) = run.states[1], self.parts(run.z)
+        slopes = arena.empty((run.t, 6 * self.units, run.n), run.z.dtype)
+        keep, *by_activation, by_cell = self.parts(slopes)[2:]
+        np.copyto(keep, f)
+        kinds = self.activation, self.gate, self.gate, self.gate, self.activation
+        values, factors = (new, i, f, o, run.e), (i, new, c[:-1], run.e, o)
+        for out, kind, y, by in zip((*by_activation, by_cell), kinds, values, factors, strict=True):
+            derivative(y, kind, out)
+            np.multiply(out, by, out)
+        return slopes
 
 
 class Gru(Cell):
@@ -233,7 +242,8 @@ class Gru(Cell):
     """
 
     order = (0, 1, 2)
-    gates = 2
+    blocks = 4
+    gates = slice(0, 2)
     apart = 1
 
     @property
@@ -242,23 +252,26 @@ class Gru(Cell):
         u = self.units
         return [slice(0, u), slice(u, 2 * u), slice(2 * u, 4 * u)]
 
-    def stacked(self, w, r, b):
-        """[r; w; b], zero where the state or the input has no part."""
+    def fill(self, stack, w, r, b):
+        """Write [r; w; b], zero where the state or the input has no part."""
         u, i = self.units, self.inputs
-        stack = np.zeros((u + i + self.bias, 4 * u), r.dtype)
-        stack[:u, : 3 * u] = r
-        stack[u : u + i, : 2 * u], stack[u : u + i, 3 * u :] = w[:, : 2 * u], w[:, 2 * u :]
+        states, inputs = stack[:u], stack[u : u + i]
+        states[:, : 3 * u], states[:, 3 * u :] = r, 0
+        inputs[:, : 2 * u], inputs[:, 2 * u : 3 * u], inputs[:, 3 * u :] = w[:, : 2 * u], 0, w[:, 2 * u :]
         if self.bias:
-            stack[-1, : 2 * u] = b[0, : 2 * u] + b[1, : 2 * u]
-            stack[-1, 2 * u : 3 * u], stack[-1, 3 * u :] = b[1, 2 * u :], b[0, 2 * u :]
-        return stack
+            bias = stack[u + i]
+            bias[: 2 * u] = b[0, : 2 * u] + b[1, : 2 * u]
+            bias[2 * u : 3 * u], bias[3 * u :] = b[1, 2 * u :], b[0, 2 * u :]
 
     def unstack(self, total, rest):
         """dw, dr and db from the gradient of the stack."""
         u, i = self.units, self.inputs
-        inputs = np.concatenate([total[u:, : 2 * u], total[u:, 3 * u :]], axis=1)
-        db = np.stack([inputs[-1], total[-1, : 3 * u]]) if self.bias else None
-        return inputs[:i], total[:u, : 3 * u], db
+        inputs = np.empty((i + self.bias, 3 * u), total.dtype)
+        inputs[:, : 2 * u] = total[: 2 * u, u : self.rows].T
+        inputs[:, 2 * u :] = total[3 * u :, u : self.rows].T
+        dr = np.array(total[: 3 * u, :u].T, order="C")
+        db = np.stack([inputs[i], total[: 3 * u, u + i]]) if self.bias else None
+        return inputs[:i], dr, db
 
     def forward(self, run):
         u, h = self.units, run.h
@@ -315,15 +328,15 @@ class GruResetBefore(Cell):
     """h' = z * h + (1 - z) * act(x @ w_h + (r * h) @ r_h + b_h): the reset gate r comes before the product."""
 
     order = (0, 1, 2)
-    gates = 2
+    blocks = 3
+    gates = slice(0, 2)
     apart = 1
 
-    def stacked(self, w, r, b):
-        """[r; w; b] without the state's part of the candidate, which is a product of its own."""
-        self.recurrent = r[:, 2 * self.units :]
-        r = r.copy()
-        r[:, 2 * self.units :] = 0
-        return super().stacked(w, r, b)
+    def fill(self, stack, w, r, b):
+        """Write [r; w; b] without the state's part of the candidate, which is a product of its own."""
+        u = self.units
+        super().fill(stack, w, r, b)
+        self.recurrent, stack[:u, 2 * u :] = r[:, 2 * u :], 0
 
     def unstack(self, total, rest):
         """dw, dr and db from the gradients of the stack and of the candidate's product."""
