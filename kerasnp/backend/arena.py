@@ -35,7 +35,7 @@ def empty(shape, dtype=np.float32):
             clear()
         blocks.append(_block(capacity))
         block = blocks[-1][1]
-    return block[:size].view(dtype).reshape(shape)
+    return np.ndarray(shape, dtype, block)
 
 
 def nbytes():
