@@ -369,7 +369,7 @@ class Steps:
                 stacklevel=2,
             )
         size = rows(x)
-        self._loss_tracker.add(loss_value * size, size)
+        self._loss_tracker.add(float(loss_value) * size, size)
         self._metrics_after(x, y, y_pred, sample_weight)
 
     def _gradients(self, x, y, sample_weight, share=1.0):

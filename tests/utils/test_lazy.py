@@ -53,6 +53,9 @@ def in_a_fresh_python(code):
          " r.lookup('layers', 'conv2d').__name__, r.lookup('optimizers', 'adamw').__name__,"
          " r.lookup('metrics', 'mse').__name__, r.lookup('layers', 'Nonsense'))",
          "GRU Conv2D AdamW MeanSquaredError None"),
+        # A function of metrics in an older file, while nobody has touched it.
+        ("from kerasnp import metrics; m = metrics.deserialize({'class_name': 'MeanMetricWrapper', 'config': {'name': 'accuracy',"
+         " 'dtype': 'float32', 'fn': 'sparse_categorical_accuracy'}}); print(float(m([1], [[0.2, 0.8]])))", "1.0"),
         ("import kerasnp; kerasnp.layers.Layer; print(kerasnp.layers.MaxPool2D is kerasnp.layers.MaxPooling2D)", "True"),
         ("from kerasnp.layers import *; from kerasnp.optimizers import *; print(Conv2D.__name__, schedules.__name__)",
          "Conv2D kerasnp.optimizers.schedules"),
