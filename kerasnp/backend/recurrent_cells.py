@@ -225,11 +225,12 @@ class Lstm(Cell):
         """(t, 6u, n): per dc the one before, and dz of the candidate, i and f; per dh that of o, and dc."""
         c, (_, _, new, i, f, o) = run.states[1], self.parts(run.z)
         slopes = arena.empty((run.t, 6 * self.units, run.n), run.z.dtype)
-        keep, *by_activation, by_cell = self.parts(slopes)[2:]
+        keep, *to_columns, to_cell = self.parts(slopes)[2:]
+        # The path of the cell state: without it, whatever happened more than a step ago is learned wrongly.
         np.copyto(keep, f)
         kinds = self.activation, self.gate, self.gate, self.gate, self.activation
         values, factors = (new, i, f, o, run.e), (i, new, c[:-1], run.e, o)
-        for out, kind, y, by in zip((*by_activation, by_cell), kinds, values, factors, strict=True):
+        for out, kind, y, by in zip((*to_columns, to_cell), kinds, values, factors, strict=True):
             derivative(y, kind, out)
             np.multiply(out, by, out)
         return slopes
