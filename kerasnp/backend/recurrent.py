@@ -231,5 +231,6 @@ class Run:
         along = arena.empty((self.cell.size, self.t, self.n), dz.dtype)
         for a, group in zip(self.a, self.groups):
             along[...] = a[: self.t].transpose(1, 0, 2)
-            np.matmul(dz[group].reshape(-1, rows), along.reshape(-1, rows).T, out=total[group])
+            columns = dz[group].reshape(group.stop - group.start, rows)
+            np.matmul(columns, along.reshape(self.cell.size, rows).T, out=total[group])
         return total

@@ -11,6 +11,7 @@ import io
 import json
 import marshal
 import pickle
+import pkgutil
 import struct
 import sys
 import tracemalloc
@@ -59,9 +60,11 @@ def nothing_happens(path=""):
 
 @pytest.fixture(autouse=True, scope="module")
 def imported():
-    """kerasnp imports its own families when first needed; that is over before anything is watched."""
+    """kerasnp imports its own modules when first needed; that is over before anything is watched."""
     for family in FAMILIES:
         registry.members(family)
+    for module in pkgutil.iter_modules(kerasnp.saving.__path__, "kerasnp.saving."):
+        importlib.import_module(module.name)
     with contextlib.suppress(ValueError):
         model_from_json('{"class_name": "nothing", "config": {}}')
     kerasnp.optimizers.get("adam")
