@@ -19,6 +19,7 @@ SCRIPT = """
     import numpy as np
     import kerasnp
     from kerasnp import callbacks, layers
+    from kerasnp.callbacks import *  # now, since the other user may not read Python's own modules
 
     trouble, folder = sys.argv[1:]
     path = lambda name: os.path.join(folder, name)
