@@ -61,8 +61,8 @@ def kernels(quick=False):
     """The same of a 3x3 convolution of 28 x 28 images by itself: forward, the gradient of the kernel, that of the image."""
     rng, found, same = np.random.default_rng(0), [], ((1, 1), (1, 1))
     for channels in (16, 32) if quick else (16, 32, 64, 128, 256):
-        n = 2048 // channels
-        # As one convolution finds what another has made: the batch innermost in memory.
+        n = max(16, 2048 // channels)
+        # As one convolution finds what another has made in a batch of 16 and more: the batch innermost in memory.
         x, dy = (rng.normal(size=(28, 28, channels, n)).astype("float32").transpose(3, 0, 1, 2) for _ in range(2))
         kernel = rng.normal(size=(3, 3, channels, channels)).astype("float32")
         passes = {
