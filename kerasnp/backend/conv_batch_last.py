@@ -8,6 +8,7 @@ import numpy as np
 
 from . import arena, threads
 from .conv_schemes import Transform, contiguous, merged, overlap, scheme
+from .linear import constant
 
 
 def conv(x, kernel, bias, activation, strides, padding, size=None, winners=False):
@@ -54,7 +55,7 @@ def gradients(x, kernel_shape, y, dy, activation, strides, padding, wants, size=
     dz = dy if activation is None and size is None else None
     if dz is None and wants[0]:
         dz = arena.empty((*plan.positions, filters, n), dy.dtype)
-    image, ones = plan.image(x) if wants[1] else x, np.ones(n, dy.dtype)
+    image, ones = plan.image(x) if wants[1] else x, constant(1, n, dy.dtype)
     grain = max(1, -(-len(plan.blocks) // 16))  # sums of 16 parts at most
     dw = np.zeros((-(-len(plan.blocks) // grain), *kernel_shape), dy.dtype)
     db = np.zeros((len(dw), filters), dy.dtype)
@@ -76,7 +77,7 @@ def gradients(x, kernel_shape, y, dy, activation, strides, padding, wants, size=
 
     if dz is not dy or wants[1] or wants[2]:
         threads.parallel(piece, len(plan.blocks), grain, (plan, wants))
-    return dz, dw.sum(axis=0) if wants[1] else None, db.sum(axis=0) if wants[2] else None
+    return dz, np.add.reduce(dw) if wants[1] else None, np.add.reduce(db) if wants[2] else None
 
 
 def grad_input(dz, kernel, x_shape, strides, padding, cell=(1, 1)):

@@ -1,6 +1,6 @@
 """Convolution and max-pooling in one go: the largest arrays of a network never go to memory and back."""
 
-import numpy as np
+import math
 
 from . import conv_batch_last
 from .conv import conv, conv_grad, form_of, in_float32
@@ -55,7 +55,7 @@ def _side_by_side(form, pool):
         and tuple(size) == tuple(strides)
         and not any(map(any, padding))
         and all(n >= k for n, k in zip(form.positions, size, strict=True))
-        and np.prod(size) < 128  # their cells are numbered in bytes
+        and math.prod(size) < 128  # their cells are numbered in bytes
     )
 
 
