@@ -14,6 +14,7 @@ __all__ = ["clear", "empty", "nbytes"]
 
 SMALL = 1 << 16  # bytes; below this, malloc recycles just as well, and above it may give pages back and fault them in
 LIMIT = 1 << 28  # bytes of idle blocks that a thread may keep
+KINDS = 1 << 10  # shapes and types whose place a thread remembers
 
 
 def empty(shape, dtype=np.float32):
@@ -22,13 +23,10 @@ def empty(shape, dtype=np.float32):
     >>> empty((2, 3)).shape
     (2, 3)
     """
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) * dtype.itemsize
-    if size < SMALL or dtype.hasobject:
+    key = tuple(shape), dtype
+    dtype, blocks, capacity = _mine.kinds.get(key) or _kind(*key)
+    if blocks is None:
         return np.empty(shape, dtype)
-    unit = max(SMALL, 1 << size.bit_length() - 4)
-    capacity = -(-size // unit) * unit
-    blocks = _mine.blocks.setdefault(capacity, [])
     block = _idle(blocks, _NOBODY)
     if block is None:
         if capacity + sum(c * len(_all_idle(b)) for c, b in _mine.blocks.items()) > LIMIT:
@@ -36,6 +34,22 @@ def empty(shape, dtype=np.float32):
         blocks.append(_block(capacity))
         block = blocks[-1][1]
     return np.ndarray(shape, dtype, block)
+
+
+def _kind(shape, dtype):
+    """The dtype, and the blocks among which such an array finds its place, with their size; None for a small one."""
+    kinds, key = _mine.kinds, (shape, dtype)
+    if len(kinds) >= KINDS:
+        kinds.clear()
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    if size < SMALL or dtype.hasobject:
+        kinds[key] = dtype, None, size
+    else:
+        unit = max(SMALL, 1 << size.bit_length() - 4)
+        capacity = -(-size // unit) * unit
+        kinds[key] = dtype, _mine.blocks.setdefault(capacity, []), capacity
+    return kinds[key]
 
 
 def nbytes():
@@ -72,6 +86,7 @@ def _all_idle(blocks):
 class _Mine(threading.local):
     def __init__(self):
         self.blocks = {}  # capacity: [(whole block, aligned part)]
+        self.kinds = {}  # (shape, dtype): (dtype, the blocks of its capacity, capacity)
 
 
 _mine = _Mine()
