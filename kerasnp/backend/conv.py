@@ -121,8 +121,11 @@ def conv_grad_input(dz, kernel, x_shape, strides=(1, 1), padding=((0, 0), (0, 0)
 
 def form_of(x_shape, kernel_shape, strides, padding, dilation, groups):
     """The Form for these sizes, remembered from the last time."""
-    padding = tuple([tuple(pair) for pair in padding])
-    return _form(tuple(x_shape), tuple(kernel_shape), tuple(strides), padding, tuple(dilation), groups)
+    try:
+        return _form(x_shape, kernel_shape, strides, padding, dilation, groups)
+    except TypeError:  # lists
+        padding = tuple([tuple(pair) for pair in padding])
+        return _form(tuple(x_shape), tuple(kernel_shape), tuple(strides), padding, tuple(dilation), groups)
 
 
 @functools.lru_cache(maxsize=512)

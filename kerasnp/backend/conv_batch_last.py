@@ -92,18 +92,19 @@ def grad_input(dz, kernel, x_shape, strides, padding, cell=(1, 1)):
     dz, weights = contiguous(dz), plan.turned(kernel)
     dx = arena.empty(x_shape, dz.dtype)
     ends = [min(max(band.start * down - top, 0), h) for band in plan.bands[1:]] + [h]
-    tails = arena.empty((len(ends), max(0, kh - down), w, c, n), dz.dtype)  # what reaches into the next band
+    tails = arena.empty((len(ends) - 1, max(0, kh - down), w, c, n), dz.dtype)  # what reaches into the next band
 
     def piece(start, stop):
         for i in range(start, stop):
             band, strip = divmod(i, len(plan.strips))
             first, end, strip = ends[band - 1] if band else 0, ends[band], plan.strips[strip]
-            own, tail = dx[first:end, strip], tails[band, :, strip]
-            own[...], tail[...] = 0, 0
+            parts = [(first, dx[first:end, strip]), *((end, tail[:, strip]) for tail in tails[band : band + 1])]
+            for _, part in parts:
+                part[...] = 0
             for rows in plan.tiles(plan.bands[band]):
                 share = plan.spread(dz, weights, rows, strip)
-                _add(own, share, rows.start * down - top - first)
-                _add(tail, share, rows.start * down - top - end)
+                for begin, part in parts:
+                    _add(part, share, rows.start * down - top - begin)
 
     threads.parallel(piece, len(ends) * len(plan.strips), 1, plan)
     for end, tail in zip(ends, tails):

@@ -137,9 +137,12 @@ class Lowering(Scheme):
             seen = windows(padded, start, len(range(first, width, across)), cells.shape[2])
             np.matmul(cells.reshape(kh * c, -1), seen, out=raised[:, first::across])
         raised = raised.reshape(count, width, kh, c, n)
-        dx = arena.empty(((count - 1) * down + kh, width, c, n), dz.dtype)
-        dx[...] = 0
-        for i in range(kh):
+        dx, first = arena.empty(((count - 1) * down + kh, width, c, n), dz.dtype), 0
+        if down == 1:
+            dx[:count], dx[count:], first = raised[:, :, 0], 0, 1
+        else:
+            dx[...] = 0
+        for i in range(first, kh):
             dx[i : i + (count - 1) * down + 1 : down] += raised[:, :, i]
         return dx
 
