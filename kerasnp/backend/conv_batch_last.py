@@ -98,6 +98,7 @@ def grad_input(dz, kernel, x_shape, strides, padding, cell=(1, 1)):
         for i in range(start, stop):
             band, strip = divmod(i, len(plan.strips))
             first, end, strip = ends[band - 1] if band else 0, ends[band], plan.strips[strip]
+            # Where each part begins; the last band reaches into no other.
             parts = [(first, dx[first:end, strip]), *((end, tail[:, strip]) for tail in tails[band : band + 1])]
             for _, part in parts:
                 part[...] = 0
