@@ -19,6 +19,7 @@ from . import arena, threads
 
 BLOCK = 1 << 20  # elements that a block makes on its way: 4 MB in float32
 PIECES = 6  # of work at most; each costs some 10 calls, and threads that call NumPy all the time wait for each other
+PIECE = 600  # microseconds of work, below which there are fewer pieces, but two
 MANY = 16  # channels, in and out, from which Transform pays
 
 Block = namedtuple("Block", "rows columns")  # of the output, two slices
@@ -43,7 +44,7 @@ class Scheme:
         self.positions = height * cell[0], width * cell[1]
         kh, kw, c, f = kernel_shape
         microseconds = math.prod(self.positions) * f * x_shape[3] * (kh * kw * c / 50 + 1) / 1000
-        self.pieces = min(PIECES, max(2, 2 * round(microseconds / 1200)))
+        self.pieces = min(PIECES, max(2, 2 * round(microseconds / (2 * PIECE))))
         self.blocks = self.cut(cell, height, width)
         bands = even_cuts(-(-self.positions[0] // self.tall), self.pieces // 2, self.tall)
         self.bands = [slice(band.start, min(band.stop, self.positions[0])) for band in bands]

@@ -92,6 +92,13 @@ def test_idle_memory_is_limited(monkeypatch):
         assert arena.nbytes() <= 10 * arena.SMALL + i * arena.SMALL
 
 
+def test_what_is_remembered_of_shapes_is_limited(monkeypatch):
+    monkeypatch.setattr(arena, "KINDS", 3)
+    for n in range(1, 9):
+        assert arena.empty([n, 1 << 15], "float32").shape == (n, 1 << 15)
+    assert len(arena._mine.kinds) <= 3
+
+
 def test_threads_have_blocks_of_their_own():
     mine = arena.empty(LARGE)
     first = address(mine)

@@ -219,6 +219,20 @@ def test_the_same_bits_with_any_number_of_threads(n, c, filters, groups):
             np.testing.assert_array_equal(first, other)
 
 
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1), (1, 2), (3, 2)], ids=str)
+@pytest.mark.parametrize("c, filters, window", [(3, 4, (5, 3)), (2, 5, (2, 2)), (16, 16, (3, 3))], ids=str)
+def test_many_bands(monkeypatch, c, filters, window, strides):
+    """As large images are cut: rows of a gradient that reach from one band into the next."""
+    monkeypatch.setattr(conv_schemes, "PIECE", 1e-3)
+    conv_schemes.scheme.cache_clear()
+    padding = ((1, 0), (0, 1))
+    x, kernel = normal(16, 25, 9, c), normal(*window, c, filters)
+    plan = conv_schemes.scheme((25, 9, c, 16), kernel.shape, strides, padding)
+    assert len(plan.bands) > 1
+    check(x, kernel, strides, padding, (1, 1), 1)
+    conv_schemes.scheme.cache_clear()
+
+
 def test_float16_is_computed_in_float32():
     x, kernel = normal(20, 6, 6, 3, dtype="float16"), normal(3, 3, 3, 4, dtype="float16")
     y = K.conv(x, kernel, normal(4, dtype="float16"), K.fused["relu"])
