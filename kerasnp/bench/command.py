@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasnp import backend as K
 from kerasnp import doctor
-from kerasnp.bench import growth, peers
+from kerasnp.bench import by_hand, growth, peers
 from kerasnp.bench.timing import timed
 from kerasnp.bench.workloads import PREDICTED, SIZES
 
@@ -44,6 +44,9 @@ def bench(args):
         report["start"] = _starts(names, rounds)
     for table in tables(report):
         print("\n" + table)
+    if args.by_hand:
+        report["by hand"] = by_hand.measure(workloads, *(1, 50) if args.quick else ())
+        print("\n" + by_hand_tables(*report["by hand"]))
     if args.growth:
         rate = report["machine"]["sgemm GFLOP/s"]
         report["growth"] = [(*row, row[3] / rate) for row in growth.measure(args.quick)]
@@ -65,6 +68,7 @@ def add_commands(commands):
     )  # fmt: skip
     command.add_argument("--rounds", type=int, default=3, help="processes per implementation, in turn (default 3)")
     command.add_argument("--epochs", type=int, default=3, help="epochs in each process, the fastest counts (default 3)")
+    command.add_argument("--by-hand", action="store_true", help="also against the same kernels called by hand")
     command.add_argument("--growth", action="store_true", help="also how the cost grows with the sizes of a model")
     command.add_argument("--json", metavar="FILE", help="write all figures there")
     command.add_argument("--chart", metavar="FILE", help="draw the training times there (needs matplotlib)")
@@ -101,6 +105,18 @@ def tables(report):
             for what in ("import", "first prediction")
         ]
         yield _table(tabulate, "from the start of the process, seconds", rows, {"": report["start"]})
+
+
+def by_hand_tables(steps, single):
+    """What a training step and a call on one row take beside the same kernels called by hand."""
+    from tabulate import tabulate
+
+    tables = []
+    for title, rows in (("a training step, microseconds", steps), ("a call on one row, microseconds", single)):
+        header = [title, "by hand", "kerasnp", "ratio", "more for each layer"]
+        rows = [(name, f"{a:.1f}", f"{b:.1f}", f"{ratio:.2f}", f"{more:.1f}") for name, a, b, ratio, more in rows]
+        tables.append(tabulate(rows, header, disable_numparse=True, colalign=("left", *["right"] * 4)))
+    return "\n\n".join(tables)
 
 
 def growth_table(rows):

@@ -7,7 +7,7 @@ import pytest
 
 import kerasnp
 from kerasnp.__main__ import main
-from kerasnp.bench import command, growth, workloads
+from kerasnp.bench import by_hand, command, growth, workloads
 
 
 def test_bench_measures_a_workload_in_a_process_of_its_own(tmp_path, capsys):
@@ -99,3 +99,45 @@ def test_growth_covers_every_series_and_reports_plausible_rates():
     assert {row[0] for row in rows} == {*growth.SERIES, "kernels"}
     assert all(ms > 0 and 0 < rate < 20_000 for _, _, ms, rate in rows)
     assert "of sgemm" in command.growth_table([(*row, 0.5) for row in rows])
+
+
+@pytest.mark.parametrize("workload", ["mlp_small", "lenet"])
+def test_a_step_by_hand_is_that_of_the_product(workload):
+    x, y = (a[:64] for a in workloads.images(workload))
+    stack = workloads.model(kerasnp, workload)
+    hand = by_hand.ByHand(workload, stack)
+    for _ in range(3):
+        stack.reset_metrics()
+        expected = stack.train_on_batch(x, y)
+        loss, right = hand.step(x, y.astype("int64"))
+        np.testing.assert_allclose([loss, right / 64], expected, rtol=1e-6)
+    for own, theirs in zip(hand.weights, stack.get_weights()):
+        np.testing.assert_allclose(own, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("workload", ["mlp", "convnet"])
+def test_dropout_by_hand_learns(workload):
+    x, y = (a[:512] for a in workloads.images(workload))
+    hand = by_hand.ByHand(workload, workloads.model(kerasnp, workload))
+    losses = [hand.epoch(x, y.astype("int64"), 64)[0] for _ in range(6)]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_plain_numpy_gives_what_the_stack_gives():
+    stack = workloads.model(kerasnp, "mlp")
+    x = np.random.default_rng(0).random((3, 784), "float32")
+    np.testing.assert_allclose(by_hand.numpy_of(stack)(x), stack(x), rtol=1e-5)
+
+
+def test_the_table_of_kernels_called_by_hand(monkeypatch, capsys):
+    monkeypatch.setattr(command, "_worker", lambda *a: json.dumps({"epoch": 1.0, "predict": 1, "call": 1, "memory": None}))
+    small = {name: ((a[:320]), b[:320]) for name in ("mlp_small",) for a, b in [workloads.images(name)]}
+    monkeypatch.setattr(by_hand, "images", small.get)
+    monkeypatch.setitem(by_hand.SIZES, "mlp_small", (320, 32))
+    main(["bench", "mlp_small", "lstm", "--quick", "--against", "--by-hand"])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("mlp_small  ")]
+    step, call = lines[-2:]
+    for row in (step, call):
+        _, hand, product, ratio, more = row
+        assert float(product) / float(hand) == pytest.approx(float(ratio), rel=0.05)
+        assert (float(product) - float(hand)) / 2 == pytest.approx(float(more), abs=0.11)
