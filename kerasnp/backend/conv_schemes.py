@@ -124,8 +124,8 @@ class Lowering(Scheme):
         """dx from some rows of dz alone, (rows that they reach, columns of the strip, c, n)."""
         (kh, _, c, f), n, (down, across), left = self.kernel_shape, dz.shape[3], self.strides, self.padding[1][0]
         count, width = rows.stop - rows.start, strip.stop - strip.start
-        reached, length = self.reach(strip)
-        source, inside = overlap(reached, length, dz.shape[1])
+        begin, length = self.reach(strip)
+        source, inside = overlap(begin, length, dz.shape[1])
         padded = arena.empty((count, length, f, n), dz.dtype)
         padded[:, : inside.start], padded[:, inside.stop :] = 0, 0
         padded[:, inside] = dz[rows, source]
@@ -134,17 +134,18 @@ class Lowering(Scheme):
             raised[...] = 0
         for r, cells in enumerate(phases):
             first = (r - left - strip.start) % across
-            start = (strip.start + first + left) // across + 1 - cells.shape[2] - reached
+            start = (strip.start + first + left) // across + 1 - cells.shape[2] - begin
             seen = windows(padded, start, len(range(first, width, across)), cells.shape[2])
             np.matmul(cells.reshape(kh * c, -1), seen, out=raised[:, first::across])
         raised = raised.reshape(count, width, kh, c, n)
-        dx, first = arena.empty(((count - 1) * down + kh, width, c, n), dz.dtype), 0
-        if down == 1:
-            dx[:count], dx[count:], first = raised[:, :, 0], 0, 1
-        else:
-            dx[...] = 0
-        for i in range(first, kh):
-            dx[i : i + (count - 1) * down + 1 : down] += raised[:, :, i]
+        dx = arena.empty(((count - 1) * down + kh, width, c, n), dz.dtype)
+        dx[count * down if kh >= down else 0 :] = 0
+        for i in range(kh):
+            reached = dx[i : i + (count - 1) * down + 1 : down]
+            if i < down:  # nothing is there yet
+                reached[...] = raised[:, :, i]
+            else:
+                reached += raised[:, :, i]
         return dx
 
 

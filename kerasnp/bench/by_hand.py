@@ -1,14 +1,13 @@
 """What layers, models and callbacks cost: training steps against the same kernels called by hand, and a call on one row against
 the same NumPy."""
 
-import math
-
 import numpy as np
 
 import kerasnp
 from kerasnp import backend as K
 from kerasnp.bench.timing import timed
 from kerasnp.bench.workloads import SIZES, images, model
+from kerasnp.optimizers.storage import for_blocks
 
 RELU = K.fused["relu"]
 PADDING = {"lenet": (2, 0), "convnet": (0, 0)}  # of their convolutions
@@ -33,7 +32,7 @@ class ByHand:
         layers = list(zip(self.weights[::2], self.weights[1::2], gradients[::2], gradients[1::2]))
         pads = [((p, p), (p, p)) for p in PADDING.get(workload, ())]
         self.convolutions, self.dense = list(zip(layers, pads)), layers[len(pads) :]
-        self.rate, self.steps = DROPOUT.get(workload), 0
+        self.rate, self.steps, self.adam = DROPOUT.get(workload), 0, kerasnp.optimizers.Adam()
 
     def epoch(self, x, y, batch):
         """Train once over the data in random order; returns the mean loss and the accuracy."""
@@ -75,22 +74,9 @@ class ByHand:
             ((w, _, dw, db), padding), (x, z, won) = self.convolutions[i], mapped[i]
             dz = d.reshape(shape) if z is mapped[-1][1] else d
             d, dw[...], db[...] = K.conv_pool_grad(x, w, z, won, dz, RELU, padding=padding, wants=(i > 0, True, True))
-        self.update()
-        return loss, (p.argmax(axis=-1) == y).sum()
-
-    def update(self):
-        """Adam."""
         self.steps += 1
-        rate = 1e-3 * math.sqrt(1 - 0.999**self.steps) / (1 - 0.9**self.steps)
-
-        def block(i, j):
-            w, g, m, v = [a[i:j] for a in self.flat]
-            d = K.scratch(w)
-            m += K.multiply(K.subtract(g, m, d), 0.1, d)
-            v += K.multiply(K.subtract(K.square(g, d), v, d), 0.001, d)
-            w -= K.multiply(K.divide(m, K.add(K.sqrt(v, d), 1e-7, d), d), rate, d)
-
-        K.for_blocks(self.size, block)
+        for_blocks(self.adam.update, self.flat, self.adam.step(1e-3, self.steps, float))
+        return loss, (p.argmax(axis=-1) == y).sum()
 
 
 def numpy_of(stack):
